@@ -1,0 +1,65 @@
+# make run                     build and train U-Net in a notebook, and leave the page in build/
+# make run NB=01_start_here    another notebook
+# make run DATA=camvid         on photographs; NBHELPERS_DATA=folder says where they lie
+# make run FULL=1              the long schedule, the default on a GPU; FULL=0 is quick
+# make lab                     open the notebooks in JupyterLab
+# make test                    the tests, and every notebook from top to bottom
+# make notebooks [NB=...]      execute the committed notebooks in place, all or those named
+# make lint                    check and format by ruff
+# make badges REPO=owner/name  turn badges and setup cells to a fork
+# make clean                   remove what was built; `rm -rf .venv` removes the packages too
+#
+# Every target sets up .venv by itself when it has to. Works with GNU make 3.81 (macOS) and later.
+
+FITS = import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))
+# The first that fits; trying them also passes over pyenv's and Windows' stand-ins, which only print an error.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.10 python3 python; do \
+	$$p -c "$(FITS)" 2>/dev/null && echo $$p && break; done)
+# Exact versions. CONSTRAINTS=requirements.txt takes the newest that exist instead.
+CONSTRAINTS ?= constraints.txt
+
+ifeq ($(OS),Windows_NT)
+VENV_PYTHON = .venv/Scripts/python.exe
+else
+VENV_PYTHON = .venv/bin/python
+endif
+PIP = $(VENV_PYTHON) -m pip --disable-pip-version-check
+READY = .venv/.ready
+
+.PHONY: help run lab test notebooks lint badges clean
+
+help:
+	@sed -n 's/^# \(make \)/\1/p' Makefile
+
+$(READY): requirements.txt $(CONSTRAINTS) pyproject.toml
+	@$(or $(PYTHON),false) -c "$(FITS)" || { \
+		echo "Python 3.10 to 3.13 is needed, and $(or $(PYTHON),python3) is not: install one," >&2; \
+		echo "or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PIP) --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	@echo "Installing the packages of requirements.txt into .venv, once ..."
+	@$(PIP) install --requirement requirements.txt --constraint $(CONSTRAINTS)
+	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: $(READY)
+	@$(VENV_PYTHON) -m tools.notebooks --out build $(or $(NB),02_unet_from_scratch)
+
+lab: $(READY)
+	@$(VENV_PYTHON) -m jupyter lab notebooks
+
+test: $(READY)
+	@$(VENV_PYTHON) -m pytest --quiet --nbval-lax --nbval-current-env --nbval-cell-timeout=300 tests notebooks
+
+notebooks: $(READY)
+	@$(VENV_PYTHON) -m tools.notebooks --in-place $(NB)
+
+lint: $(READY)
+	@$(VENV_PYTHON) -m ruff check --fix .
+	@$(VENV_PYTHON) -m ruff format .
+
+badges: $(READY)
+	@$(VENV_PYTHON) tools/badges.py $(REPO)
+
+clean:
+	rm -rf build .pytest_cache .ruff_cache .hypothesis
+	find . -name .venv -prune -o -name __pycache__ -exec rm -rf {} +

@@ -1,0 +1,37 @@
+"""Results with what made them: the command, the machine and the versions."""
+
+import json
+import os
+import platform
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def machine() -> str:
+    """The processor's name as far as the system tells, and the number of cores torch uses."""
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        lines = [line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
+        name = lines[0] if lines else name
+    return f"{name}, {torch.get_num_threads()} of {os.cpu_count()} threads"
+
+
+def record(name: str, results: dict, command: str | None = None) -> Path:
+    """Write `results` to benchmarks/results/<name>.json, and return the path."""
+    path = RESULTS / f"{name}.json"
+    path.parent.mkdir(exist_ok=True)
+    content = {
+        "command": command or " ".join(["python", os.path.relpath(sys.argv[0]), *sys.argv[1:]]),
+        "machine": machine(),
+        "versions": {package: version(package) for package in ("torch", "torchvision", "accelerate")},
+        "python": platform.python_version(),
+        "results": results,
+    }
+    path.write_text(json.dumps(content, indent=1) + "\n")
+    return path

@@ -1,0 +1,82 @@
+"""What every dataset of the collection is: pairs of an image and a mask of class ids."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+from torchvision import tv_tensors
+
+IGNORE = 255  # the id of void: pixels that are neither trained on nor scored
+
+
+class SegmentationDataset(Dataset, ABC):
+    """Pairs `(image, mask)`: image uint8 (3, H, W), mask of class ids (H, W), 255 = ignore.
+
+    A subclass sets `classes` and `palette`, and gives `__len__` and `read(index)`, which returns
+    the pair as numpy arrays: image uint8 (H, W, 3) in RGB order, mask (H, W) integer.
+    `transform` gets both as tv_tensors, so that a torchvision.transforms.v2 moves them together.
+    """
+
+    classes: tuple[str, ...]
+    palette: np.ndarray  # uint8 RGB, (num_classes, 3)
+    ignore_index = IGNORE
+
+    def __init__(self, transform: Callable | None = None) -> None:
+        self.transform = transform
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.classes)
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def read(self, index: int) -> tuple[np.ndarray, np.ndarray]: ...
+
+    def __getitem__(self, index: int) -> tuple[tv_tensors.Image, tv_tensors.Mask]:
+        if not -len(self) <= index < len(self):  # without this, iterating would never end
+            raise IndexError(f"index {index} is out of range: {type(self).__name__} has {len(self)} pairs")
+        image, mask = self.read(index % len(self))
+        sample = (
+            tv_tensors.Image(torch.from_numpy(image).permute(2, 0, 1)),  # (H, W, 3) -> (3, H, W), a view
+            tv_tensors.Mask(torch.from_numpy(mask)),
+        )
+        return self.transform(*sample) if self.transform else sample
+
+
+def collate(samples: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    """Join samples to a batch: images float32 in 0..1 (N, 3, H, W), masks int64 (N, H, W).
+
+    Raises ValueError if the samples differ in size.
+    """
+    images, masks = zip(*samples)
+    sizes = sorted({tuple(image.shape[-2:]) for image in images})
+    if len(sizes) > 1:
+        raise ValueError(
+            f"a batch holds images of different sizes {sizes}; a batch must have one size: "
+            "resize or crop in the dataset's transform, or use batch_size=1"
+        )
+    images = torch.stack([image.as_subclass(Tensor) for image in images])
+    masks = torch.stack([mask.as_subclass(Tensor) for mask in masks])
+    if images.dtype == torch.uint8:
+        images = images.float().div_(255)
+    return images, masks.long()
+
+
+def num_classes_of(dataset: Dataset) -> int:
+    """The number of classes of a dataset, or of the one inside a torch Subset or ConcatDataset.
+
+    Raises ValueError for a dataset that does not tell.
+    """
+    inner = dataset
+    while not hasattr(inner, "num_classes"):
+        inner = getattr(inner, "dataset", None) or next(iter(getattr(inner, "datasets", [])), None)
+        if inner is None:
+            raise ValueError(
+                f"{type(dataset).__name__} does not tell its number of classes: give it an attribute num_classes"
+            )
+    return inner.num_classes

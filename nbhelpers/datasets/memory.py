@@ -1,0 +1,69 @@
+"""A dataset decoded once and kept in memory, so that an epoch reads no file."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torchvision import tv_tensors
+
+from nbhelpers.datasets.dataset import SegmentationDataset
+from nbhelpers.datasets.transforms import resize_pair
+
+
+class InMemory(SegmentationDataset):
+    """What `in_memory` returns: the pairs of `source`, read once, with classes and palette of `source`.
+
+    `images` is a list of uint8 (H, W, 3), `masks` of uint8 (H, W). Samples are views of them: a transform
+    must not write into what it gets (those of torchvision do not).
+    """
+
+    def __init__(
+        self,
+        source: SegmentationDataset,
+        size: tuple[int, int] | None = None,
+        transform: Callable | None = None,
+    ) -> None:
+        if source.transform is not None:
+            raise ValueError(
+                f"{type(source).__name__} has a transform, which would be drawn once and then frozen in memory; "
+                "make the dataset without one and pass it here: in_memory(dataset, transform=...)"
+            )
+        super().__init__(transform)
+        self.classes = source.classes
+        self.palette = source.palette
+        self.ignore_index = source.ignore_index
+        pairs = [_resized(*source.read(index), size) for index in range(len(source))]
+        self.images = [image for image, _ in pairs]
+        self.masks = [mask for _, mask in pairs]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        return self.images[index], self.masks[index]
+
+
+def in_memory(
+    dataset: SegmentationDataset, size: tuple[int, int] | None = None, transform: Callable | None = None
+) -> InMemory:
+    """Decode every pair of `dataset` once, and if `size` = (height, width) is given resize it once.
+
+    Costs 4 bytes a pixel: CamVid's 367 training pairs take 254 MB at 360 x 480, 18 MB at 96 x 128.
+    `transform` is applied on every access, so that augmentation stays random. Raises ValueError if
+    `dataset` has a transform of its own.
+    """
+    return InMemory(dataset, size, transform)
+
+
+def _resized(
+    image: np.ndarray, mask: np.ndarray, size: tuple[int, int] | None
+) -> tuple[np.ndarray, np.ndarray]:
+    mask = mask.astype(np.uint8, copy=False)
+    if size is None:
+        return image, mask
+    small, ids = resize_pair(
+        tv_tensors.Image(torch.from_numpy(image).permute(2, 0, 1)),
+        tv_tensors.Mask(torch.from_numpy(mask)),
+        size,
+    )
+    return np.ascontiguousarray(small.permute(1, 2, 0).numpy()), ids.numpy()  # (3, H, W) -> (H, W, 3)

@@ -1,0 +1,8 @@
+"""What all tests share."""
+
+import hypothesis
+import matplotlib
+
+matplotlib.use("Agg")  # no windows; not by MPLBACKEND, which the kernels of notebooks would inherit
+hypothesis.settings.register_profile("nbhelpers", deadline=None, derandomize=True, max_examples=50)
+hypothesis.settings.load_profile("nbhelpers")

@@ -1,0 +1,237 @@
+"""What the project promises about itself: a light package, honest bounds, files that agree with each other."""
+
+import ast
+import re
+import subprocess
+import sys
+import zipfile
+from email.message import Message
+from email.parser import Parser
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from tools.badges import repository
+from tools.execution import ROOT
+
+MODULE_OF = {
+    "opencv-python-headless": "cv2",
+    "pillow": "PIL",
+    "scikit-learn": "sklearn",
+    "ipython": "IPython",
+}
+PYTHONS = ("3.10.1", "3.11.2", "3.11.9", "3.12.1", "3.13.0")  # 3.11.2 is Debian's
+PLATFORMS = (
+    {"sys_platform": "linux"},
+    {"sys_platform": "darwin"},
+    {"sys_platform": "win32", "os_name": "nt"},
+)
+
+
+def requirements(file: str) -> list[Requirement]:
+    lines = (line.split("#")[0].strip() for line in (ROOT / file).read_text("utf-8").splitlines())
+    return [Requirement(line) for line in lines if line]
+
+
+# The package
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    """Built offline, by the backend that pyproject.toml names."""
+    folder = tmp_path_factory.mktemp("wheel")
+    code = "import sys; from flit_core.buildapi import build_wheel; build_wheel(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", code, str(folder)], cwd=ROOT, check=True)
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def metadata(wheel) -> Message:
+    with zipfile.ZipFile(wheel) as archive:
+        name = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        return Parser().parsestr(archive.read(name).decode())
+
+
+def test_the_wheel_is_small_and_pure(wheel):
+    assert wheel.name.endswith("-py3-none-any.whl")
+    assert wheel.stat().st_size < 200_000
+    with zipfile.ZipFile(wheel) as archive:
+        names = [name for name in archive.namelist() if ".dist-info/" not in name]
+    assert {name.split("/")[0] for name in names} == {"nbhelpers"}
+    assert {Path(name).suffix for name in names} == {".py"}
+    assert set(names) == {p.relative_to(ROOT).as_posix() for p in (ROOT / "nbhelpers").rglob("*.py")}
+
+
+def test_torch_is_no_dependency(metadata):
+    """Colab and Kaggle keep their own torch, and nobody gets CUDA who wanted a CPU."""
+    names = {canonicalize_name(Requirement(line).name) for line in metadata.get_all("Requires-Dist")}
+    assert "numpy" in names  # the metadata was read
+    assert not names & {"torch", "torchvision", "torchaudio", "triton"}
+
+
+def test_metadata(metadata):
+    assert set(metadata["Requires-Python"].split(",")) == {">=3.10", "<3.14"}
+    assert metadata["License-Expression"] == "MIT"
+    assert metadata["Version"] and metadata["Summary"]
+
+
+def imported_modules(folder: Path) -> set[str]:
+    trees = [ast.parse(path.read_text("utf-8")) for path in folder.rglob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.level == 0}
+    return {name.split(".")[0] for name in names} - set(sys.stdlib_module_names) - {"nbhelpers", "tools"}
+
+
+def test_dependencies_are_what_the_package_imports(metadata):
+    listed = {canonicalize_name(Requirement(line).name) for line in metadata.get_all("Requires-Dist")}
+    modules = {MODULE_OF.get(name, name.replace("-", "_")) for name in listed}
+    assert imported_modules(ROOT / "nbhelpers") == modules | {"torch", "torchvision"}
+
+
+def test_importing_the_package_costs_nothing():
+    code = "import sys, nbhelpers; print(*sorted(set(sys.modules) & set(sys.argv[1:])))"
+    heavy = ["torch", "torchvision", "numpy", "matplotlib", "cv2", "PIL", "accelerate", "pooch", "tqdm"]
+    done = subprocess.run([sys.executable, "-c", code, *heavy], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+# Requirements, constraints, environment
+
+
+def test_requirements_are_lower_bounds():
+    for requirement in requirements("requirements.txt"):
+        assert [s.operator for s in requirement.specifier] == [">="], f"{requirement} is no lower bound"
+
+
+def test_requirements_hold_all_that_is_imported():
+    listed = {requirement.name for requirement in requirements("requirements.txt")}
+    modules = {MODULE_OF.get(name, name.replace("-", "_")) for name in listed}
+    of_others = {"pygments", "yaml", "packaging", "jupyter_core", "traitlets"}  # come with the packages above
+    for folder in ("nbhelpers", "tools", "tests", "benchmarks"):
+        local = {path.stem for path in (ROOT / folder).rglob("*.py")}
+        assert (
+            imported_modules(ROOT / folder) - local - modules - of_others - {"tests", "benchmarks"} == set()
+        )
+
+
+def test_requirements_and_package_name_one_bound(metadata):
+    bounds = {canonicalize_name(r.name): r.specifier for r in requirements("requirements.txt")}
+    for line in metadata.get_all("Requires-Dist"):
+        requirement = Requirement(line)
+        assert bounds[canonicalize_name(requirement.name)] == requirement.specifier, line
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize("platform", PLATFORMS, ids=lambda platform: platform["sys_platform"])
+def test_constraints_name_one_version_of_each_requirement(python, platform):
+    environment = {"python_full_version": python, "python_version": python.rsplit(".", 1)[0], **platform}
+    pins: dict[str, Version] = {}
+    for pin in requirements("constraints.txt"):
+        (specifier,) = pin.specifier
+        assert specifier.operator == "==" and "+" not in specifier.version, f"{pin} is not exact everywhere"
+        if pin.marker is None or pin.marker.evaluate(environment):
+            assert canonicalize_name(pin.name) not in pins, f"{pin.name} is named twice for {environment}"
+            pins[canonicalize_name(pin.name)] = Version(specifier.version)
+    for requirement in requirements("requirements.txt"):
+        assert pins[canonicalize_name(requirement.name)] in requirement.specifier, requirement
+
+
+def test_constraints_leave_cuda_to_torch():
+    """Its exact versions are torch's own affair, and its CPU build has none."""
+    names = [pin.name for pin in requirements("constraints.txt")]
+    assert [name for name in names if name.startswith(("nvidia", "cuda", "triton"))] == []
+
+
+def test_the_environment_file_keeps_no_list_of_its_own():
+    """Binder and conda install requirements.txt at the versions of constraints.txt, with torch for CPUs."""
+    dependencies = yaml.safe_load((ROOT / "environment.yml").read_text("utf-8"))["dependencies"]
+    assert dependencies[:2] == ["python=3.11", "pip"]
+    assert dependencies[2]["pip"] == [
+        "--extra-index-url https://download.pytorch.org/whl/cpu",
+        "--requirement requirements.txt",
+        "--constraint constraints.txt",
+        "--editable .",
+    ]
+
+
+def test_pre_commit_runs_the_ruff_of_constraints():
+    (hooks,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text("utf-8"))["repos"]
+    assert hooks["rev"].lstrip("v") == pinned("ruff")
+
+
+def pinned(name: str) -> str:
+    (pin,) = [pin for pin in requirements("constraints.txt") if pin.name == name]
+    return next(iter(pin.specifier)).version
+
+
+@pytest.mark.parametrize("command", [["check"], ["format", "--check"]], ids=" ".join)
+def test_ruff(command):
+    """The style that `make lint` makes; another version of ruff has another one."""
+    ruff = [sys.executable, "-m", "ruff"]
+    version = subprocess.run([*ruff, "--version"], capture_output=True, text=True, check=True).stdout.split()[
+        1
+    ]
+    if version != pinned("ruff"):
+        pytest.skip(f"ruff is {version}, constraints.txt has {pinned('ruff')}")
+    done = subprocess.run([*ruff, *command, "."], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + "run make lint"
+
+
+# The repository
+
+
+def test_continuous_integration_calls_make_test_and_nothing_else():
+    lines = (ROOT / ".ci" / "run").read_text("utf-8").splitlines()
+    assert [line for line in lines if "make" in line] == ["exec make test"]
+
+
+def test_badges_name_this_repository():
+    """All of them, in README and notebooks: `make badges REPO=...` writes them all."""
+    slug = re.compile(
+        r"(?:/github/|/gh/|badge/|github\.com/)([\w.-]+/[\w.-]+)(?=/blob/main|/main\?|/actions|/archive)"
+    )
+    for path in [ROOT / "README.md", *(ROOT / "notebooks").glob("*.ipynb")]:
+        named = set(slug.findall(path.read_text("utf-8")))
+        assert named == {repository()}, f"{path.name} names {named}"
+
+
+def tracked() -> list[Path]:
+    git = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    try:
+        done = subprocess.run(git, cwd=ROOT, capture_output=True, text=True, check=True)
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        pytest.skip("no git here, so nobody knows which files are the project's")
+    return [path for name in done.stdout.splitlines() if (path := ROOT / name).is_file()]
+
+
+def test_no_file_names_a_machine_or_a_package_mirror():
+    machine = re.compile(r"(?<![\w.:/-])/(?:home|Users|root|work|mnt|private)/\w")
+    mirror = re.compile(
+        r"(?<!extra)-index-url|find-links|pythonhosted|artifactory|(?<!\w)pypi\.(?!org/project)"
+    )
+    this = Path(__file__).resolve()
+    found = []
+    for path in tracked():
+        if path == this or path.suffix in {".png", ".jpg", ".pt", ".zip"}:
+            continue
+        text = path.read_text("utf-8")
+        found += [
+            f"{path.relative_to(ROOT)}: {m[0]}" for m in (machine.search(text), mirror.search(text)) if m
+        ]
+    assert found == []
+
+
+def test_no_file_is_heavy():
+    heavy = {path.name: path.stat().st_size for path in tracked() if path.stat().st_size > 1_000_000}
+    assert heavy == {}
+
+
+@pytest.mark.parametrize("licence", ["LICENSE", "LICENSE-text"])
+def test_licences(licence):
+    words = {"LICENSE": "MIT License", "LICENSE-text": "https://creativecommons.org/licenses/by/4.0/"}
+    assert words[licence] in (ROOT / licence).read_text("utf-8")

@@ -1,0 +1,50 @@
+"""What the README says is so: its code runs, its commands and its notebooks exist."""
+
+import re
+
+import pytest
+
+from tools.badges import badge_line, repository
+from tools.execution import ROOT
+
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def test_your_own_data_in_a_few_lines(monkeypatch, capsys):
+    """The block runs as it stands, and the model finds more than always the most frequent class."""
+    (block,) = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    monkeypatch.chdir(ROOT)
+    names: dict = {}
+    exec(block, names)
+    confusion = names["evaluate"](names["model"], names["val"])
+    assert confusion.mean_iou > confusion.majority_baseline().mean_iou + 0.1
+    assert f"mean IoU {confusion.mean_iou:.2f}" in capsys.readouterr().out
+
+
+def test_its_commands_are_make_targets():
+    named = set(re.findall(r"\bmake ([a-z]+)", "\n".join(re.findall(r"`[^`\n]+`", README))))
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    assert {"run", "test", "lab", "lint", "notebooks", "badges"} <= named <= targets
+
+
+def test_its_map_is_the_territory():
+    listed = re.findall(r"\(notebooks/(\w+)\.ipynb\)", README)
+    assert listed == sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
+    for name in listed:
+        assert badge_line(repository(), name) in README
+
+
+@pytest.mark.parametrize("file", ["README.md", "data/README.md"])
+def test_its_links_lead_somewhere(file):
+    path = ROOT / file
+    targets = re.findall(r"\]\(([^)\s]+)\)", path.read_text("utf-8"))
+    gone = [t for t in targets if "://" not in t and not (path.parent / t.split("#")[0]).exists()]
+    assert gone == []
+
+
+def test_its_pictures_have_alt_text():
+    assert re.findall(r"!\[\s*\]", README) == []
+
+
+def test_no_number_is_left_open():
+    assert re.findall(r"@[A-Z_]+@", README) == []

@@ -1,0 +1,260 @@
+"""tools/ executes and cleans notebooks, and turns them to another repository."""
+
+import json
+import site
+import subprocess
+import sys
+import types
+
+import nbformat
+import pytest
+from nbclient.exceptions import CellExecutionError
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from tools import badges, notebooks
+from tools.execution import ROOT, as_terminal, clean, execute, fingerprint, merged_streams, without_paths
+from tools.notebooks import failure, find, score
+from tools.page import page
+
+# What a reader sees of what a program printed
+
+
+@pytest.mark.parametrize(
+    ("printed", "seen"),
+    [
+        ("a\nb\n", "a\nb\n"),
+        (" 10%\r 50%\r100%\n", "100%\n"),
+        ("100 steps\rdone\n", "donesteps\n"),  # a terminal does not wipe what the new text does not cover
+        ("bar |##  |\r           \r", ""),
+        ("windows\r\n", "windows\n"),
+        ("\x1b[31mred\x1b[0m\n", "red\n"),
+        ("table   \n", "table   \n"),
+    ],
+)
+def test_as_terminal(printed, seen):
+    assert as_terminal(printed) == seen
+
+
+def stream(name: str, text: str):
+    return new_output("stream", name=name, text=text)
+
+
+def test_streams_between_two_figures_become_one():
+    figure = new_output("display_data", data={"text/plain": "figure"})
+    outputs = [
+        stream("stdout", "epoch 1\n"),
+        stream("stderr", " 50%\r"),
+        stream("stdout", "epoch 2\n"),
+        stream("stderr", "     \r"),  # the bar wipes itself, although something was printed in between
+        figure,
+        stream("stdout", "done\n"),
+    ]
+    assert merged_streams(outputs) == [
+        stream("stdout", "epoch 1\nepoch 2\n"),
+        figure,
+        stream("stdout", "done\n"),
+    ]
+
+
+def test_paths_of_this_machine_are_shortened():
+    text = f"{site.getsitepackages()[0]}/torch/x.py:3: UserWarning\n{ROOT}/nbhelpers/metrics.py:7: bad"
+    assert without_paths(text) == "torch/x.py:3: UserWarning\nnbhelpers/metrics.py:7: bad"
+    assert without_paths("/x/ipykernel_12/345.py:1: UserWarning") == "this cell: UserWarning"
+
+
+def test_cleaning_keeps_alt_text_and_tags():
+    picture = new_output("display_data", data={"image/png": ""}, metadata={"image/png": {"alt": "a street"}})
+    cell = new_code_cell("1", outputs=[picture], metadata={"tags": ["score"], "execution": {"shell": "now"}})
+    notebook = new_notebook(
+        cells=[cell], metadata={"widgets": {}, "language_info": {"name": "python", "version": "3"}}
+    )
+    clean(notebook)
+    assert cell.outputs == [picture]
+    assert cell.metadata == {"tags": ["score"]}
+    assert notebook.metadata["kernelspec"]["name"] == "python3"
+    assert "widgets" not in notebook.metadata and "version" not in notebook.metadata["language_info"]
+
+
+# Execution, in real kernels
+
+
+def notebook_of(*sources: str) -> nbformat.NotebookNode:
+    return new_notebook(cells=[new_markdown_cell("# Title"), *map(new_code_cell, sources)])
+
+
+def test_execute(tmp_path, capsys):
+    notebook = notebook_of("import os\nprint(os.getcwd())", "1", "os.environ['DATA']")
+    notebook.cells[-1].metadata["tags"] = ["score"]
+    cost = execute(notebook, tmp_path, {"DATA": "camvid"})
+    assert [cell.execution_count for cell in notebook.cells[1:]] == [1, 2, 3]
+    assert notebook.cells[1].outputs[0].text.strip().endswith(tmp_path.name)
+    assert score(notebook) == "'camvid'"
+    assert notebook.metadata["nbhelpers"]["executed"] == fingerprint(notebook)
+    assert 0 < cost["seconds"] < 60
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["1/3", "2/3", "3/3"] and "import os" in lines[0]
+
+
+def test_peak_memory_is_the_kernels(tmp_path):
+    """100 MB more in a cell, long enough to be sampled, are 100 MB more in the measurement."""
+    hold = "import time\nblock = b'x' * {}\ntime.sleep(0.5)"
+    small, large = (execute(notebook_of(hold.format(size)), tmp_path)["peak_mb"] for size in (1, 100_000_000))
+    assert 90 < large - small < 130
+
+
+def test_a_failing_cell_is_shown(tmp_path):
+    notebook = notebook_of("before = 1", "def f():\n    raise ValueError('too bad')\n\nf()", "after = 1")
+    with pytest.raises(CellExecutionError):
+        execute(notebook, tmp_path)
+    shown = failure(notebook)
+    assert "def f():" in shown and shown.endswith("ValueError: too bad") and "\x1b" not in shown
+    assert notebook.cells[3].execution_count is None
+
+
+def test_an_unknown_notebook_is_named_with_those_there_are(checkout, tmp_path, capsys):
+    checkout("1")
+    with pytest.raises(SystemExit, match="2"):
+        notebooks.main(["--out", str(tmp_path), "77_nothing"])
+    assert "there is no notebook '77_nothing'; NB is one of: 01_one" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("switch", ["DATA", "FULL", "SMOKE"])
+def test_committed_pages_are_quick_ones_of_the_toy_street(checkout, switch, monkeypatch, capsys):
+    checkout("1")
+    monkeypatch.setenv(switch, "1")
+    with pytest.raises(SystemExit, match="2"):
+        notebooks.main(["--in-place", "01_one"])
+    assert switch in capsys.readouterr().err.split("unset")[1]
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    """A repository with one notebook, in place of this one."""
+    (tmp_path / "notebooks").mkdir()
+    monkeypatch.setattr(notebooks, "ROOT", tmp_path)
+    monkeypatch.setattr(notebooks, "RESULTS", tmp_path / "benchmarks" / "results" / "notebooks.json")
+
+    def write(*sources: str):
+        notebook = notebook_of(*sources)
+        notebook.cells[-1].metadata["tags"] = ["score"]
+        nbformat.write(notebook, tmp_path / "notebooks" / "01_one.ipynb")
+        return find("01_one")
+
+    return write
+
+
+@pytest.mark.parametrize("name", ["01_one", "01_one.ipynb", "notebooks/01_one.ipynb"])
+def test_find(checkout, name):
+    written = checkout("1")
+    assert find(name) == written
+
+
+def test_run_leaves_copy_page_and_score(checkout, tmp_path, capsys):
+    source = checkout("print('mean IoU 0.65')")
+    before = source.read_text("utf-8")
+    notebooks.run(source, tmp_path / "build")
+    assert source.read_text("utf-8") == before
+    assert "mean IoU 0.65" in (tmp_path / "build" / "01_one.html").read_text("utf-8")
+    assert nbformat.read(tmp_path / "build" / "01_one.ipynb", 4).cells[1].outputs
+    said = capsys.readouterr().out
+    assert said.endswith("score:  mean IoU 0.65\n") and "01_one.html" in said
+
+
+def test_in_place_keeps_what_it_cost(checkout, tmp_path):
+    source = checkout("print('mean IoU 0.65')")
+    notebooks.run(source, None)
+    assert nbformat.read(source, 4).cells[1].outputs[0].text == "mean IoU 0.65\n"
+    kept = json.loads((tmp_path / "benchmarks" / "results" / "notebooks.json").read_text("utf-8"))["01_one"]
+    assert kept["command"] == "make notebooks NB=01_one"
+    assert {"seconds", "peak_mb", "machine", "versions"} <= set(kept) and "torch" in kept["versions"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [("1 / 0", "01_one: the cell above failed"), ("import os; os._exit(1)", "01_one: the kernel died")],
+)
+def test_what_fails_is_said_and_changes_nothing(checkout, cell, message):
+    source = checkout(cell)
+    before = source.read_text("utf-8")
+    with pytest.raises(SystemExit, match=message):
+        notebooks.run(source, None)
+    assert source.read_text("utf-8") == before
+
+
+def test_the_page_shows_alt_text_and_no_prompts(tmp_path):
+    notebook = notebook_of("draw()")
+    notebook.cells[1].execution_count = 1
+    notebook.cells[1].outputs = [
+        new_output(
+            "display_data", data={"image/png": "iVBORw0KGgo="}, metadata={"image/png": {"alt": "a street"}}
+        )
+    ]
+    html = page(notebook, tmp_path, "01_one")
+    assert 'alt="a street"' in html and "<title>01_one</title>" in html and "In&nbsp;[" not in html
+
+
+# The repository's name
+
+
+def test_a_fork_turns_everything(tmp_path):
+    line, cell = badges.badge_line("old/repo", "01_one"), badges.setup_cell("old/repo")
+    (tmp_path / "notebooks").mkdir()
+    nbformat.write(
+        new_notebook(cells=[new_markdown_cell(f"# One\n\n{line}"), new_code_cell(cell)]),
+        tmp_path / "notebooks" / "01_one.ipynb",
+    )
+    (tmp_path / "README.md").write_text(f"{line} and https://github.com/old/repo-tools, old/repo", "utf-8")
+    (tmp_path / "pyproject.toml").write_text('[tool.nbhelpers]\nrepository = "old/repo"\n', "utf-8")
+    assert len(badges.rewrite_all("new.one/fork", tmp_path)) == 3
+    assert badges.repository(tmp_path) == "new.one/fork"
+    notebook = nbformat.read(tmp_path / "notebooks" / "01_one.ipynb", 4)
+    assert badges.badge_line("new.one/fork", "01_one") in notebook.cells[0].source
+    assert notebook.cells[1].source == badges.setup_cell("new.one/fork")
+    readme = (tmp_path / "README.md").read_text("utf-8")
+    assert readme.endswith("https://github.com/old/repo-tools, old/repo") and "gh/old/repo" not in readme
+    assert badges.rewrite_all("new.one/fork", tmp_path) == []
+
+
+def test_a_name_that_is_no_repository():
+    command = [sys.executable, str(ROOT / "tools" / "badges.py"), "https://github.com/a/b"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2 and "is not owner/name" in done.stderr
+
+
+# The setup cell
+
+
+@pytest.fixture
+def hosted(monkeypatch):
+    """A machine without nbhelpers; returns the commands that the setup cell runs, and how they end."""
+    commands: list[list[str]] = []
+    ending = types.SimpleNamespace(returncode=0, stderr="")
+
+    def run(command, **_):
+        commands.append(command)
+        return ending
+
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    return commands, ending
+
+
+def test_the_setup_cell_fetches_the_package_and_leaves_torch_alone(hosted, capsys):
+    commands, _ = hosted
+    exec(badges.setup_cell("old/repo"), {})
+    assert len(commands) == 1 and commands[0][:4] == [sys.executable, "-m", "pip", "install"]
+    assert "--no-deps" in commands[0] and "--upgrade" not in commands[0]
+    assert commands[0][-1] == "https://github.com/old/repo/archive/HEAD.zip"
+    assert capsys.readouterr().out.startswith("Python 3.")
+
+
+def test_the_setup_cell_says_that_there_is_no_internet(hosted):
+    _, ending = hosted
+    ending.returncode, ending.stderr = 1, "ERROR: no route"
+    with pytest.raises(RuntimeError, match="switch this notebook's internet on"):
+        exec(badges.setup_cell("old/repo"), {})
+
+
+def test_the_setup_cell_fetches_nothing_where_the_package_is(monkeypatch):
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("something was run"))
+    exec(badges.setup_cell("old/repo"), {})
