@@ -31,7 +31,7 @@ READY = .venv/.ready
 help:
 	@sed -n 's/^# \(make \)/\1/p' Makefile
 
-$(READY): requirements.txt $(CONSTRAINTS) pyproject.toml
+$(READY): requirements.txt $(CONSTRAINTS)
 	@$(or $(PYTHON),false) -c "$(FITS)" || { \
 		echo "Python 3.10 to 3.13 is needed, and $(or $(PYTHON),python3) is not: install one," >&2; \
 		echo "or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; }
@@ -58,7 +58,7 @@ lint: $(READY)
 	@$(VENV_PYTHON) -m ruff format .
 
 badges: $(READY)
-	@$(VENV_PYTHON) tools/badges.py $(REPO)
+	@$(VENV_PYTHON) -m tools.badges $(REPO)
 
 clean:
 	rm -rf build .pytest_cache .ruff_cache .hypothesis

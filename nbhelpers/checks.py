@@ -24,7 +24,7 @@ def check_masks(
     """
     fault = mask_type_fault(masks, num_classes, ignore_index)
     if fault is None:
-        found = _ids_in(masks)
+        found = find_ids(masks)
         fault = mask_id_fault(found, masks.shape, num_classes, ignore_index, lone_background)
     if fault is not None:
         raise ValueError("; ".join(fault))
@@ -76,11 +76,11 @@ def _cure_of_axes(masks: Tensor, num_classes: int) -> str:
     if channels == num_classes and masks.numel() and masks.max() <= 1:
         return "these look one-hot: masks = masks.argmax(1)"
     if masks.ndim == 4 and 3 in (channels, masks.shape[-1]):
-        return "these look like colours: turn them into ids, Folder(..., palette=...) does"
+        return "these look like colours: Folder(..., palette=...) turns them into ids"
     return "give one id per pixel, without a channel axis"
 
 
-def _ids_in(masks: Tensor) -> list[int]:
+def find_ids(masks: Tensor) -> list[int]:
     """The distinct ids of integer `masks`, in order; counting bytes is much faster than torch.unique."""
     if masks.numel() == 0:
         return []
@@ -110,8 +110,8 @@ def mask_id_fault(
         return sentence, "pass binary=True, or divide the mask by 255"
     if wrong[0] < 0:
         return sentence, f"if {wrong[0]} marks void: masks[masks == {wrong[0]}] = {ignore_index}"
-    if shape[-1] in (3, 4):
-        return sentence, "these look like colours: turn them into ids, Folder(..., palette=...) does"
+    if shape[-1] in (3, 4) and min(shape[:-1]) > 4:  # (H, W, 3), no batch of masks 3 pixels wide
+        return sentence, "these look like colours: Folder(..., palette=...) turns them into ids"
     if wrong == [num_classes] and 0 not in found:
         return sentence, "the ids start at 1: masks = masks - 1, but keep void"
     if num_classes == 2 and len(found) == 2 and found[0] == 0:
@@ -122,10 +122,8 @@ def mask_id_fault(
             "a grey or smoothed (JPEG, bilinear) black and white mask: masks = (masks > 127).long()",
         )
     if len(wrong) > 8:
-        return (
-            sentence,
-            "these look like colours or grey values: pass the file's palette, and never store masks as JPEG",
-        )
+        cure = "resize masks by nearest neighbour and store them as PNG (bilinear and JPEG blend ids); or pass a palette"
+        return sentence, cure
     return sentence, f"raise num_classes, or make them void: masks[masks == {wrong[0]}] = {ignore_index}"
 
 
@@ -159,11 +157,11 @@ def first_non_finite(model: nn.Module, images: Tensor) -> str | None:
     try:
         with torch.no_grad(), random_state_kept(model):
             model(images)
-            for name, buffer in model.named_buffers():
-                buffer.copy_(buffers[name])  # batch norm in train mode has counted this forward
     finally:
         for handle in handles:
             handle.remove()
+        for name, buffer in model.named_buffers():
+            buffer.copy_(buffers[name])  # batch norm in train mode has counted this forward
     return (found[0] or type(model).__name__) if found else None
 
 

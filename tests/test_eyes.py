@@ -171,12 +171,12 @@ def test_an_identity_keeps_its_iris():
     known = [dataset.parameters(index) for index in range(60)]
     assert [(eye.identity, eye.picture) for eye in known] == [divmod(index, 6) for index in range(60)]
     sharp = [i for i in range(60) if known[i].blur < 0.8 and known[i].opening > 0.7 and known[i].iris.a > 36]
-    irises = {index: unwrapped(dataset, index) for index in sharp[:16]}
+    irises = {index: unwrapped(dataset, index) for index in sharp}
     pairs = [(a, b) for a in irises for b in irises if a < b]
     same = [correlation(irises[a], irises[b]) for a, b in pairs if a // 6 == b // 6]
     others = [correlation(irises[a], irises[b]) for a, b in pairs if a // 6 != b // 6]
-    assert len(same) >= 6
-    assert np.median(same) > 0.4 and np.median(same) > np.percentile(others, 95) + 0.1
+    assert len(same) >= 6 and np.median(same) > 0.4
+    assert np.mean(np.array(same)[:, None] > others) > 0.9  # the area under the curve of recognition
     for eye in known:  # nothing else of the picture is kept
         others = [o for o in known if o.identity == eye.identity and o.picture != eye.picture]
         assert all(o.gaze != eye.gaze and o.dilation != eye.dilation and o.nose == eye.nose for o in others)

@@ -58,14 +58,14 @@ def ciede2000(first, second):
     c1, c2 = np.hypot(a1, b1), np.hypot(a2, b2)
     h1, h2 = np.degrees(np.arctan2(b1, a1)) % 360, np.degrees(np.arctan2(b2, a2)) % 360
     dh = np.where(c1 * c2 == 0, 0, (h2 - h1 + 180) % 360 - 180)
-    l, c = (l1 + l2) / 2, (c1 + c2) / 2
+    lightness, c = (l1 + l2) / 2, (c1 + c2) / 2
     h = np.where(c1 * c2 == 0, h1 + h2, h1 + dh / 2) % 360
     d_hue = 2 * np.sqrt(c1 * c2) * np.sin(np.radians(dh) / 2)
     t = 1 + sum(
         k * np.cos(np.radians(m * h + p))
         for k, m, p in [(-0.17, 1, -30), (0.24, 2, 0), (0.32, 3, 6), (-0.2, 4, -63)]
     )
-    x = (l2 - l1) / (1 + 0.015 * (l - 50) ** 2 / np.sqrt(20 + (l - 50) ** 2))
+    x = (l2 - l1) / (1 + 0.015 * (lightness - 50) ** 2 / np.sqrt(20 + (lightness - 50) ** 2))
     y = (c2 - c1) / (1 + 0.045 * c)
     z = d_hue / (1 + 0.015 * c * t)
     turn = -np.sin(np.radians(60 * np.exp(-(((h - 275) / 25) ** 2)))) * 2 * chroma_weight(c)

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import torch
 
 from tools.badges import badge_line, repository
 from tools.execution import ROOT
@@ -14,6 +15,7 @@ def test_your_own_data_in_a_few_lines(monkeypatch, capsys):
     """The block runs as it stands, and the model finds more than always the most frequent class."""
     (block,) = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
     monkeypatch.chdir(ROOT)
+    torch.manual_seed(0)
     names: dict = {}
     exec(block, names)
     confusion = names["evaluate"](names["model"], names["val"])

@@ -199,10 +199,11 @@ def test_the_page_shows_alt_text_and_no_prompts(tmp_path):
 def test_a_fork_turns_everything(tmp_path):
     line, cell = badges.badge_line("old/repo", "01_one"), badges.setup_cell("old/repo")
     (tmp_path / "notebooks").mkdir()
-    nbformat.write(
-        new_notebook(cells=[new_markdown_cell(f"# One\n\n{line}"), new_code_cell(cell)]),
-        tmp_path / "notebooks" / "01_one.ipynb",
+    notebook = new_notebook(
+        cells=[new_markdown_cell(f"# One\n\n{line}"), new_code_cell(cell), new_code_cell("1")]
     )
+    nbformat.write(notebook, tmp_path / "notebooks" / "01_one.ipynb")
+    before = fingerprint(notebook)
     (tmp_path / "README.md").write_text(f"{line} and https://github.com/old/repo-tools, old/repo", "utf-8")
     (tmp_path / "pyproject.toml").write_text('[tool.nbhelpers]\nrepository = "old/repo"\n', "utf-8")
     assert len(badges.rewrite_all("new.one/fork", tmp_path)) == 3
@@ -212,12 +213,13 @@ def test_a_fork_turns_everything(tmp_path):
     assert notebook.cells[1].source == badges.setup_cell("new.one/fork")
     readme = (tmp_path / "README.md").read_text("utf-8")
     assert readme.endswith("https://github.com/old/repo-tools, old/repo") and "gh/old/repo" not in readme
+    assert fingerprint(notebook) == before  # so the committed outputs stay good
     assert badges.rewrite_all("new.one/fork", tmp_path) == []
 
 
 def test_a_name_that_is_no_repository():
-    command = [sys.executable, str(ROOT / "tools" / "badges.py"), "https://github.com/a/b"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    command = [sys.executable, "-m", "tools.badges", "https://github.com/a/b"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2 and "is not owner/name" in done.stderr
 
 

@@ -82,8 +82,10 @@ def rewrite_all(new: str, root: Path = ROOT) -> list[Path]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="make badges REPO=owner/name", description=__doc__)
-    parser.add_argument("repository", help="owner/name on GitHub")
+    parser = argparse.ArgumentParser(
+        prog="make badges", usage="make badges REPO=owner/name", description=__doc__
+    )
+    parser.add_argument("repository", metavar="REPO", help="owner/name on GitHub")
     new = parser.parse_args().repository
     if not re.fullmatch(SLUG, new):
         parser.error(f"{new!r} is not owner/name")

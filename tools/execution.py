@@ -140,8 +140,11 @@ def title(cell: NotebookNode) -> str:
 
 
 def fingerprint(notebook: NotebookNode) -> str:
-    """Of the code: outputs that carry another fingerprint are older than the code above them."""
-    code = "\0".join(cell.source for cell in notebook.cells if is_code(cell))
+    """Of the code: outputs that carry another fingerprint are older than the code above them.
+
+    The first code cell, the setup, does not count: a fork rewrites it, and it is the same everywhere.
+    """
+    code = "\0".join([cell.source for cell in notebook.cells if is_code(cell)][1:])
     return hashlib.sha256(code.encode()).hexdigest()[:16]
 
 

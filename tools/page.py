@@ -14,13 +14,16 @@ img { max-width: 100%; height: auto; }
 pre, code { font: 14px/1.45 ui-monospace, Menlo, Consolas, monospace; }
 pre { margin: 0; overflow-x: auto; white-space: pre; }
 .input_area { background: #f5f5f2; border-left: 3px solid #c9c9c0; padding: .6em .9em; margin-top: 1em; }
+.input_area .highlight { background: none; }
 .output_subarea { padding: .4em .9em; overflow-x: auto; }
 .output_stderr { background: #fdf3e7; }
 table { border-collapse: collapse; margin: .6em 0; }
 td, th { padding: .2em .7em; border-bottom: 1px solid #ddd; text-align: right; }
 blockquote { margin: 1em 0; padding-left: 1em; border-left: 3px solid #7aa6c2; }
 """
-MATHJAX = "https://cdn.jsdelivr.net/npm/mathjax@3/es5/tex-mml-chtml.js"
+MATHJAX = """
+<script>window.MathJax = { tex: { inlineMath: [["$", "$"], ["\\\\(", "\\\\)"]] } };</script>
+<script async src="https://cdn.jsdelivr.net/npm/mathjax@3/es5/tex-mml-chtml.js"></script>"""
 
 
 def page(notebook: NotebookNode, folder: Path, name: str) -> str:
@@ -32,5 +35,5 @@ def page(notebook: NotebookNode, folder: Path, name: str) -> str:
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{name}</title>\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<style>{style}</style>\n<script async src="{MATHJAX}"></script>\n</head>\n<body>\n{body}\n</body>\n</html>\n'
+        f"<style>{style}</style>{MATHJAX}\n</head>\n<body>\n{body}\n</body>\n</html>\n"
     )

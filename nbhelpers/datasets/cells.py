@@ -92,12 +92,11 @@ class _Nuclei:
         radius = radii[:, None] * np.clip(1 + waves.sum(1), 0.4, 1.6)  # (n, points)
         radius -= np.minimum(
             0.5 / min(self.size), radius / 2
-        )  # fillPoly colours the outline too: half a pixel
+        )  # fillPoly adds half a pixel: it draws outlines
         stretch = np.sqrt(1 + np.abs(rng.normal(rng.choice([0.15, 0.4, 1.2]), 0.25, (n, 1))))
         x, y = radius * np.cos(CONTOUR) * stretch, radius * np.sin(CONTOUR) / stretch
-        y = y + np.clip(rng.normal(0, 0.07, (n, 1)), -0.12, 0.12) * (
-            x * x / radii[:, None] - radii[:, None] / 2
-        )
+        bend = np.clip(rng.normal(0, 0.07, (n, 1)), -0.12, 0.12)
+        y = y + bend * (x * x / radii[:, None] - radii[:, None] / 2)
         aligned = rng.choice([0.2, 0.6, 3.0])  # as in muscle, in epithelium, in culture
         turn = rng.uniform(0, np.pi) + aligned * rng.standard_normal((n, 1))
         return np.stack([x * np.cos(turn) - y * np.sin(turn), x * np.sin(turn) + y * np.cos(turn)], -1)
@@ -133,6 +132,7 @@ def _places(rng: np.random.Generator, radii: np.ndarray, extent: np.ndarray) -> 
     nearest = rng.uniform(0.65, 1.0)  # centres may come as close as so many sums of two radii
     beside = rng.random(len(radii)) < together
     angles = rng.uniform(0, 2 * np.pi, (len(radii), 4))
+    directions = np.stack([np.cos(angles), np.sin(angles)], -1)
     gaps = rng.uniform(nearest, 1.25, (len(radii), 4))
     free = rng.uniform(-0.03, 1.03, (len(radii), 4, 2)) * extent
     free[0] = free[0].clip(0, extent)  # one nucleus is always seen
@@ -145,9 +145,7 @@ def _places(rng: np.random.Generator, radii: np.ndarray, extent: np.ndarray) -> 
             if n and beside[i]:
                 other = int(picks[i, attempt] * n)
                 step = gaps[i, attempt] * (radii[n] + radii[other])
-                at = centres[other] + step * np.array(
-                    [np.cos(angles[i, attempt]), np.sin(angles[i, attempt])]
-                )
+                at = centres[other] + step * directions[i, attempt]
             apart = np.square(centres[:n] - at).sum(1) / np.square(radii[:n] + radii[n])
             if n == 0 or apart.min() > nearest**2 * 0.98:
                 centres[n] = at
@@ -160,11 +158,10 @@ def _specks(rng: np.random.Generator, nuclei: _Nuclei, count: int, largest: floa
     """Small discs of random strength, at most `largest` radii wide, float32 (H, W)."""
     layer = np.zeros(nuclei.size, np.float32)
     unit = nuclei.radius * min(nuclei.size)
-    places = rng.random((count, 2)) * nuclei.size[::-1]
-    for (x, y), radius, strength in zip(
-        places, rng.uniform(0.05, largest, count), rng.uniform(0.2, 1, count)
-    ):
-        cv2.circle(layer, (int(x * 16), int(y * 16)), int(radius * unit * 16), strength, -1, shift=4)
+    places = np.int32(rng.random((count, 2)) * nuclei.size[::-1] * 16)  # 4 bits below the pixel
+    radii = np.int32(rng.uniform(0.05, largest, count) * unit * 16)
+    for place, radius, strength in zip(places.tolist(), radii.tolist(), rng.uniform(0.2, 1, count).tolist()):
+        cv2.circle(layer, place, radius, strength, -1, shift=4)
     return layer
 
 
@@ -185,9 +182,8 @@ def _fluorescent(nuclei: _Nuclei, rng: np.random.Generator, noise: np.random.Gen
     soft = nuclei.blur(light, rng.uniform(0.2, 0.4))
     focus = np.clip(rng.uniform(0.3, 1.6) + 0.5 * smooth_noise(rng, (3, 3), nuclei.size), 0, 1)
     light = soft + (nuclei.blur(light, rng.uniform(0.04, 0.12)) - soft) * focus
-    light += (
-        rng.uniform(0, 0.25) * rng.random() * nuclei.blur(light, rng.uniform(1, 2.5))
-    )  # light out of focus
+    stray = rng.uniform(0, 0.25) * rng.random()  # light from out of focus
+    light += stray * nuclei.blur(light, rng.uniform(1, 2.5))
     debris = nuclei.blur(_specks(rng, nuclei, int(rng.integers(0, 8)), 0.2), 0.08)
     light += debris * rng.uniform(0.2, 1.5)
     background = rng.uniform(0, 0.12) * rng.random() * (1 + 0.3 * smooth_noise(rng, (2, 3), nuclei.size))
@@ -199,10 +195,8 @@ def _fluorescent(nuclei: _Nuclei, rng: np.random.Generator, noise: np.random.Gen
 
 def _stained(nuclei: _Nuclei, rng: np.random.Generator, noise: np.random.Generator) -> np.ndarray:
     """Bright field: each stain takes light away by Beer and Lambert's law."""
-    glass, tissue, nucleus = (
-        STAINS[rng.choice(4, p=[0.4, 0.35, 0.15, 0.1])] / 255 * rng.normal(1, 0.03, (3, 3))
-    )
-    glass = np.clip(glass, 0.05, 1)
+    colours = STAINS[rng.choice(len(STAINS), p=[0.4, 0.35, 0.15, 0.1])] / 255
+    glass, tissue, nucleus = np.clip(colours * rng.normal(1, 0.03, (3, 3)), 0.05, 1)
     density = -np.log(np.clip(np.stack([tissue, nucleus]) / glass, 0.05, 0.99)).astype(np.float32)
 
     amount = np.clip(rng.normal(1, rng.uniform(0.1, 0.3), nuclei.count + 1), 0.4, 1.6).astype(np.float32)

@@ -25,7 +25,7 @@ BROKEN = (ValueError, EOFError, zipfile.BadZipFile, tarfile.TarError, zlib.error
 
 
 def download(name: str, root: str | Path | None = None) -> Path:
-    """Fetch the set `name` (a key of SOURCES) into `root`, by default `data_folders()[0]`; returns its folder.
+    """Fetch the set `name`, a key of SOURCES, into `root` or else `data_folders()[0]`; returns its folder.
 
     A set that is there and complete is left as it is. Mirrors are tried in turn, and each failure prints a
     line. An archive that was fetched by hand is used if it lies in `root` under its own name.

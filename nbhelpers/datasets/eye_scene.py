@@ -141,9 +141,8 @@ class Lid:
         """About the distance of points below the edge, negative above it."""
         t = x / self.half_width
         moved = t + self.skew * (1 - t * t)
-        slope = (
-            self.tilt - 2 * (self.peak - self.corner) * moved * (1 - 2 * self.skew * t)
-        ) / self.half_width
+        slope = self.tilt - 2 * (self.peak - self.corner) * moved * (1 - 2 * self.skew * t)  # over t
+        slope = slope / self.half_width  # over x
         return (y - self.height(x)) / np.sqrt(1 + slope * slope)
 
 
@@ -155,27 +154,23 @@ class Scene:
     ) -> None:
         self.size, self.person = size, person
         height, width = size
-        self.radius = (
-            0.5 * min(width, height * 4 / 3) * 0.15 * 4 ** rng.random()
-        )  # px; 15 to 60 % of a 4 : 3 picture
+        share = 0.15 * 4 ** rng.random()  # the iris is 15 to 60 % as wide as a 4 : 3 picture
+        self.radius = 0.5 * share * min(width, height * 4 / 3)  # px
         self.infrared = bool(rng.random() < 0.6)
         centre = rng.normal(0.5, 0.1, 2).clip(0.25, 0.75) * (width, height)
         turn = np.clip(rng.normal(0, (14, 9)), -32, 32)  # of the eye in the head, degrees
         gaze = turn + (rng.uniform(-28, 28, 2) if rng.random() < 0.3 else 0)  # a camera may stand aside
         gaze *= min(1, 50 / np.hypot(*gaze))
         roll = float(rng.normal(0, 6))
-        opening = (
-            max(0.0, rng.uniform(-0.15, 0.3))
-            if rng.random() < 0.06
-            else min(max(rng.normal(0.82, 0.2), 0.2), 1.3)
-        )
+        opening = float(np.clip(rng.normal(0.82, 0.2), 0.2, 1.3))
+        if rng.random() < 0.06:  # closed, or nearly
+            opening = max(0.0, rng.uniform(-0.15, 0.3))
         dilation = rng.uniform(0.2, 0.66)
 
         along = rotation(np.arctan2(gaze[1], gaze[0]))  # the iris is foreshortened along the gaze
         self.frame = self.radius * rotation(np.radians(roll))  # the eye's frame -> pixels
-        self.disc = (
-            self.frame @ along @ np.diag([np.cos(np.radians(np.hypot(*gaze))), 1]) @ along.T
-        )  # unit disc -> px
+        shorter = np.diag([np.cos(np.radians(np.hypot(*gaze))), 1])
+        self.disc = self.frame @ along @ shorter @ along.T  # the unit disc -> the iris in pixels
         self.iris = tuple(float(value) for value in EYEBALL * np.sin(np.radians(turn)))  # its centre
         self.origin = centre - self.frame @ self.iris  # px
         self.eye = Eye(
@@ -194,10 +189,9 @@ class Scene:
         lower = 0.95 + 0.3 * self.iris[1] - max(0.0, rng.normal(0, 0.12))  # the lids follow the gaze
         upper = lower + (0.7 * self.iris[1] - 0.95 - lower) * opening
         shape = person.half_width, 0.2, person.tilt * person.nose
-        skew = (
-            0.1 * person.nose
-        )  # the peak of the upper lid is nearer to the nose; closed lids share one edge
+        skew = 0.1 * person.nose
         self.lower = Lid(*shape, lower, skew)
+        # an open upper lid has its peak nearer to the nose; closed lids share one edge
         self.upper = Lid(*shape, upper, skew - 0.18 * person.nose * min(1, opening))
 
     def pixels(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:

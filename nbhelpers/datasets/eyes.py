@@ -30,8 +30,8 @@ class Eyes(ToyDataset):
         length: int | None = None,
         seed: int = 0,
         parts: bool = False,
-        pictures_per_identity: int = 1,
         transform: Callable | None = None,
+        pictures_per_identity: int = 1,
     ) -> None:
         super().__init__(split, size, length, seed, transform)
         check_integer("pictures_per_identity", pictures_per_identity, 1)
@@ -61,22 +61,29 @@ def _colours(scene: Scene, rng: np.random.Generator) -> dict[str, np.ndarray]:
     if scene.infrared:  # melanin hardly shows: skin and iris are bright, the pupil is the darkest
         sclera = rng.uniform(0.5, 0.8)
         iris = sclera * rng.uniform(0.45, 0.85)
-        colours = {"skin": rng.uniform(0.55, 0.95) - 0.1 * person.melanin, "sclera": sclera, "iris": iris}
-        colours |= {"inner": iris * rng.uniform(0.85, 1.1), "pupil": rng.uniform(0.01, 0.12)}
-        colours |= {
+        colours = {
+            "skin": rng.uniform(0.55, 0.95) - 0.1 * person.melanin,
+            "sclera": sclera,
+            "iris": iris,
+            "inner": iris * rng.uniform(0.85, 1.1),
+            "pupil": rng.uniform(0.01, 0.12),
             "hair": rng.uniform(0.1, 0.35),
             "pink": sclera * rng.uniform(0.9, 1.1),
             "blood": 0.75 * sclera,
         }
     else:
         sclera = np.array([0.86, 0.82, 0.78]) * rng.uniform(0.8, 1.08)
-        colours = {"skin": person.skin, "sclera": sclera, "iris": person.iris, "inner": person.inner}
-        colours |= {"pupil": 0.03, "hair": person.hair, "blood": sclera * (0.9, 0.5, 0.45)}
-        colours["pink"] = 0.5 * person.skin + (0.42, 0.28, 0.26)  # lid margins, flesh in the corner
-    channels = 1 if scene.infrared else 3
-    return {
-        name: np.full((channels, 1, 1), np.reshape(c, (-1, 1, 1)), np.float32) for name, c in colours.items()
-    }
+        colours = {
+            "skin": person.skin,
+            "sclera": sclera,
+            "iris": person.iris,
+            "inner": person.inner,  # of the collarette
+            "pupil": np.full(3, 0.03),
+            "hair": person.hair,
+            "pink": 0.5 * person.skin + (0.42, 0.28, 0.26),  # the lids' margins, the flesh in the corner
+            "blood": sclera * (0.9, 0.5, 0.45),
+        }
+    return {name: np.reshape(colour, (-1, 1, 1)).astype(np.float32) for name, colour in colours.items()}
 
 
 def _over(image: np.ndarray, colour: np.ndarray | float, alpha: np.ndarray) -> np.ndarray:
@@ -88,17 +95,14 @@ def _draw(scene: Scene, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarra
     """The scene in even light, float32 (C, H, W), and the ids of its parts, uint8 (H, W)."""
     x, y, *disc = scene.grids()
     above, under = scene.upper.below(x, y), -scene.lower.below(x, y)  # both positive between the lids
-    gap = np.minimum(
-        np.minimum(above, under), scene.person.half_width - np.abs(x)
-    )  # the edges cross at the corners
+    within = scene.person.half_width - np.abs(x)  # positive between the corners, where the edges cross
+    gap = np.minimum(np.minimum(above, under), within)
     lids = np.clip(gap * scene.radius + 0.5, 0, 1)
     colours = _colours(scene, rng)
     image = _skin(scene, colours, x, y, above, under, rng)
     ball, mask = _eyeball(scene, colours, x, y, disc, above, rng)
     image = _over(image, ball, lids)
-    image = _over(
-        image, colours["hair"], 0.6 * bump(above + 0.03, 0.05) * (np.abs(x) < scene.person.half_width)
-    )
+    image = _over(image, colours["hair"], 0.6 * bump(above + 0.03, 0.05) * (within > 0))
     reflections = _corneal_reflections(scene, rng)
     image = _over(image, GLARE, reflections * lids)
     lashes = _lashes(scene, rng)
@@ -137,17 +141,15 @@ def _skin(
     thick = 0.22 * np.sqrt(1 - along**2) * (1 + 0.3 * along)
     start = 0.4 * along**2 - person.brow + rng.uniform(-1, 1, along.size) * thick
     length = rng.uniform(0.3, 0.7, along.size)
-    rise = (
-        0.25 + 0.35 * along + rng.normal(0, 0.15, along.size)
-    ) * length  # upright at the nose, flat at the temple
+    steep = 0.25 + 0.35 * along + rng.normal(0, 0.15, along.size)  # upright at the nose, flat at the temple
+    rise = steep * length
     hairs = curves(
         scene.pixels(nose * 2.9 * along, start),
         scene.pixels(nose * (2.9 * along - 0.4 * length), start - 0.7 * rise),
         scene.pixels(nose * (2.9 * along - length), start - 0.8 * rise),
     )
-    return _over(
-        skin, colours["hair"], 0.75 * strokes([(hairs, person.brow_width * scene.radius)], scene.size)
-    )
+    brow = strokes([(hairs, person.brow_width * scene.radius)], scene.size)
+    return _over(skin, colours["hair"], 0.75 * brow)
 
 
 def _eyeball(
@@ -183,14 +185,11 @@ def _eyeball(
     toward = px * np.cos(angle) + py * np.sin(angle)
     edge = toward + np.sqrt(toward * toward + (dilation**2 - px * px - py * py))
     texture = person.texture
-    fit = (
-        int(2 * np.pi * radius),
-        int(radius * (1 - dilation)),
-    )  # no finer than the picture, which would alias
-    fit = min(fit[0], texture.shape[1]), max(2, min(fit[1], texture.shape[0]))
-    texture = cv2.resize(texture, fit, interpolation=cv2.INTER_AREA)
-    across = (angle / (2 * np.pi) + 0.5) * fit[0] - 0.5
-    outward = np.clip((r - edge) / (1 - edge), 0, 1) * (fit[1] - 1)
+    columns = min(texture.shape[1], int(2 * np.pi * radius))  # no finer than the picture, or it would alias
+    rows = min(texture.shape[0], max(2, int(radius * (1 - dilation))))
+    texture = cv2.resize(texture, (columns, rows), interpolation=cv2.INTER_AREA)
+    across = (angle / (2 * np.pi) + 0.5) * columns - 0.5
+    outward = np.clip((r - edge) / (1 - edge), 0, 1) * (rows - 1)
     texture = cv2.remap(texture, across, outward, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
     contrast = rng.uniform(0.3, 0.7) if scene.infrared else rng.uniform(0.7, 1.1)
     iris = _over(colours["iris"], colours["inner"], texture[..., 1]) * (1 + contrast * texture[..., 0])
@@ -201,11 +200,8 @@ def _eyeball(
     mask[r < edge] = PUPIL
 
     from_middle = (np.square(x - 0.3 * scene.iris[0]) + np.square(y)) / person.half_width**2
-    shade = (
-        1
-        - rng.uniform(0.1, 0.35) * from_middle
-        - rng.uniform(0.1, 0.6) * np.exp(np.maximum(above, 0) / -0.25)
-    )
+    shade = 1 - rng.uniform(0.1, 0.35) * from_middle
+    shade -= rng.uniform(0.1, 0.6) * np.exp(np.maximum(above, 0) / -0.25)  # under the upper lid
     return ball * np.clip(shade, 0.4, 1), mask
 
 
@@ -239,13 +235,10 @@ def _corneal_reflections(scene: Scene, rng: np.random.Generator) -> np.ndarray:
     angles = np.linspace(0, 2 * np.pi, 17) if lamps else np.pi * np.arange(0.25, 2, 0.5)
     radii = np.repeat(rng.uniform(0.04, 0.12), 2) if lamps else rng.uniform(0.08, 0.28, 2)
     outline = np.stack([np.cos(angles), np.sin(angles)], -1) * radii @ rotation(rng.normal(0, 0.2))
-    ring = rng.uniform(0, 2 * np.pi) + np.arange(count) * rng.uniform(
-        0.6, 1.6
-    )  # lamps stand around the camera
-    places = np.stack([np.cos(ring), np.sin(ring)], -1) * rng.uniform(0.2, 0.45) + rng.normal(
-        0, 0.05, (count, 2)
-    )
-    points = scene.iris + rng.normal(0, 0.2, 2) + places[:, None] + outline  # (count, corners, 2)
+    ring = rng.uniform(0, 2 * np.pi) + rng.uniform(0.6, 1.6) * np.arange(count)  # lamps surround the camera
+    places = rng.uniform(0.2, 0.45) * np.stack([np.cos(ring), np.sin(ring)], -1)
+    places += scene.iris + rng.normal(0, 0.2, 2) + rng.normal(0, 0.05, (count, 2))
+    points = places[:, None] + outline  # (count, corners, 2)
     return rng.uniform(0.85, 1) * filled(list(scene.pixels(points[..., 0], points[..., 1])), scene.size)
 
 
@@ -256,9 +249,8 @@ def _glasses(scene: Scene, rng: np.random.Generator) -> np.ndarray:
     polygons = []
     angles = np.linspace(0, 2 * np.pi, 33)[:-1]
     for _ in range(rng.integers(1, 4)):
-        wobble = (
-            1 + 0.25 * np.cos(2 * angles + rng.uniform(0, 6)) + 0.1 * np.cos(3 * angles + rng.uniform(0, 6))
-        )
+        wobble = 1 + 0.25 * np.cos(2 * angles + rng.uniform(0, 6))
+        wobble += 0.1 * np.cos(3 * angles + rng.uniform(0, 6))
         outline = np.stack([np.cos(angles), rng.uniform(0.3, 1) * np.sin(angles)], -1) * wobble[:, None]
         points = rng.normal(0, 1.2, 2) + rng.uniform(0.12, 0.5) * outline @ rotation(rng.normal(0, 0.5))
         polygons.append(scene.pixels(points[:, 0], points[:, 1]))

@@ -90,7 +90,7 @@ def find_pairs(images: Path, masks: Path, mask_suffix: str = "") -> list[tuple[P
     }
     if alone := sorted(image_files.keys() - mask_files.keys(), key=_natural):
         raise FileNotFoundError(
-            f"{image_files[alone[0]]} has no mask {masks / (alone[0] + mask_suffix)}.png (or another image type); "
+            f"{image_files[alone[0]]} has no mask {masks / (alone[0] + mask_suffix)}.png (or of another type); "
             f"{len(alone)} of {len(image_files)} images have none: add the masks, or move the images away"
         )
     if alone := sorted(mask_files.keys() - image_files.keys(), key=_natural):

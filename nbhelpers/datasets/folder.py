@@ -76,9 +76,10 @@ class Folder(SegmentationDataset):
         mask = read_mask(mask_path.read_bytes(), mask_path, colours=self.colours is not None)
         if image.shape[:2] != mask.shape[:2]:
             swapped = image.shape[:2] == mask.shape[1::-1]
+            turned = "; one of them is turned by 90 degrees" if swapped else ""
             raise ValueError(
-                f"{image_path} is {_size(image)} pixels, but its mask {mask_path} is {_size(mask)}; they must be "
-                + ("equal; one of them is turned by 90 degrees" if swapped else "equal")
+                f"{image_path} is {_size(image)} pixels, but its mask {mask_path} is {_size(mask)}; "
+                f"they must be equal{turned}"
             )
         if self.colours is not None:
             return image, self._ids_of_colours(mask, mask_path)
@@ -90,7 +91,7 @@ class Folder(SegmentationDataset):
         if self.binary:
             if not (found <= {0, 255} or found <= {0, 1}):
                 raise ValueError(
-                    f"{path} holds {_listed(found)}, but with binary=True a mask holds 0 and 255 (or 0 and 1); "
+                    f"{path} holds {_listed(found)}, but with binary=True a mask holds 0 and 255; "
                     "a JPEG or a smooth resize blurs masks: threshold it and save it as PNG"
                 )
             return (mask > 0).astype(np.uint8)
@@ -138,8 +139,8 @@ def check_no_overlap(a: SegmentationDataset, b: SegmentationDataset) -> None:
     if shared:
         first = "; ".join(f"{_name(a, i)} is {_name(b, j)}" for i, j in shared[:3])
         raise ValueError(
-            f"{len(shared)} of the {len(b)} images of the second split are in the first too, so a score on it "
-            f"would be too good: {first}; remove them from one split"
+            f"{len(shared)} of the {len(b)} images of the second split are in the first too, so a score "
+            f"on it would be too good: {first}; remove them from one split"
         )
 
 

@@ -111,7 +111,7 @@ class VOC(SegmentationDataset):
     """Pascal VOC 2012: photos of 20 kinds of objects and background, of various sizes, 1,464 / 1,449.
 
     A border around each object is void, 255. The test labels are secret: the splits are train and val.
-    The palette is the collection's, which colour-blind readers can tell apart; `voc_palette` is the set's own.
+    The palette is the collection's, safe for colour-blind readers; the set's own is `voc_palette`.
     Files: as torchvision.datasets.VOCSegmentation keeps them, in `VOCdevkit/VOC2012/`.
     Everingham et al., 2015, https://doi.org/10.1007/s11263-014-0733-5.
     """

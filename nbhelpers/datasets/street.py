@@ -114,6 +114,7 @@ def draw(rng: Random, size: tuple[int, int]) -> Canvas:
             thing.x + thing.width, thing.z, thing.z
         ):
             thing.paint(canvas, rng)
+    canvas.paint()
     return canvas
 
 

@@ -235,7 +235,7 @@ def show_receptive_field(fields: np.ndarray | Mapping[str, np.ndarray]) -> Pictu
     for panel, (name, field) in zip(axes, fields.items()):
         reach, effective = field_sides(field)
         height, width = field.shape
-        cut = reach > min(height, width)
+        cut = reach >= min(height, width)  # there may be more influence outside the image
         relative = np.log10(np.maximum(field / field.max(), 1e-4))
         panel.imshow(relative, cmap=HEAT, vmin=-4, vmax=0, interpolation="nearest")
         for side, line in ((reach, "--"), (effective, "-")):

@@ -54,8 +54,8 @@ class Picture:
         canvas.draw()
         pixels = np.asarray(canvas.buffer_rgba())[..., :3]
         self.alt = alt
-        # Flat colours (charts, masks, enlarged pixels) are smallest as PNG, photographs as JPEG, whose chroma is
-        # not subsampled because that would smear the masks' colours.
+        # Flat colours (charts, masks, enlarged pixels) are smallest as PNG, photographs as JPEG, whose
+        # chroma is not subsampled because that would smear the masks' colours.
         png = _encode(_with_palette(pixels), "PNG")
         jpeg = _encode(PIL.Image.fromarray(pixels), "JPEG", quality=75, subsampling=0)
         self.data = min(png, jpeg, key=len)
@@ -81,7 +81,7 @@ class Picture:
         Path(path).write_bytes(self.data)
 
 
-def _with_palette(pixels: np.ndarray, exact: int = 48, blended: int = 80) -> PIL.Image.Image:
+def _with_palette(pixels: np.ndarray, exact: int = 48, blended: int = 128) -> PIL.Image.Image:
     """Reduce RGB (H, W, 3) to a palette: the most frequent colours (of classes) exactly, the rest nearly."""
     packed = pixels.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], dtype=np.uint32)
     values, counts = np.unique(packed, return_counts=True)

@@ -196,9 +196,9 @@ def show_curves(histories: HasRows | Mapping[str, HasRows]) -> Picture:
             markeredgewidth=2,
         )
         words.append(
-            f"{prefix}training loss {train[0]:.2f} to {train[-1]:.2f}, validation loss "
+            f"{name + ', ' if name else ''}training loss {train[0]:.2f} to {train[-1]:.2f}, validation loss "
             f"{valid[0]:.2f} to {valid[-1]:.2f}, mean IoU {score[0]:.2f} to {score[-1]:.2f}, "
-            f"best {score[best]:.2f} in epoch {epoch[best]:.0f}."
+            f"best {score[best]:.2f} in epoch {epoch[best]:.0f}"
         )
     last = max(history.rows[-1]["epoch"] for history in runs.values())
     for axes, title in ((loss, "loss"), (iou, "mean IoU on validation")):
@@ -213,7 +213,7 @@ def show_curves(histories: HasRows | Mapping[str, HasRows]) -> Picture:
     figure.legend(loc="outside upper center", ncols=3, handles=iou.get_legend_handles_labels()[0])
     loss.set_ylim(bottom=min(0, loss.get_ylim()[0]))
     iou.set_ylim(0, 1)
-    return Picture(figure, f"Learning curves. {' '.join(words)}")
+    return Picture(figure, f"Learning curves: {'; '.join(words)}.")
 
 
 def _check(confusion: ConfusionMatrix, classes: tuple[str, ...]) -> None:

@@ -69,7 +69,7 @@ def show_batch(
 
 
 @styled
-def show_overlay(dataset: HasClasses, image: Tensor | np.ndarray, mask: Tensor | np.ndarray) -> Picture:
+def show_overlay(image: Tensor | np.ndarray, mask: Tensor | np.ndarray, dataset: HasClasses) -> Picture:
     """An image, its mask, and both laid over each other with every class outlined in its colour.
 
     `dataset` names the classes and colours; shapes as in `as_rgb` and `as_ids`. Void is left untinted in the
@@ -143,10 +143,7 @@ def show_predictions(
         for panel, title in zip(row, (f"image {index}", "truth", "prediction", f"errors: {score}")):
             panel.set_title(title, pad=4)
         words.append(f"Image {index}: {text}")
-    return Picture(
-        figure,
-        f"Rows of image, truth, prediction and errors. {' '.join(words)}",
-    )
+    return Picture(figure, f"Rows of image, truth, prediction and errors. {' '.join(words)}")
 
 
 def _common_shape(images: Sequence[np.ndarray]) -> tuple[int, int]:

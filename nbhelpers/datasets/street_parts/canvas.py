@@ -6,8 +6,9 @@ that they cannot disagree: red, green, blue, class id.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import cv2
 import numpy as np
@@ -19,11 +20,18 @@ SKY, BUILDING, POLE, ROAD, PAVEMENT, TREE, SIGN, FENCE, CAR, PEDESTRIAN, BICYCLI
     len(CAMVID_CLASSES)
 )
 OVERSAMPLING = 2
-SHIFT = 4  # cv2 takes coordinates in sixteenths of a pixel
+SHIFT = 4  # cv2 takes coordinates in fixed point:
+ONE = 1 << SHIFT  # sixteenths of a pixel
 FRAME = (3, 4)  # the scene is composed for this shape; another shape shows a crop of it
 RAMP = np.linspace(0, 1, 256)[:, None]
-BOX_CORNERS = np.array([[0, 1], [2, 1], [2, 3], [0, 3]])  # of (left, bottom, right, top)
-CIRCLE = np.stack([f(np.linspace(0, 2 * np.pi, 14, endpoint=False)) for f in (np.cos, np.sin)], axis=-1)
+CIRCLE = [(math.cos(k * math.pi / 7), math.sin(k * math.pi / 7)) for k in range(14)]
+Pair, Triple = tuple[float, float], tuple[float, float, float]
+Box = tuple[float, float, float, float]  # left, bottom, right, top
+
+
+def circle(s: float, t: float, radius: float, squeeze: float = 1.0) -> list[Pair]:
+    """Corners of a circle about (s, t), narrowed sideways by `squeeze`."""
+    return [(s + radius * squeeze * cos, t + radius * sin) for cos, sin in CIRCLE]
 
 
 @dataclass(frozen=True)
@@ -59,32 +67,59 @@ class Light:
 
 
 class Canvas:
-    """The picture while it is painted: `pixels` is uint8 (2H, 2W, 4), red, green, blue and class id."""
+    """The picture while it is painted: `pixels` is uint8 (2H, 2W, 4), red, green, blue and class id.
+
+    Strokes are noted first, each with its sheet and its points; `paint` then projects them all at once, which
+    is much cheaper than one by one, and lays them down in their order.
+    """
 
     def __init__(self, size: tuple[int, int], camera: Camera, light: Light) -> None:
         height, width = (OVERSAMPLING * side for side in size)
         self.camera, self.light = camera, light
         self.pixels = np.zeros((height, width, 4), np.uint8)
         self.unit = max(height, width * FRAME[0] / FRAME[1])  # pixels per frame height
-        one = 1 << SHIFT
-        cos, sin = (one * self.unit * f(camera.roll) for f in (math.cos, math.sin))
+        cos, sin = (ONE * self.unit * f(camera.roll) for f in (math.cos, math.sin))
         focal, (vx, vy) = camera.focal, camera.vanish
         # The frame's (x, y) in frame heights -> cv2's fixed point pixels, whose centres are at whole numbers.
         to_pixels = np.array(
-            [[cos, sin, 0], [-sin, cos, 0], [one * (width - 1) / 2, one * (height - 1) / 2, 1]]
+            [[cos, sin, 0], [-sin, cos, 0], [ONE * (width - 1) / 2, ONE * (height - 1) / 2, 1]]
         )
         to_frame = np.array([[focal, 0, 0], [0, -focal, 0], [vx, vy, 1]])
         self.matrix = to_frame @ to_pixels  # (x, y, z) @ matrix + offset = (column, row, 1) * z
         self.offset = np.array([0, focal * camera.height, 0]) @ to_pixels
+        self.frames: list[tuple[Triple, Triple, Triple]] = []  # of the sheets: along, up, origin
+        self.strokes: list[
+            tuple[int, list[Pair], Callable[[np.ndarray], object]]
+        ] = []  # sheet, points, brush
 
     def project(self, points: np.ndarray) -> np.ndarray:
-        """Metres (..., 3) -> pixels (..., 2) as cv2's fixed point numbers, int32."""
+        """Metres (n, 3) -> cv2's fixed point pixels (n, 2), int32."""
         homogeneous = points @ self.matrix + self.offset
-        return (homogeneous[..., :2] / homogeneous[..., 2:]).astype(np.int32)
+        return (homogeneous[:, :2] / homogeneous[:, 2:]).astype(np.int32)
 
-    def fill(self, corners: np.ndarray, colour: Colour, class_id: int) -> None:
-        """Fill one convex polygon given in cv2's fixed point pixels (k, 2); the colour is as seen."""
-        cv2.fillConvexPoly(self.pixels, corners, (*colour, class_id), cv2.LINE_8, SHIFT)
+    def paint(self) -> None:
+        """Lay down the strokes noted since the last call."""
+        sheets, points, brushes = zip(*self.strokes)
+        counts = [len(some) for some in points]
+        matrices = np.array(self.frames, dtype=float) @ self.matrix  # (sheets, 3, 3)
+        matrices[:, 2] += self.offset
+        frames = np.repeat(matrices[list(sheets)], counts, axis=0)  # (n, 3, 3), of each point
+        flat = np.fromiter(chain.from_iterable(chain.from_iterable(points)), dtype=float).reshape(-1, 2, 1)
+        homogeneous = flat[:, 0] * frames[:, 0] + flat[:, 1] * frames[:, 1] + frames[:, 2]
+        pixels = (homogeneous[:, :2] / homogeneous[:, 2:]).astype(np.int32)
+        start = 0
+        for count, brush in zip(counts, brushes):
+            brush(pixels[start : start + count])
+            start += count
+        self.strokes.clear()
+
+    def note(self, brush: Callable[[], object]) -> None:
+        """Remember a stroke that has been projected already."""
+        self.strokes.append((0, [], lambda _: brush()))
+
+    def fill(self, corners: np.ndarray, tone: Sequence[float]) -> None:
+        """Fill a convex polygon of fixed point pixels (k, 2) with red, green, blue and class id."""
+        cv2.fillConvexPoly(self.pixels, corners, tone, cv2.LINE_8, SHIFT)
 
     def sees(self, x: float, near: float, far: float) -> bool:
         """Whether anything at `x` metres to the right, between `near` and `far`, can be in the frame."""
@@ -108,106 +143,96 @@ class Sheet:
         self,
         canvas: Canvas,
         class_id: int,
-        origin: Sequence[float],
-        along: Sequence[float] = (1, 0, 0),
-        up: Sequence[float] = (0, 1, 0),
+        origin: Triple,
+        along: Triple = (1, 0, 0),
+        up: Triple = (0, 1, 0),
         shade: float = 1.0,
         depth: float | None = None,
     ) -> None:
         self.canvas, self.class_id = canvas, class_id
         self.depth = origin[2] if depth is None else depth
-        self.matrix = np.array((along, up, origin), dtype=float).dot(canvas.matrix)  # (s, t, 1) -> pixels
-        self.matrix[2] += canvas.offset
-        self.upright = along[2] == up[2] == 0  # faces the camera: no division needed
-        if self.upright:
-            self.matrix /= self.matrix[2, 2]
-            self.linear, self.start = self.matrix[:2, :2], self.matrix[2, :2]
-        else:
-            self.linear, self.start = self.matrix[:2], self.matrix[2]
         self.gain, self.veil = canvas.light.seen_at(shade, self.depth)
-
-    @property
-    def metre(self) -> float:
-        """Pixels per metre at the sheet's depth, for the width of lines."""
-        return self.canvas.unit * self.canvas.camera.focal / self.depth
+        self.number = len(canvas.frames)
+        canvas.frames.append((along, up, origin))
 
     def tone(self, colour: Colour) -> tuple[float, float, float, int]:
         """The paint's colour as it arrives at the camera, and the class id."""
         (r, g, b), (gr, gg, gb), (vr, vg, vb) = colour, self.gain, self.veil
         return (r * gr + vr, g * gg + vg, b * gb + vb, self.class_id)
 
-    def to_pixels(self, points: Sequence | np.ndarray) -> np.ndarray:
-        """Sheet metres (..., 2) -> cv2's fixed point pixels (..., 2), int32."""
-        pixels = np.dot(points, self.linear)
-        pixels += self.start
-        if not self.upright:
-            pixels = pixels[..., :2] / pixels[..., 2:]
-        return pixels.astype(np.int32)
+    def note(self, points: list[Pair], brush: Callable[[np.ndarray], object]) -> None:
+        """Remember a stroke: `brush` gets the points as fixed point pixels (n, 2) when its turn comes."""
+        self.canvas.strokes.append((self.number, points, brush))
 
-    def polygon(self, points: Sequence | np.ndarray, colour: Colour) -> None:
-        """Fill one polygon (k, 2), not necessarily convex."""
-        cv2.fillPoly(self.canvas.pixels, [self.to_pixels(points)], self.tone(colour), cv2.LINE_8, SHIFT)
-
-    def polygons(self, points: np.ndarray, colour: Colour) -> None:
-        """Fill polygons (n, k, 2) of one colour; where an even number overlap, what is below shows."""
-        if len(points):
-            cv2.fillPoly(
-                self.canvas.pixels, list(self.to_pixels(points)), self.tone(colour), cv2.LINE_8, SHIFT
-            )
-
-    def boxes(self, boxes: Sequence | np.ndarray, colour: Colour) -> None:
-        """Fill upright rectangles (n, 4), each left, bottom, right, top."""
-        boxes = np.asarray(boxes, dtype=float).reshape(-1, 4)
-        self.polygons(boxes[:, BOX_CORNERS], colour)
+    def polygon(self, points: list[Pair], colour: Colour) -> None:
+        """Fill one polygon, not necessarily convex."""
+        pixels, tone = self.canvas.pixels, self.tone(colour)
+        self.note(points, lambda corners: cv2.fillPoly(pixels, [corners], tone, cv2.LINE_8, SHIFT))
 
     def box(self, left: float, bottom: float, right: float, top: float, colour: Colour) -> None:
         """Fill one upright rectangle."""
-        corners = self.to_pixels(((left, bottom), (right, bottom), (right, top), (left, top)))
-        cv2.fillConvexPoly(self.canvas.pixels, corners, self.tone(colour), cv2.LINE_8, SHIFT)
+        tone, corners = self.tone(colour), [(left, bottom), (right, bottom), (right, top), (left, top)]
+        self.note(corners, lambda corners: self.canvas.fill(corners, tone))
+
+    def boxes(self, boxes: Iterable[Box], colour: Colour) -> None:
+        """Fill upright rectangles that do not overlap, each (left, bottom, right, top)."""
+        pixels, tone, corners = self.canvas.pixels, self.tone(colour), []
+        for left, bottom, right, top in boxes:
+            corners += ((left, bottom), (right, bottom), (right, top), (left, top))
+        if corners:
+            self.note(
+                corners,
+                lambda corners: cv2.fillPoly(
+                    pixels, list(corners.reshape(-1, 4, 2)), tone, cv2.LINE_8, SHIFT
+                ),
+            )
 
     def disc(self, s: float, t: float, radius: float, colour: Colour, squeeze: float = 1.0) -> None:
         """Fill a disc; `squeeze` narrows it sideways."""
-        corners = self.to_pixels(CIRCLE * (radius * squeeze, radius) + (s, t))
-        cv2.fillConvexPoly(self.canvas.pixels, corners, self.tone(colour), cv2.LINE_8, SHIFT)
+        tone = self.tone(colour)
+        self.note(circle(s, t, radius, squeeze), lambda corners: self.canvas.fill(corners, tone))
 
-    def line(self, points: Sequence | np.ndarray, width: float, colour: Colour, closed: bool = False) -> None:
-        """Draw a line with round ends through points (k, 2), `width` metres wide but at least a pixel."""
-        corners, thickness = self.to_pixels(points), max(1, round(width * self.metre))
-        cv2.polylines(self.canvas.pixels, [corners], closed, self.tone(colour), thickness, cv2.LINE_8, SHIFT)
+    def line(self, points: list[Pair], width: float, colour: Colour, closed: bool = False) -> None:
+        """Draw a line with round ends, `width` metres wide but at least a pixel."""
+        pixels, tone = self.canvas.pixels, self.tone(colour)
+        metre = self.canvas.unit * self.canvas.camera.focal / self.depth  # in pixels
+        thickness = max(1, round(width * metre))
+        self.note(points, lambda c: cv2.polylines(pixels, [c], closed, tone, thickness, cv2.LINE_8, SHIFT))
 
-    def label(self, points: Sequence | np.ndarray) -> None:
-        """Give the class to a convex polygon (k, 2) without painting it, as for the gaps of a fence."""
-        corners = self.to_pixels(points)
-        low, high = corners.min(axis=0) >> SHIFT, (corners.max(axis=0) >> SHIFT) + 2
-        (x0, y0), (x1, y1) = np.maximum(low, 0), np.minimum(high, self.canvas.pixels.shape[1::-1])
-        if x0 < x1 and y0 < y1:
-            inside = np.zeros((y1 - y0, x1 - x0), np.uint8)
-            cv2.fillConvexPoly(inside, corners - (x0 << SHIFT, y0 << SHIFT), 1, cv2.LINE_8, SHIFT)
-            self.canvas.pixels[y0:y1, x0:x1, 3][inside > 0] = self.class_id
+    def label(self, points: list[Pair]) -> None:
+        """Give the class to a convex polygon without painting it, as for the gaps of a fence."""
 
-    def stamp(
-        self,
-        sprite: Sequence[np.ndarray],
-        left: float,
-        bottom: float,
-        right: float,
-        top: float,
-        colour: Colour,
-    ) -> None:
-        """Print a sprite into a rectangle of an upright sheet.
+        def brush(corners: np.ndarray) -> None:
+            low, high = corners.min(axis=0) >> SHIFT, (corners.max(axis=0) >> SHIFT) + 2
+            (x0, y0), (x1, y1) = np.maximum(low, 0), np.minimum(high, self.canvas.pixels.shape[1::-1])
+            if x0 < x1 and y0 < y1:
+                ids = self.canvas.pixels[y0:y1, x0:x1, 3].copy()
+                cv2.fillConvexPoly(
+                    ids, corners - (x0 << SHIFT, y0 << SHIFT), self.class_id, cv2.LINE_8, SHIFT
+                )
+                self.canvas.pixels[y0:y1, x0:x1, 3] = ids
+
+        self.note(points, brush)
+
+    def stamp(self, sprite: Sequence[np.ndarray], box: Box, colour: Colour) -> None:
+        """Print a sprite into a box (left, bottom, right, top) of a sheet that faces the camera.
 
         A sprite is uint8 (side, side, 2) in several sides, largest first. Channel 0 is brightness (128 = the
         colour itself), channel 1 is over 127 where to print.
         """
-        (x0, y1), (x1, y0) = (self.to_pixels(((left, bottom), (right, top))) >> SHIFT).tolist()
-        height, width = self.canvas.pixels.shape[:2]
-        u0, v0, u1, v1 = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
-        if u0 >= u1 or v0 >= v1:
-            return
-        fitting = [level for level in sprite if len(level) >= max(x1 - x0, y1 - y0)] or sprite[:1]
-        print_ = cv2.resize(fitting[-1], (x1 - x0, y1 - y0), interpolation=cv2.INTER_LINEAR)
-        print_ = print_[v0 - y0 : v1 - y0, u0 - x0 : u1 - x0]
         dark, bright = np.array((self.tone((0, 0, 0)), self.tone(lit(colour, 255 / 128))))
-        table = np.clip(dark + (bright - dark) * RAMP, 0, 255).astype(np.uint8)
-        _, here = cv2.threshold(cv2.extractChannel(print_, 1), 127, 255, cv2.THRESH_BINARY)
-        cv2.copyTo(table.take(print_[..., 0], axis=0), here, self.canvas.pixels[v0:v1, u0:u1])
+        table = np.clip(dark + (bright - dark) * RAMP, 0, 255).astype(np.uint8)  # brightness -> what to print
+
+        def brush(corners: np.ndarray) -> None:
+            (x0, y1), (x1, y0) = (corners >> SHIFT).tolist()
+            height, width = self.canvas.pixels.shape[:2]
+            u0, v0, u1, v1 = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
+            if u0 >= u1 or v0 >= v1:
+                return
+            fitting = [level for level in sprite if len(level) >= max(x1 - x0, y1 - y0)] or sprite[:1]
+            sized = cv2.resize(fitting[-1], (x1 - x0, y1 - y0), interpolation=cv2.INTER_LINEAR)
+            sized = sized[v0 - y0 : v1 - y0, u0 - x0 : u1 - x0]
+            _, here = cv2.threshold(cv2.extractChannel(sized, 1), 127, 255, cv2.THRESH_BINARY)
+            cv2.copyTo(table.take(sized[..., 0], axis=0), here, self.canvas.pixels[v0:v1, u0:u1])
+
+        self.note([box[:2], box[2:]], brush)

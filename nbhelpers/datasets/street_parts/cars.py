@@ -11,6 +11,9 @@ from nbhelpers.datasets.street_parts.canvas import CAR, Canvas
 from nbhelpers.datasets.street_parts.paint import WHITE, any_colour, lit, mix, stone
 
 
+CLOSE = 16.0  # metres: from further away the smallest parts do not show
+
+
 class Shape(NamedTuple):
     """A make of car, in metres. Outlines are seen from the side, as (ahead, up)."""
 
@@ -98,11 +101,15 @@ def car(canvas: Canvas, rng: Random, x: float, z: float, yaw: float) -> None:
     firsts = corners[[part.start for part, _ in parts]]
     seen = np.einsum("fi,fi->f", (0, canvas.camera.height, 0) - firsts, normals) > 0  # the others face away
     shades, pixels = light.shade(normals), canvas.project(corners)
-    for i in np.flatnonzero(seen):
+    faces = []
+    for i in np.flatnonzero(seen).tolist():
         part, material = parts[i]
+        if z > CLOSE and material in ("plate", "shade", "hub"):
+            continue
         gain, veil = light.seen_at(1.0 if material in ("tail", "head") else shades[i], z)
-        colour = [c * g + v for c, g, v in zip(materials[material], gain, veil)]
-        canvas.fill(pixels[part], colour, CAR)
+        tone = [*(c * g + v for c, g, v in zip(materials[material], gain, veil)), CAR]
+        faces.append((pixels[part], tone))
+    canvas.note(lambda: [canvas.fill(*face) for face in faces])
 
 
 @cache

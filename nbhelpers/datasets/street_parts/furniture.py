@@ -1,8 +1,7 @@
 """Street furniture: lamps, signs and traffic lights, each on its pole."""
 
+import math
 from random import Random
-
-import numpy as np
 
 from nbhelpers.datasets.street_parts.canvas import POLE, SIGN, Canvas, Sheet
 from nbhelpers.datasets.street_parts.paint import BLACK, WHITE, Colour, any_colour, lit, mix, stone
@@ -21,10 +20,10 @@ SIGN_COLOURS = (
 def lamp(canvas: Canvas, rng: Random, x: float, z: float, height: float) -> None:
     """A street lamp whose arm reaches over the road."""
     sheet = Sheet(canvas, POLE, (x, 0, z), shade=canvas.light.ambient + 0.5 * canvas.light.direct)
-    paint, reach = _pole_paint(rng), -np.sign(x) * rng.uniform(0.7, 1.8)
+    paint, reach = _pole_paint(rng), math.copysign(1, -x) * rng.uniform(0.7, 1.8)
     sheet.polygon([(-0.13, 0), (0.13, 0), (0.1, height), (-0.1, height)], paint)
     sheet.polygon([(0.03, 0), (0.13, 0), (0.1, height), (0.02, height)], lit(paint, 0.7))
-    sheet.box(-0.19, 0, 0.19, 0.9, lit(paint, 0.85))
+    sheet.box(-0.16, 0, 0.16, 0.9, lit(paint, 0.85))
     sheet.line([(0, height - 0.1), (0.35 * reach, height + 0.3), (reach, height + 0.4)], 0.15, paint)
     glow = (255, 240, 190) if canvas.light.dusk else mix(paint, WHITE, 0.5)
     sheet.polygon(
@@ -49,47 +48,30 @@ def sign(canvas: Canvas, rng: Random, x: float, z: float, height: float) -> None
     colour, other = rng.sample(SIGN_COLOURS, 2)
     if rng.random() < 0.25:
         colour, other = any_colour(rng), any_colour(rng)
-    radius, kind = rng.uniform(0.42, 0.6), rng.randrange(5)
+    radius, kind = rng.uniform(0.42, 0.6), rng.choice(("disc", "triangle", "board", "octagon", "diamond"))
     top = height - radius
-    if kind == 0:
+    if kind == "disc":
         plate.disc(0, top, radius, colour)
         plate.disc(0, top, 0.72 * radius, other)
         plate.box(-0.4 * radius, top - 0.12, 0.4 * radius, top + 0.12, colour)
-    elif kind == 1:
-        flip = rng.choice((-1, 1))
-        corners = np.array([(-1, -0.8), (1, -0.8), (0, 0.95)]) * (radius * 1.12, radius * flip)
-        plate.polygon(corners + (0, top), colour)
-        plate.polygon(corners * 0.62 + (0, top - 0.04 * flip), other)
-        plate.box(-0.05, top - 0.2, 0.05, top + 0.15, BLACK)
-    elif kind == 2:
-        wide = rng.uniform(1.1, 1.9)
-        plate.box(-wide * radius, top - 0.75 * radius, wide * radius, top + 0.75 * radius, other)
-        plate.box(
-            -wide * radius + 0.08,
-            top - 0.75 * radius + 0.08,
-            wide * radius - 0.08,
-            top + 0.75 * radius - 0.08,
-            colour,
-        )
-        plate.boxes(
-            [(-0.7 * wide * radius, top + d, 0.6 * wide * radius, top + d + 0.13) for d in (-0.28, 0.08)],
-            other,
-        )
-    elif kind == 3:
-        turn = np.linspace(0, 2 * np.pi, 8, endpoint=False) + np.pi / 8
-        ring = np.stack([np.cos(turn), np.sin(turn)], axis=-1) * radius
-        plate.polygon(ring + (0, top), other)
-        plate.polygon(ring * 0.85 + (0, top), colour)
-        plate.box(-0.62 * radius, top - 0.11, 0.62 * radius, top + 0.13, other)
+    elif kind == "board":
+        half, tall = radius * rng.uniform(1.1, 1.9), 0.75 * radius
+        plate.box(-half, top - tall, half, top + tall, other)
+        plate.box(-half + 0.08, top - tall + 0.08, half - 0.08, top + tall - 0.08, colour)
+        plate.boxes([(-0.7 * half, top + t, 0.6 * half, top + t + 0.13) for t in (-0.28, 0.08)], other)
     else:
-        plate.polygon(
-            [(0, top - radius * 1.1), (radius * 1.1, top), (0, top + radius * 1.1), (-radius * 1.1, top)],
-            other,
-        )
-        plate.polygon(
-            [(0, top - radius * 0.75), (radius * 0.75, top), (0, top + radius * 0.75), (-radius * 0.75, top)],
-            colour,
-        )
+        corners, start, flip = {
+            "triangle": (3, 0.25, rng.choice((-1, 1))),
+            "octagon": (8, 0.0625, 1),
+            "diamond": (4, 0, 1),
+        }[kind]
+        turns = [2 * math.pi * (start + k / corners) for k in range(corners)]
+        for share, paint in ((1.12, other), (0.78, colour)):
+            plate.polygon(
+                [(share * radius * math.cos(a), top + flip * share * radius * math.sin(a)) for a in turns],
+                paint,
+            )
+        plate.box(-0.07, top - 0.25 * radius, 0.07, top + 0.4 * radius, mix(other, BLACK, 0.5))
     if rng.random() < 0.3:
         low = top - 1.1 * radius - 0.5
         plate.box(-0.4, low, 0.4, low + 0.4, mix(other, WHITE, 0.4))

@@ -5,7 +5,7 @@ from random import Random
 import cv2
 import numpy as np
 
-from nbhelpers.datasets.street_parts.canvas import PAVEMENT, ROAD, SHIFT, SKY, TREE, Canvas, Sheet
+from nbhelpers.datasets.street_parts.canvas import ONE, PAVEMENT, ROAD, SHIFT, SKY, TREE, Canvas, Sheet
 from nbhelpers.datasets.street_parts.paint import Colour, leaf, lit, mix, noise, stone
 
 NEAR = 1.3  # metres: nothing flat begins closer to the camera
@@ -86,9 +86,9 @@ def _arrow(sheet: Sheet, x: float, z: float, paint: Colour) -> None:
 
 def pavements(canvas: Canvas, rng: Random, left: float, right: float, width: float, end: float) -> None:
     """A raised pavement on either side, with its kerb and the joints of its slabs."""
-    slabs, kerb, pitch = stone(rng), stone(rng), rng.choice((0.6, 0.9, 1.5))
+    slabs, kerb, pitch = stone(rng), stone(rng), rng.choice((0.75, 1.0, 1.5))
     sheet = ground_sheet(canvas, PAVEMENT, KERB)
-    joints, fine = lit(slabs, 0.85), np.arange(NEAR, 15, pitch)
+    joints, fine = lit(slabs, 0.85), np.arange(2.5, 12, pitch)
     for edge, out in ((left, -1), (right, 1)):
         face = Sheet(
             canvas, PAVEMENT, (edge, 0, 0), (0, 0, 1), shade=0.7 * canvas.light.shade((0, 1, 0)), depth=0
@@ -127,9 +127,14 @@ def weather(canvas: Canvas, rng: Random, shadows: np.ndarray, spots: np.ndarray)
     """
     light, camera = canvas.light, canvas.camera
     first, (height, width) = canvas.horizon_row(), canvas.pixels.shape[:2]
-    one, soft = 1 << SHIFT, max(1, round(canvas.unit / 200))
+    canvas.paint()
+    soft = max(1, round(canvas.unit / 200))
     half = np.array([[0.5, 0, -0.25], [0, 0.5, -0.25 - first / 2], [0, 0, 1]])
-    to_half = half @ np.diag([1 / one, 1 / one, 1]) @ ground_sheet(canvas, ROAD).matrix.T
+    to_half = (
+        half
+        @ np.diag([1 / ONE, 1 / ONE, 1])
+        @ np.stack([canvas.matrix[0], canvas.matrix[2], canvas.offset]).T
+    )
     size = (width // 2, (height - first + 1) // 2)
     to_metres = np.array([[1 / TEXELS, 0, -rng.uniform(9, 27)], [0, 1 / TEXELS, 0], [0, 0, 1]])
     texture = cv2.warpPerspective(noise(5), to_half @ to_metres, size, borderMode=cv2.BORDER_WRAP)
@@ -139,7 +144,7 @@ def weather(canvas: Canvas, rng: Random, shadows: np.ndarray, spots: np.ndarray)
         layer = np.zeros(size[::-1], np.uint8)
         polygons = np.maximum(polygons, (-np.inf, NEAR))
         homogeneous = polygons @ to_half.T[:2] + to_half.T[2]
-        for corners in (homogeneous[..., :2] / homogeneous[..., 2:] * one).astype(np.int32):
+        for corners in (homogeneous[..., :2] / homogeneous[..., 2:] * ONE).astype(np.int32):
             cv2.fillConvexPoly(layer, corners, 255, cv2.LINE_8, SHIFT)
         factor *= 1 - cv2.blur(layer, (2 * spread * soft + 1, spread * soft + 1)) * np.float32(darkness / 255)
     below = (np.arange(height - first, dtype=np.float32) + 0.5) / canvas.unit

@@ -28,7 +28,8 @@ from nbhelpers.datasets.street_parts.paint import noise
 VOID_ORDER = (SKY, BUILDING, TREE, ROAD, PAVEMENT, FENCE, CAR, BICYCLIST, PEDESTRIAN, POLE, SIGN)
 VOID_RANK = np.argsort(VOID_ORDER).astype(np.uint8)
 # How strongly the pixels of each class vary beyond what is drawn, as a fraction; in the order of class ids.
-GRAIN = np.array([0.008, 0.05, 0.04, 0.03, 0.045, 0.06, 0.02, 0.06, 0.02, 0.05, 0.04], np.float32)
+GRAIN = np.zeros(256, np.float32)
+GRAIN[: len(VOID_ORDER)] = (0.008, 0.05, 0.04, 0.03, 0.045, 0.06, 0.02, 0.06, 0.02, 0.05, 0.04)
 
 
 def photograph(canvas: Canvas, rng: Random) -> tuple[np.ndarray, np.ndarray]:
@@ -37,18 +38,23 @@ def photograph(canvas: Canvas, rng: Random) -> tuple[np.ndarray, np.ndarray]:
     painted = cv2.cvtColor(
         cv2.resize(canvas.pixels, (width, height), interpolation=cv2.INTER_AREA), cv2.COLOR_RGBA2RGB
     )
-    ids = canvas.pixels[1::OVERSAMPLING, 1::OVERSAMPLING, 3]  # within half a pixel of the middle of its 2 x 2
+    ids = canvas.pixels[
+        1::OVERSAMPLING, 1::OVERSAMPLING, 3
+    ].copy()  # within half a pixel of the middle of its 2 x 2
     gamma, gain = rng.uniform(0.85, 1.15), rng.uniform(0.85, 1.15)
     balance = np.array([gain * rng.uniform(0.95, 1.05) for _ in range(3)])
     exposure = 255 * np.minimum(np.linspace(0, 1, 256)[:, None] * balance, 1) ** gamma  # (256, 3)
     image = cv2.LUT(painted, exposure.astype(np.uint8)[None])
-    image = image * (1 + GRAIN[ids] * window(noise(4), rng, height, width))[..., None]
+    grain = 1 + cv2.LUT(ids, GRAIN) * window(noise(4), rng, height, width)
+    image = cv2.multiply(image, cv2.merge([grain] * 3), dtype=cv2.CV_8U)
     blur = min(abs(rng.gauss(0, 0.35)), 0.6) * canvas.unit / OVERSAMPLING / 96  # sigma in pixels
     if blur > 0.25:
         image = cv2.GaussianBlur(image, (0, 0), blur)
     strength = rng.uniform(1, 6)
-    image += strength * np.stack([window(noise(1), rng, height, width) for _ in range(3)], axis=-1)
-    return np.clip(image, 0, 255).astype(np.uint8), with_void(ids)
+    grit = cv2.merge([window(noise(1), rng, height, width) for _ in range(3)])
+    return cv2.scaleAdd(grit, strength, image.astype(np.float32)).clip(0, 255).astype(np.uint8), with_void(
+        ids
+    )
 
 
 def with_void(ids: np.ndarray) -> np.ndarray:

@@ -60,31 +60,34 @@ def wall(
 ) -> None:
     """A wall from (0, 0) to (length, height) of a sheet, with rows of windows from storey `first` upwards."""
     sheet.box(0, 0, length, height, look.wall)
-    if look.bricks and sheet.depth < 16:
-        courses = np.arange(0.3, height, 0.34)
+    if look.bricks and sheet.depth < 14:
+        courses = [0.3 + 0.42 * k for k in range(int(height / 0.42))]
         sheet.boxes([(0, t, length, t + 0.07) for t in courses], lit(look.wall, 0.9))
     columns, floors = int(length / look.pitch), int((height - 0.4) / look.storey)
     if glazed and columns and floors > first:
         across = [(k + 0.5) * length / columns for k in range(columns)]
         levels = [k * look.storey + 0.95 for k in range(first, floors)]
-        windows(sheet, rng, np.array([(s, t, s, t) for t in levels for s in across]), look)
+        windows(sheet, rng, [(s, t) for t in levels for s in across], look)
     bands = [(0, k * look.storey, length, k * look.storey + 0.16) for k in range(1, floors + 1) if look.bands]
     sheet.boxes([*bands, (0, height - 0.35, length, height)], look.trim)
 
 
-def windows(sheet: Sheet, rng: Random, sills: np.ndarray, look: Look) -> None:
-    """Windows over the middles of their sills, (n, 4) as (s, t, s, t): glass, some of it bright; frame, bar, sill."""
-    (w, h), dusk = look.window, sheet.canvas.light.dusk
-    near = sheet.depth < 25
+def windows(sheet: Sheet, rng: Random, sills: list[tuple[float, float]], look: Look) -> None:
+    """Windows over the middles of their sills: glass, some of it bright, and from near frame, bar and ledge."""
+    (w, h), dusk, near = look.window, sheet.canvas.light.dusk, sheet.depth < 22
+    left, right = w / 2, w / 2
     if near:
-        sheet.boxes(sills + (-w / 2 - 0.12, -0.12, w / 2 + 0.12, h + 0.12), look.frame)
-    panes = sills + (-w / 2, 0, w / 2, h)
-    lively = np.array([rng.random() < 0.35 for _ in panes])
-    sheet.boxes(panes[~lively], look.glass)
-    sheet.boxes(panes[lively], (400, 330, 210) if dusk else mix(look.glass, sheet.canvas.light.haze, 0.45))
+        sheet.boxes(
+            [(s - left - 0.12, t - 0.12, s + right + 0.12, t + h + 0.12) for s, t in sills], look.frame
+        )
+    dull, lively = [], []
+    for s, t in sills:
+        (lively if rng.random() < 0.35 else dull).append((s - left, t, s + right, t + h))
+    sheet.boxes(dull, look.glass)
+    sheet.boxes(lively, (400, 330, 210) if dusk else mix(look.glass, sheet.canvas.light.haze, 0.45))
     if near:
-        sheet.boxes(sills + (-0.05, 0, 0.05, h), look.frame)
-        sheet.boxes(sills + (-w / 2 - 0.2, -0.24, w / 2 + 0.2, -0.1), look.trim)
+        sheet.boxes([(s - 0.05, t, s + 0.05, t + h) for s, t in sills], look.frame)
+        sheet.boxes([(s - left - 0.2, t - 0.24, s + right + 0.2, t - 0.1) for s, t in sills], look.trim)
 
 
 def house(
@@ -204,9 +207,9 @@ def shop_front(
 
 def skyline(canvas: Canvas, rng: Random, end: float) -> None:
     """Far houses and trees that close the street; only those in the middle show their windows."""
-    x = -0.75 * end
-    while x < 0.75 * end:
-        width, z = rng.uniform(8, 18), end * rng.uniform(1.02, 1.3)
+    x = -0.7 * end
+    while x < 0.7 * end:
+        width, z = rng.uniform(10, 22), end * rng.uniform(1.02, 1.3)
         if rng.random() < 0.6:
             look = sample_look(canvas, rng)._replace(pitch=3.2)
             sheet = Sheet(canvas, BUILDING, (x, 0, z), shade=canvas.light.shade((0, 0, -1)))
@@ -228,7 +231,7 @@ def tree(canvas: Canvas, rng: Random, x: float, z: float, height: float, radius:
     if rng.random() < 0.14:
         sheet.box(-0.15, 0, 0.15, 0.2 * height, bark)
         sprite = foliage(CONIFERS, rng.randrange(4), flipped)
-        sheet.stamp(sprite, -0.75 * radius, 0.06 * height, 0.75 * radius, height, colour)
+        sheet.stamp(sprite, (-0.75 * radius, 0.06 * height, 0.75 * radius, height), colour)
         return
     bottom = max(height - 2.4 * radius, min(2.1, 0.35 * height))
     middle, w, lean = (bottom + height) / 2, 0.03 * height * rng.uniform(0.7, 1.2), rng.uniform(-0.3, 0.3)
@@ -237,13 +240,13 @@ def tree(canvas: Canvas, rng: Random, x: float, z: float, height: float, radius:
     for out in (-0.55, 0.5):
         sheet.line([(lean * 0.5, bottom * 0.85), (out * radius, middle)], 0.9 * w, lit(bark, 0.85))
     sprite = foliage(CROWNS, rng.randrange(10), flipped)
-    sheet.stamp(sprite, lean - radius, bottom, lean + radius, height, colour)
+    sheet.stamp(sprite, (lean - radius, bottom, lean + radius, height), colour)
 
 
 def bush(canvas: Canvas, rng: Random, x: float, z: float, height: float, radius: float) -> None:
     """A bush, all leaves from the ground up."""
     sprite = foliage(BUSHES, rng.randrange(4), bool(canvas.light.sun[0] < 0))
-    Sheet(canvas, TREE, (x, 0, z)).stamp(sprite, -radius, -0.1 * height, radius, height, leaf(rng))
+    Sheet(canvas, TREE, (x, 0, z)).stamp(sprite, (-radius, -0.1 * height, radius, height), leaf(rng))
 
 
 def hedge(canvas: Canvas, rng: Random, x: float, near: float, far: float, height: float) -> None:
@@ -251,14 +254,8 @@ def hedge(canvas: Canvas, rng: Random, x: float, near: float, far: float, height
     colour, flipped = lit(leaf(rng), 0.9), bool(canvas.light.sun[0] < 0)
     for z in np.arange(far, near, -1.6):
         sheet = Sheet(canvas, TREE, (x, 0, float(z)))
-        sheet.stamp(
-            foliage(BUSHES, rng.randrange(4), flipped),
-            -0.7,
-            -0.1,
-            0.7,
-            height * rng.uniform(0.92, 1.05),
-            colour,
-        )
+        top = height * rng.uniform(0.92, 1.05)
+        sheet.stamp(foliage(BUSHES, rng.randrange(4), flipped), (-1.2, -0.1, 1.2, top), colour)
 
 
 def fence(canvas: Canvas, rng: Random, x: float, near: float, far: float, height: float) -> None:
@@ -272,6 +269,7 @@ def fence(canvas: Canvas, rng: Random, x: float, near: float, far: float, height
         sheet.box(0, height - 0.12, length, height, lit(paint, 1.15))
         return
     pitch, bar = rng.choice(((0.36, 0.2), (0.32, 0.1), (0.45, 0.12)))
+    pitch = pitch if near < 12 else 0.6
     sheet.label([(0, 0), (length, 0), (length, height), (0, height)])
     sheet.boxes([(s, 0, s + bar, height) for s in np.arange(0, length, pitch)], paint)
     rails = [(0, t * height, length, t * height + 0.11) for t in (0.12, 0.88)]

@@ -1,0 +1,109 @@
+"""Checks of what makes it learn: the loss, its gradient, the learning rate; and whether it has learnt."""
+
+import math
+
+import torch
+
+from nbhelpers.datasets.dataset import IGNORE
+from nbhelpers.doctor.case import REFUSALS, TRIAL_STEPS, Case, Unchecked, Verdict, text_of
+from nbhelpers.doctor.images import image_scaling
+from nbhelpers.doctor.masks import classes_present, mask_ids, sizes
+from nbhelpers.doctor.network import channels, finite, probabilities
+from nbhelpers.losses import pixel_loss
+
+
+def loss_type(case: Case) -> Verdict:
+    """Whether the loss takes this many channels; tried on a made-up pair, so that no mask is to blame."""
+    case.require(channels)
+    count, classes = case.logits.shape[1], case.num_classes
+    made_up = torch.linspace(-1, 1, 2 * count * 64).view(2, count, 8, 8).requires_grad_()
+    cure = "one channel goes with binary cross-entropy, more with cross-entropy; pixel_loss takes either"
+    try:
+        value = case.loss_of(made_up, torch.arange(128).view(2, 8, 8) % classes)
+    except REFUSALS as error:
+        return False, f"the loss refuses {count} channel(s) with ids 0..{classes - 1}: {text_of(error)}", cure
+    if value.ndim:
+        return False, f"the loss has shape {tuple(value.shape)}, due is one number", "take its mean"
+    gradient = torch.autograd.grad(value, made_up, allow_unused=True)[0] if value.requires_grad else None
+    if gradient is None or not gradient.any():
+        return False, f"the loss has no gradient with respect to {count} channel(s)", cure
+    return True, f"the loss takes {count} channel(s) with ids 0..{classes - 1}", ""
+
+
+def loss_in_void(case: Case) -> Verdict:
+    case.require(loss_type, finite, sizes, mask_ids)
+    void = (case.ids == IGNORE).unsqueeze(1)  # (N, 1, H, W)
+    if not void.any():
+        return True, "the batch holds no void", ""
+    cure = f"let the loss skip {IGNORE}: ignore_index={IGNORE}, or take pixel_loss"
+    changed = torch.where(void, -case.logits - 1, case.logits)
+    try:
+        before, after = (case.loss_of(logits, case.ids).item() for logits in (case.logits, changed))
+    except REFUSALS as error:
+        return False, f"the loss refuses {IGNORE} = ignore: {text_of(error)}", cure
+    sentence = f"the loss is {before:.4g}, and {after:.4g} once the logits inside void alone are changed"
+    return math.isclose(before, after, rel_tol=1e-5), sentence, cure
+
+
+def gradient(case: Case) -> Verdict:
+    if case.stage == "scoring":
+        raise Unchecked("since scoring needs none")
+    case.require(loss_in_void)
+    model = case.copy()
+    try:
+        value = case.loss(model(case.device_images), case.device_ids)
+    except REFUSALS as error:
+        cure = "move the loss, or its class weights, to the device of the model: loss.to(device)"
+        return False, f"the loss refuses tensors on {case.device_images.device}: {text_of(error)}", cure
+    if value.requires_grad:
+        value.backward()
+    reached = [p for p in model.parameters() if p.grad is not None and p.grad.any()]
+    total = len(list(model.parameters()))
+    cure = "unfreeze parameters by requires_grad_(True), and look for detach() or no_grad() in forward"
+    return len(reached) > 0, f"the gradient reaches {len(reached)} of {total} parameter tensors", cure
+
+
+def starting_loss(case: Case) -> Verdict:
+    if case.stage != "start":
+        raise Unchecked("since the model has been trained: stage is not 'start'")
+    case.require(finite, sizes, mask_ids, probabilities, image_scaling)
+    value, guess = pixel_loss(case.logits, case.ids).item(), math.log(case.num_classes)
+    return (
+        value < 3 * guess,  # measured: 1.0 to 1.1 times it for U-Nets, 2.2 for SMP's FPN with MobileNetV2
+        f"cross-entropy starts at {value:.3g}, guessing costs ln {case.num_classes} = {guess:.3g}",
+        "the first weights are too large: check the initialisation, and that images are 0..1",
+    )
+
+
+def learning_rate(case: Case) -> Verdict:
+    if case.lr is None or case.stage != "start":
+        raise Unchecked("pass lr= and a model that is not trained yet")
+    case.require(gradient, starting_loss)
+    first, *_, last = case.losses(case.lr)
+    sentence = (
+        f"{TRIAL_STEPS} steps of AdamW with lr {case.lr:g} take the loss from {first:.4g} to {last:.4g}"
+    )
+    if first - last < 0.005 * first and last <= 1.01 * first:
+        better = case.losses(10 * case.lr)[-1]
+        faster = first - better > 3 * (first - last)
+        return (
+            not faster,
+            f"{sentence}, ten times that lr to {better:.4g}",
+            "the steps are too small: raise lr",
+        )
+    lower = case.losses(case.lr / 10)[-1]
+    sentence += f", a tenth of that lr to {lower:.4g}"
+    return last <= 1.05 * lower, sentence, "the steps are too large: lower lr"
+
+
+def baseline(case: Case) -> Verdict:
+    if case.stage == "start":
+        raise Unchecked("since nothing has been learnt yet: pass stage='training' or 'scoring'")
+    case.require(finite, sizes, mask_ids, classes_present)
+    score, chance = case.confusion.mean_iou, case.confusion.majority_baseline().mean_iou
+    colours = int(case.confusion.counts.any(dim=0).sum())
+    return (
+        score > chance,
+        f"mean IoU {score:.3f} with {colours} classes predicted; always the most frequent one gives {chance:.3f}",
+        "nothing is learnt: try overfit_one_batch, then lr, then class weights",
+    )

@@ -1,0 +1,398 @@
+"""Every check of `doctor` fails on its fault, alone, and all pass on a healthy set-up."""
+
+import math
+import re
+from functools import partial
+
+import numpy as np
+import pytest
+import segmentation_models_pytorch as smp
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.data import Subset
+
+from nbhelpers.datasets.dataset import SegmentationDataset, collate
+from nbhelpers.doctor import CHECKS, Finding, Report, doctor
+from nbhelpers.doctor.case import name_of
+from nbhelpers.losses import pixel_loss
+from nbhelpers.models.unet import UNet
+
+NUM_CLASSES = 5
+COLOURS = np.array([(30, 60, 200), (200, 40, 40), (60, 180, 60), (120, 120, 120), (220, 220, 60)])
+
+
+class Blocks(SegmentationDataset):
+    """Coloured squares with noise, void between some; `first` sets which pictures."""
+
+    classes = ("sky", "house", "tree", "road", "sign")
+    palette = COLOURS.astype(np.uint8)
+
+    def __init__(self, length=6, first=0, num_classes=NUM_CLASSES):
+        super().__init__()
+        self.length, self.first, self.classes = length, first, self.classes[:num_classes]
+
+    def __len__(self):
+        return self.length
+
+    def read(self, index):
+        random = np.random.default_rng(self.first + index)
+        mask = random.integers(self.num_classes, size=(4, 6)).repeat(8, 0).repeat(8, 1)  # (32, 48)
+        image = (COLOURS[mask] + random.integers(-30, 30, size=(32, 48, 3))).clip(0, 255).astype(np.uint8)
+        mask[:, ::8] = 255
+        return image, mask
+
+
+def batch_of(data, count=4):
+    return collate([data[index] for index in range(count)])
+
+
+def small_unet(num_classes=NUM_CLASSES):
+    torch.manual_seed(0)
+    return UNet(num_classes=num_classes, widths=(8, 16))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Tiny networks run fastest so, above all beside other tests."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """Weights after 40 steps: enough to beat the majority baseline in eval mode."""
+    model, (images, masks) = small_unet(), batch_of(Blocks())
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    for _ in range(40):
+        optimizer.zero_grad()
+        pixel_loss(model(images), masks).backward()
+        optimizer.step()
+    return model.state_dict()
+
+
+def healthy(stage="start", weights=None, num_classes=NUM_CLASSES):
+    """Arguments of a doctor's visit in which nothing is wrong, for a fault to spoil."""
+    data = Blocks(num_classes=num_classes)
+    images, masks = batch_of(data)
+    model = small_unet(num_classes)
+    if weights is not None:
+        model.load_state_dict(weights)
+    return {
+        "model": model.train(stage != "scoring"),
+        "images": images,
+        "masks": masks,
+        "loss": None,
+        "stage": stage,
+        "lr": 1e-2,
+        "train": data,
+        "valid": Blocks(length=3, first=100, num_classes=num_classes),
+    }
+
+
+def visit(case):
+    rest = {name: case[name] for name in ("stage", "lr", "train", "valid")}
+    return doctor(case["model"], (case["images"], case["masks"]), case["loss"], **rest)
+
+
+def test_a_healthy_start_passes_every_check_but_the_baseline():
+    report = visit(healthy())
+    assert report.failed == []
+    assert list(report.unchecked) == ["baseline"]
+
+
+@pytest.mark.parametrize("stage", ["training", "scoring"])
+def test_a_healthy_trained_model_passes(stage, trained):
+    report = visit(healthy(stage, trained))
+    assert report.failed == []
+    assert "baseline" in [finding.name for finding in report]
+    assert {"starting loss", "learning rate"} <= set(report.unchecked)
+
+
+def test_one_channel_is_healthy_for_two_classes():
+    case = healthy(num_classes=2)
+    case["model"] = small_unet(num_classes=1)
+    assert visit(case).failed == []
+
+
+LOSSES = {
+    "cross-entropy": lambda: nn.CrossEntropyLoss(ignore_index=255),
+    "weighted": lambda: partial(pixel_loss, class_weights=torch.ones(NUM_CLASSES)),
+    "SMP's Dice": lambda: smp.losses.DiceLoss("multiclass", ignore_index=255),
+    "SMP's focal": lambda: smp.losses.FocalLoss("multiclass", ignore_index=255),
+    "SMP's Lovász": lambda: smp.losses.LovaszLoss("multiclass", ignore_index=255),
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_known_losses_are_healthy(loss):
+    assert visit(healthy() | {"loss": LOSSES[loss]()}).failed == []
+
+
+class Wrapped(nn.Module):
+    """A model with one more function behind it, or before."""
+
+    def __init__(self, model, after=lambda x: x, before=lambda x: x):
+        super().__init__()
+        self.model, self.after, self.before = model, after, before
+
+    def forward(self, images):
+        return self.after(self.model(self.before(images)))
+
+
+def wrap(case, **functions):
+    case["model"] = Wrapped(case["model"], **functions).train(case["stage"] != "scoring")
+
+
+def scale(case, factor=1.0, offset=0.0):
+    case["images"] = case["images"] * factor + offset
+
+
+def change_masks(case, function):
+    case["masks"] = function(case["masks"])
+
+
+def resized_bilinearly(masks):
+    big = F.interpolate(masks.masked_fill(masks == 255, 0)[:, None].float(), scale_factor=3)
+    return F.interpolate(big, size=masks.shape[-2:], mode="bilinear", antialias=True)[:, 0]
+
+
+def break_weight(case):
+    with torch.no_grad():
+        case["model"].stem[0].weight[0, 0] = math.nan
+
+
+def enlarge_head(case):
+    with torch.no_grad():
+        case["model"].head.weight *= 100
+
+
+def freeze(case):
+    case["model"].requires_grad_(False)
+
+
+def forget_learning(case):
+    with torch.no_grad():
+        case["model"].head.weight.zero_()
+        case["model"].head.bias.copy_(torch.tensor([9.0, 0, 0, 0, 0]))
+
+
+def void_as_class_0(logits, masks):
+    return F.cross_entropy(logits, masks.masked_fill(masks == 255, 0))
+
+
+def one_channel(case):
+    data = Blocks(num_classes=2)
+    case.update(model=small_unet(num_classes=1), train=data, valid=None)
+    case["images"], case["masks"] = batch_of(data)
+    case["loss"] = nn.CrossEntropyLoss(ignore_index=255)
+
+
+def one_channel_sigmoid(case):
+    one_channel(case)
+    case["loss"] = None
+    wrap(case, after=torch.sigmoid)
+
+
+def one_class(masks):
+    return torch.where(masks == 255, 255, 3)
+
+
+def mostly_void(masks):
+    return torch.where(torch.arange(32)[:, None] < 24, 255, masks)
+
+
+# name: (the check that fails, words of its finding, stage, what spoils the healthy case)
+FAULTS = {
+    "bytes": ("image type", "uint8", "start", lambda c: c.update(images=(c["images"] * 255).byte())),
+    "channels last": (
+        "image type",
+        "movedim",
+        "start",
+        lambda c: c.update(images=c["images"].movedim(1, -1)),
+    ),
+    "one image, no batch": (
+        "image type",
+        r"\(3, 32, 48\)",
+        "start",
+        lambda c: c.update(images=c["images"][0]),
+    ),
+    "float 0..255": ("image range", "hold 0 to 249, due is 0..1", "start", lambda c: scale(c, 255)),
+    "nan in the image": (
+        "image range",
+        "nan to nan",
+        "start",
+        lambda c: c["images"][0, 0, 0].fill_(math.nan),
+    ),
+    "normalised before": ("image scaling", "normalised", "start", lambda c: scale(c, 4, -2)),
+    "divided by 255 twice": ("image scaling", "divided by 255 twice", "start", lambda c: scale(c, 1 / 255)),
+    "grey images": ("forward", "expected input", "start", lambda c: c.update(images=c["images"][:, :1])),
+    "a dict of outputs": ("forward", "returns dict", "start", lambda c: wrap(c, after=lambda x: {"out": x})),
+    "a classifier": (
+        "forward",
+        "every pixel",
+        "start",
+        lambda c: wrap(c, after=lambda x: x.mean(dim=(2, 3))),
+    ),
+    "nan in a weight": ("finite", "first in 'stem.0.weight'", "training", break_weight),
+    "log of a negative": (
+        "finite",
+        "comes first out of 'Wrapped'",
+        "start",
+        lambda c: wrap(c, after=torch.log),
+    ),
+    "softmax twice": ("probabilities", "softmax", "start", lambda c: wrap(c, after=lambda x: x.softmax(1))),
+    "sigmoid twice": ("probabilities", "sigmoid", "start", one_channel_sigmoid),
+    "a channel for void": ("channels", "6 channel.* for 5", "start", lambda c: c.update(model=small_unet(6))),
+    "float masks": ("mask type", "long", "start", lambda c: c.update(masks=c["masks"].float())),
+    "bilinear masks": ("mask type", "bilinearly", "start", lambda c: change_masks(c, resized_bilinearly)),
+    "masks with an axis": ("mask type", "squeeze", "start", lambda c: c.update(masks=c["masks"][:, None])),
+    "byte masks": ("mask type", "uint8", "start", lambda c: c.update(masks=c["masks"].byte())),
+    "mask of another size": ("sizes", "32, 24", "start", lambda c: c.update(masks=c["masks"][:, :, ::2])),
+    "small logits": (
+        "sizes",
+        "interpolate",
+        "start",
+        lambda c: wrap(c, after=lambda x: F.max_pool2d(x, 4)),
+    ),
+    "0/255 masks": (
+        "mask ids",
+        "hold 0 and 255, .* 0..4 and 255 = ignore; pass binary=True",
+        "start",
+        lambda c: change_masks(c, lambda m: torch.where(m > 2, 255, 0)),
+    ),
+    "ids from 1": (
+        "mask ids",
+        "hold 1, 2, 3, 4, 5 and 255.*masks - 1",
+        "start",
+        lambda c: change_masks(c, lambda m: torch.where(m == 255, 255, m + 1)),
+    ),
+    "bilinear masks as integers": (
+        "mask resizing",
+        "nearest",
+        "start",
+        lambda c: change_masks(c, lambda m: resized_bilinearly(m).long()),
+    ),
+    "all one class": (
+        "classes present",
+        r"1 of 5 classes: \[3\]",
+        "start",
+        lambda c: change_masks(c, one_class),
+    ),
+    "mostly void": ("void share", "are void", "start", lambda c: change_masks(c, mostly_void)),
+    "cross-entropy on one channel": ("loss type", "binary cross-entropy", "start", one_channel),
+    "BCE on many channels": (
+        "loss type",
+        "refuses 5",
+        "start",
+        lambda c: c.update(loss=nn.BCEWithLogitsLoss()),
+    ),
+    "loss per pixel": (
+        "loss type",
+        "take its mean",
+        "start",
+        lambda c: c.update(loss=nn.CrossEntropyLoss(reduction="none")),
+    ),
+    "accuracy as a loss": (
+        "loss type",
+        "no gradient",
+        "start",
+        lambda c: c.update(loss=lambda x, y: (x.argmax(1) == y).float().mean()),
+    ),
+    "void trained": ("loss in void", "inside void alone", "start", lambda c: c.update(loss=void_as_class_0)),
+    "void refused": ("loss in void", "255", "start", lambda c: c.update(loss=nn.CrossEntropyLoss())),
+    "all frozen": ("gradient", "reaches 0 of", "start", freeze),
+    "output detached": ("gradient", "detach", "start", lambda c: wrap(c, after=lambda x: x.detach())),
+    "first weights too large": ("starting loss", "ln 5 = 1.61", "start", enlarge_head),
+    "lr too high": ("learning rate", "lower lr", "start", lambda c: c.update(lr=10.0)),
+    "lr absurdly high": ("learning rate", "lower lr", "start", lambda c: c.update(lr=1e30)),
+    "lr too low": ("learning rate", "raise lr", "start", lambda c: c.update(lr=1e-6)),
+    "eval mode forgotten": ("mode", r"model.eval\(\)", "scoring", lambda c: c["model"].train()),
+    "train mode forgotten": ("mode", r"model.train\(\)", "training", lambda c: c["model"].eval()),
+    "one colour": ("baseline", "1 classes predicted", "scoring", forget_learning),
+    "split overlap": (
+        "split overlap",
+        r"1 of 3 .*valid\[0\] = train\[5\]",
+        "start",
+        lambda c: c.update(valid=Blocks(length=3, first=5)),
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_fails_its_check_and_no_other(fault, trained):
+    check, words, stage, spoil = FAULTS[fault]
+    case = healthy(stage, None if stage == "start" else trained)
+    spoil(case)
+    report = visit(case)
+    assert report.failed == [check], report
+    finding = next(finding for finding in report if not finding.ok)
+    assert re.search(words, f"{finding.sentence}; {finding.cure}"), report
+    assert finding.cure
+
+
+def test_every_check_has_a_fault():
+    assert {fault[0] for fault in FAULTS.values()} == {name_of(check) for check in CHECKS}
+
+
+def test_overlap_looks_through_subsets():
+    data = Blocks()
+    case = healthy() | {"train": Subset(data, [0, 1, 2]), "valid": Subset(data, [3, 2])}
+    report = visit(case)
+    assert report.failed == ["split overlap"]
+    assert "1 of 2 images of valid are in train too, the first is valid[1] = train[2]" in str(report)
+
+
+@pytest.mark.parametrize("stage", ["start", "scoring"])
+def test_the_caller_keeps_model_mode_gradients_and_random_state(stage):
+    case = healthy(stage)
+    wrap(case, after=nn.Dropout(0.5))
+    case["model"].model.ups.eval()  # a mode of its own for a part
+    pixel_loss(case["model"](case["images"]), case["masks"]).backward()
+    model = case["model"]
+
+    def snapshot():
+        state = {name: value.clone() for name, value in model.state_dict().items()}
+        state |= {f"grad {name}": p.grad.clone() for name, p in model.named_parameters()}
+        inputs = {"images": case["images"].clone(), "masks": case["masks"].clone()}
+        return state | inputs | {"random": torch.get_rng_state()}
+
+    modes = [module.training for module in model.modules()]
+    before = snapshot()
+    with torch.no_grad():  # as a caller might
+        visit(case)
+    torch.testing.assert_close(snapshot(), before, rtol=0, atol=0)
+    assert [module.training for module in model.modules()] == modes
+    assert not any(module._forward_hooks for module in model.modules())
+
+
+def test_the_report_puts_failures_first():
+    report = Report()
+    report.append(Finding("image range", True, "images hold 0 to 1", "divide"))
+    report.append(Finding("mask ids", False, "masks hold 0 and 255", "divide the mask by 255"))
+    report.unchecked["split overlap"] = "pass train= and valid="
+    assert report.failed == ["mask ids"]
+    assert (
+        str(report).splitlines()
+        == repr(report).splitlines()
+        == [
+            "1 of 2 checks failed",
+            "FAILED  mask ids: masks hold 0 and 255",
+            "        cure: divide the mask by 255",
+            "ok      image range: images hold 0 to 1",
+            "-       split overlap: not checked, pass train= and valid=",
+        ]
+    )
+
+
+def test_doctor_refuses_what_is_no_visit():
+    case = healthy()
+    batch = (case["images"], case["masks"])
+    with pytest.raises(ValueError, match="stage is 'test', but must be one of start, training, scoring"):
+        doctor(case["model"], batch, stage="test")
+    with pytest.raises(ValueError, match="two tensors"):
+        doctor(case["model"], case["images"])
+    with pytest.raises(ValueError, match=r"empty: images \(0, 3, 32, 48\)"):
+        doctor(case["model"], (batch[0][:0], batch[1][:0]))
