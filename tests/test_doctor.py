@@ -131,6 +131,33 @@ def test_known_losses_are_healthy(loss):
     assert visit(healthy() | {"loss": LOSSES[loss]()}).failed == []
 
 
+def zero_head():
+    model = small_unet()  # every logit is 0 at first, which is no probability
+    nn.init.zeros_(model.head.weight)
+    nn.init.zeros_(model.head.bias)
+    return model
+
+
+MODELS = {
+    "zero head": zero_head,
+    "no batch norm": lambda: nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, 5, 1)),
+    "group norm": lambda: nn.Sequential(
+        nn.Conv2d(3, 16, 1), nn.GroupNorm(4, 16), nn.ReLU(), nn.Conv2d(16, 5, 1)
+    ),
+    "SMP's FPN": lambda: smp.FPN("mobilenet_v2", encoder_weights=None, classes=5),
+}
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_known_models_are_healthy(model):
+    torch.manual_seed(0)
+    case = healthy() | {"model": MODELS[model]()}
+    case["images"], case["masks"] = (
+        x.repeat(1, *[1] * (x.ndim - 3), 2, 2) for x in (case["images"], case["masks"])
+    )
+    assert visit(case).failed == []
+
+
 class Wrapped(nn.Module):
     """A model with one more function behind it, or before."""
 

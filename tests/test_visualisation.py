@@ -203,6 +203,7 @@ def test_wrong_pixels_are_black_and_void_is_not_scored(scenes):
     wrong = right.clone()
     wrong[40:, 4:] = SKY  # 8 x 60 of the 48 x 60 scored pixels
     perfect, flawed = show_predictions([right], scenes, [0]), show_predictions([wrong], scenes, [0])
+    assert count(perfect, (0, 0, 0)) < 1000  # the legend; void would be 16 * 4 * 48 pixels
     added = count(flawed, (0, 0, 0)) - count(perfect, (0, 0, 0))
     assert added == pytest.approx(16 * 8 * 60, rel=0.05)
     assert "mean IoU 1.00, 100 % of the scored pixels right." in perfect.alt

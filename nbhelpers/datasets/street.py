@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from random import Random
 from typing import NamedTuple
 
@@ -15,6 +16,8 @@ from nbhelpers.datasets.street_parts.paint import Colour, mix
 from nbhelpers.datasets.street_parts.photo import photograph
 
 LENGTHS = {"train": 600, "val": 100, "test": 100}
+# Seen from the road, what stands on it hides the rails beside it, and they what stands on the pavement.
+PAVED, RAILS, DRIVEN = range(3)
 AHEAD, RIGHT, BACK, LEFT = 0.0, math.pi / 2, math.pi, -math.pi / 2  # headings, radians
 
 
@@ -90,6 +93,7 @@ class Thing(NamedTuple):
     room: float  # metres about it that nothing else may take
     height: float
     width: float
+    layer: int  # PAVED, RAILS or DRIVEN
     paint: Callable[[Canvas, Random], None]
 
 
@@ -109,7 +113,7 @@ def draw(rng: Random, size: tuple[int, int]) -> Canvas:
     plots.skyline(canvas, rng, plan.end)
     for block in sorted(blocks, key=lambda block: -block.far):
         paint_block(canvas, rng, plan, block)
-    for thing in sorted(stuff, key=lambda thing: -thing.z):
+    for thing in sorted(stuff, key=lambda thing: (thing.layer, -thing.z)):
         if canvas.sees(thing.x - thing.width, thing.z, thing.z) or canvas.sees(
             thing.x + thing.width, thing.z, thing.z
         ):
@@ -126,7 +130,7 @@ def sample_view(rng: Random) -> tuple[Camera, Light, tuple[Colour, Colour, float
     camera = Camera(
         height=rng.uniform(1.45, 2.2),
         focal=rng.uniform(1.0, 1.25),
-        vanish=(rng.uniform(-0.16, 0.16), rng.uniform(-0.07, 0.08)),
+        vanish=(rng.uniform(-0.16, 0.16), rng.uniform(-0.1, 0.05)),
         roll=rng.gauss(0, 0.012),
     )
     mood = rng.choices(("clear", "overcast", "low sun", "dusk", "fog"), (4, 3, 2, 1, 0.7))[0]
@@ -157,10 +161,10 @@ def sample_view(rng: Random) -> tuple[Camera, Light, tuple[Colour, Colour, float
 
 
 def sample_plan(rng: Random) -> Plan:
-    width = rng.uniform(6.0, 9.0)
+    width = rng.uniform(5.5, 8.0)
     share = rng.uniform(0.3, 0.7)  # of the road to the left of the camera
     zebra = rng.uniform(6, 14) if rng.random() < 0.35 else None
-    return Plan(-share * width, (1 - share) * width, rng.uniform(2.4, 4.2), rng.uniform(40, 80), zebra)
+    return Plan(-share * width, (1 - share) * width, rng.uniform(2.6, 4.6), rng.uniform(40, 80), zebra)
 
 
 def sample_blocks(rng: Random, plan: Plan, side: int) -> list[Block]:
@@ -170,7 +174,7 @@ def sample_blocks(rng: Random, plan: Plan, side: int) -> list[Block]:
     while z < plan.end:
         kind = rng.choices(("house", "garden", "park", "turning"), (built, 2, 2.2, 0.7))[0]
         kind = "garden" if kind == "turning" and z < 6 else kind
-        height = rng.choice((rng.uniform(5, 8), rng.uniform(6, 12), rng.uniform(9, 17)))
+        height = rng.choice((rng.uniform(5.5, 8), rng.uniform(7, 12), rng.uniform(9, 18)))
         far = z + (rng.uniform(6, 9) if kind == "turning" else rng.uniform(7, 14) * (1 + z / 50))
         blocks.append(Block(side, z, far, kind, height, free))
         z, free = far, kind != "house"
@@ -185,25 +189,24 @@ def sample_stuff(rng: Random, plan: Plan) -> list[Thing]:
         kind: Callable, x: float, z: float, room: float, tall: float, wide: float, **options: float
     ) -> None:
         if all(math.hypot(x - other.x, z - other.z) > room + other.room for other in stuff):
-            stuff.append(
-                Thing(x, z, room, tall, wide, lambda canvas, rng: kind(canvas, rng, x, z, **options))
-            )
+            layer = DRIVEN if plan.left < x < plan.right else PAVED
+            paint = partial(kind, x=x, z=z, **options)
+            stuff.append(Thing(x, z, room, tall, wide, layer, paint))
 
     def put_person(x: float, z: float, yaw: float) -> None:
         put(people.pedestrian, x, z, 0.35, 1.7, 0.5, yaw=yaw + rng.gauss(0, 0.3))
 
     drive = rng.choice((-1, 1))  # the side they drive on
-    crossing_cyclist = rng.random() < 0.45
-    if crossing_cyclist:
+    if rng.random() < 0.45:  # a cyclist who crosses
         x, yaw = rng.uniform(plan.left, plan.right), rng.choice((LEFT, RIGHT)) + rng.gauss(0, 0.3)
         put(people.cyclist, x, rng.uniform(4.5, 9), 1, 1.7, 1.6, yaw=yaw)
-    for _ in range(rng.randrange(3) if plan.zebra else rng.choice((0, 1, 1))):
+    for _ in range(rng.randrange(3) if plan.zebra else rng.choice((0, 1, 1, 2))):
         z = (plan.zebra or rng.uniform(6, 12)) + rng.uniform(0.4, 2)
         put_person(rng.uniform(plan.left, plan.right), z, rng.choice((LEFT, RIGHT)))
     for side in (-1, 1):
         edge, yaw = plan.edge(side), AHEAD if side == drive else BACK
-        parked = rng.random() < 0.4
-        for _ in range(rng.choice((0, 1, 1))):
+        parked = rng.random() < 0.5
+        for _ in range(rng.choice((0, 1, 1, 2))):
             x = edge - side * (rng.uniform(2.3, 2.8) if parked else rng.uniform(0.5, 1.1))
             put(people.cyclist, x, rng.uniform(4.2, 11), 0.9, 1.7, 0.5, yaw=yaw + rng.gauss(0, 0.12))
         z = rng.uniform(6, 12)
@@ -212,13 +215,13 @@ def sample_stuff(rng: Random, plan: Plan) -> list[Thing]:
                 put(cars.car, edge - side * 1.05, z, 2.2, 1.4, 1.8, yaw=yaw + rng.gauss(0, 0.03))
             z += rng.uniform(5.4, 7)
         lane = edge - side * rng.uniform(0.2, 0.3) * (plan.right - plan.left)
-        for _ in range(rng.randrange(3)):
-            put(cars.car, lane, 7 + 24 * rng.random() ** 1.4, 2.4, 1.4, 1.8, yaw=yaw + rng.gauss(0, 0.04))
-        for _ in range(rng.choice((2, 3, 4))):
+        for _ in range(rng.choice((1, 2, 2))):
+            put(cars.car, lane, 6.5 + 22 * rng.random() ** 1.5, 2.4, 1.4, 1.8, yaw=yaw + rng.gauss(0, 0.04))
+        for _ in range(rng.choice((3, 4, 5))):
             x = edge + side * rng.uniform(0.6, plan.pavement - 0.3)
-            put_person(x, 3.8 + 10 * rng.random() ** 1.6, rng.choice((AHEAD, BACK, RIGHT, LEFT)))
+            put_person(x, in_frame(x) + 6 * rng.random() ** 1.3, rng.choice((AHEAD, BACK, RIGHT, LEFT)))
         sample_furniture(rng, plan, side, put)
-        if rng.random() < 0.4:
+        if rng.random() < 0.45:
             near = rng.uniform(3.5, 10)
             stuff.append(rail(edge + 0.25 * side, near, near + rng.uniform(4, 10), rng.uniform(0.9, 1.15)))
     return stuff
@@ -228,26 +231,29 @@ def sample_furniture(rng: Random, plan: Plan, side: int, put: Callable) -> None:
     """Signs, lamps and trees along the kerb."""
     kerb = plan.edge(side) + 0.5 * side
     for _ in range(rng.choice((1, 1, 2))):
-        tall, kind = (
-            rng.uniform(2.3, 3.1),
-            rng.choice((furniture.sign, furniture.sign, furniture.traffic_light)),
-        )
-        put(kind, kerb, rng.uniform(4.2, 11), 0.35, tall, 0.25, height=tall)
+        tall = rng.uniform(2.3, 3.1)
+        kind = rng.choice((furniture.sign, furniture.sign, furniture.traffic_light))
+        put(kind, kerb, in_frame(kerb) + rng.uniform(0.5, 6), 0.35, tall, 0.25, height=tall)
     z, step, tall = rng.uniform(4.5, 12), rng.uniform(11, 16), rng.uniform(5, 7.5)
     while z < 34:
         put(furniture.lamp, kerb, z, 0.35, tall, 0.25, height=tall)
         z += step
     z, step, planted = rng.uniform(6, 10), rng.uniform(7, 12), rng.random() < 0.5
-    while planted and z < 42:
-        tall = rng.uniform(4.5, 7.5)
-        put(plots.tree, kerb + 0.2 * side, z, 0.5, tall, 2.5, height=tall, radius=rng.uniform(1.2, 2.1))
+    while planted and z < 36:
+        tall = rng.uniform(5, 8.5)
+        put(plots.tree, kerb + 0.2 * side, z, 0.5, tall, 2.5, height=tall, radius=rng.uniform(1.4, 2.5))
         z += step
+
+
+def in_frame(x: float) -> float:
+    """From how many metres ahead something at `x` metres to the side is in the picture."""
+    return max(3.6, 1.5 * abs(x))
 
 
 def rail(x: float, near: float, far: float, height: float) -> Thing:
     """A guard rail along the kerb."""
     z = (near + far) / 2
-    return Thing(x, z, 0, height, 0, lambda canvas, rng: plots.fence(canvas, rng, x, near, far, height))
+    return Thing(x, z, 0, height, 0, RAILS, partial(plots.fence, x=x, near=near, far=far, height=height))
 
 
 # ------------------------------------------------------------------------------------------------- painting

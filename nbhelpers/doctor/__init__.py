@@ -42,7 +42,7 @@ STAGES = ("start", "training", "scoring")
 
 @dataclass(frozen=True)
 class Finding:
-    """The outcome of one check: its name, whether all is well, the values found, and the cure if it is not."""
+    """The outcome of one check: its name, whether all is well, the values found, and the cure, empty if it is."""
 
     name: str
     ok: bool
@@ -114,11 +114,11 @@ def doctor(
         case = Case(independent_copy(model), *batch, loss or pixel_loss, stage, lr, train, valid)
         for check in CHECKS:
             try:
-                finding = Finding(name_of(check), *check(case))
+                ok, sentence, cure = check(case)
             except Unchecked as reason:
                 report.unchecked[name_of(check)] = str(reason)
                 continue
-            report.append(finding)
-            if finding.ok:
-                case.passed.add(finding.name)
+            report.append(Finding(name_of(check), ok, sentence, "" if ok else cure))
+            if ok:
+                case.passed.add(name_of(check))
     return report

@@ -79,21 +79,26 @@ def learning_rate(case: Case) -> Verdict:
     if case.lr is None or case.stage != "start":
         raise Unchecked("pass lr= and a model that is not trained yet")
     case.require(gradient, starting_loss)
-    first, *_, last = case.losses(case.lr)
+    first, *later = case.losses(case.lr)
+    last, too_large = later[-1], "the steps are too large: lower lr"
     sentence = (
         f"{TRIAL_STEPS} steps of AdamW with lr {case.lr:g} take the loss from {first:.4g} to {last:.4g}"
     )
-    if first - last < 0.005 * first and last <= 1.01 * first:
-        better = case.losses(10 * case.lr)[-1]
-        faster = first - better > 3 * (first - last)
+    # Measured for five networks, lr 1e-7 to 10: good ones fall steadily, by a hundredth to four fifths.
+    if last <= 0.7 * first:
+        return True, sentence, ""
+    if not all(value <= 1.05 * first for value in later):  # nan too
+        return False, f"{sentence}, over {max(later):.4g}", too_large
+    if last > 0.995 * first:
+        other = case.losses(10 * case.lr)[-1]
+        faster = first - other > 3 * (first - last)
         return (
             not faster,
-            f"{sentence}, ten times that lr to {better:.4g}",
+            f"{sentence}, ten times that lr to {other:.4g}",
             "the steps are too small: raise lr",
         )
-    lower = case.losses(case.lr / 10)[-1]
-    sentence += f", a tenth of that lr to {lower:.4g}"
-    return last <= 1.05 * lower, sentence, "the steps are too large: lower lr"
+    other = case.losses(case.lr / 10)[-1]
+    return last <= 1.05 * other, f"{sentence}, a tenth of that lr to {other:.4g}", too_large
 
 
 def baseline(case: Case) -> Verdict:

@@ -63,9 +63,8 @@ def show_staircase(model: nn.Module, images: Tensor, *, depth: int = 1) -> Pictu
             if is_skip:
                 skips.append(f"{blocks[source].stage.name} to {block.stage.name}")
         _draw(axes, block, BLOCK if 0 < index < len(blocks) - 1 else ENDS)
-    caption = "left: height × width of the map    above a block: its channels" + (
-        "    dashed: skip" if skips else ""
-    )
+    caption = "left: height × width of the map    above a block: its channels"
+    caption += "    dashed: skip" if skips else ""
     axes.text((left + right) / 2, low + 0.08, caption, ha="center", va="bottom", size=9, color=STEP)
     steps = "; ".join("{} {} × {} × {}".format(block.stage.name, *block.stage.shape[1:]) for block in blocks)
     return Picture(
@@ -105,9 +104,8 @@ def _place(stages: Sequence[Stage]) -> list[Block]:
     blocks: list[Block] = []
     x = 0.15
     for stage, width, height, feeding in zip(drawn, widths, heights, sources):
-        if (
-            blocks and blocks[-1].stage.shape[-2:] == stage.shape[-2:]
-        ):  # side by side: the names must not touch
+        if blocks and blocks[-1].stage.shape[-2:] == stage.shape[-2:]:
+            # side by side, so the names beneath must not touch
             names = (_name_width(blocks[-1].stage) - blocks[-1].width + _name_width(stage) - width) / 2
             x += max(0.0, names + 0.08 - gap)
         blocks.append(Block(stage, x, level_y[stage.shape[-2:]], width, height, feeding))

@@ -25,6 +25,7 @@ ONE = 1 << SHIFT  # sixteenths of a pixel
 FRAME = (3, 4)  # the scene is composed for this shape; another shape shows a crop of it
 RAMP = np.linspace(0, 1, 256)[:, None]
 CIRCLE = [(math.cos(k * math.pi / 7), math.sin(k * math.pi / 7)) for k in range(14)]
+Brush = Callable[[np.ndarray], object]
 Pair, Triple = tuple[float, float], tuple[float, float, float]
 Box = tuple[float, float, float, float]  # left, bottom, right, top
 
@@ -88,9 +89,7 @@ class Canvas:
         self.matrix = to_frame @ to_pixels  # (x, y, z) @ matrix + offset = (column, row, 1) * z
         self.offset = np.array([0, focal * camera.height, 0]) @ to_pixels
         self.frames: list[tuple[Triple, Triple, Triple]] = []  # of the sheets: along, up, origin
-        self.strokes: list[
-            tuple[int, list[Pair], Callable[[np.ndarray], object]]
-        ] = []  # sheet, points, brush
+        self.strokes: list[tuple[int, list[float], Brush]] = []  # sheet, its points as s, t, s, t..., brush
 
     def project(self, points: np.ndarray) -> np.ndarray:
         """Metres (n, 3) -> cv2's fixed point pixels (n, 2), int32."""
@@ -99,13 +98,13 @@ class Canvas:
 
     def paint(self) -> None:
         """Lay down the strokes noted since the last call."""
-        sheets, points, brushes = zip(*self.strokes)
-        counts = [len(some) for some in points]
+        sheets, numbers, brushes = zip(*self.strokes)
+        counts = [len(some) // 2 for some in numbers]
         matrices = np.array(self.frames, dtype=float) @ self.matrix  # (sheets, 3, 3)
         matrices[:, 2] += self.offset
         frames = np.repeat(matrices[list(sheets)], counts, axis=0)  # (n, 3, 3), of each point
-        flat = np.fromiter(chain.from_iterable(chain.from_iterable(points)), dtype=float).reshape(-1, 2, 1)
-        homogeneous = flat[:, 0] * frames[:, 0] + flat[:, 1] * frames[:, 1] + frames[:, 2]
+        points = np.fromiter(chain.from_iterable(numbers), dtype=float).reshape(-1, 2, 1)
+        homogeneous = points[:, 0] * frames[:, 0] + points[:, 1] * frames[:, 1] + frames[:, 2]
         pixels = (homogeneous[:, :2] / homogeneous[:, 2:]).astype(np.int32)
         start = 0
         for count, brush in zip(counts, brushes):
@@ -160,46 +159,46 @@ class Sheet:
         (r, g, b), (gr, gg, gb), (vr, vg, vb) = colour, self.gain, self.veil
         return (r * gr + vr, g * gg + vg, b * gb + vb, self.class_id)
 
-    def note(self, points: list[Pair], brush: Callable[[np.ndarray], object]) -> None:
+    def note(self, points: Iterable[Pair], brush: Brush) -> None:
         """Remember a stroke: `brush` gets the points as fixed point pixels (n, 2) when its turn comes."""
-        self.canvas.strokes.append((self.number, points, brush))
+        self.canvas.strokes.append((self.number, list(chain.from_iterable(points)), brush))
 
-    def polygon(self, points: list[Pair], colour: Colour) -> None:
+    def polygon(self, points: Iterable[Pair], colour: Colour) -> None:
         """Fill one polygon, not necessarily convex."""
         pixels, tone = self.canvas.pixels, self.tone(colour)
         self.note(points, lambda corners: cv2.fillPoly(pixels, [corners], tone, cv2.LINE_8, SHIFT))
 
     def box(self, left: float, bottom: float, right: float, top: float, colour: Colour) -> None:
         """Fill one upright rectangle."""
-        tone, corners = self.tone(colour), [(left, bottom), (right, bottom), (right, top), (left, top)]
-        self.note(corners, lambda corners: self.canvas.fill(corners, tone))
+        canvas, tone = self.canvas, self.tone(colour)
+        numbers = [left, bottom, right, bottom, right, top, left, top]
+        canvas.strokes.append((self.number, numbers, lambda corners: canvas.fill(corners, tone)))
 
     def boxes(self, boxes: Iterable[Box], colour: Colour) -> None:
         """Fill upright rectangles that do not overlap, each (left, bottom, right, top)."""
-        pixels, tone, corners = self.canvas.pixels, self.tone(colour), []
+        pixels, tone, numbers = self.canvas.pixels, self.tone(colour), []
         for left, bottom, right, top in boxes:
-            corners += ((left, bottom), (right, bottom), (right, top), (left, top))
-        if corners:
-            self.note(
-                corners,
-                lambda corners: cv2.fillPoly(
-                    pixels, list(corners.reshape(-1, 4, 2)), tone, cv2.LINE_8, SHIFT
-                ),
-            )
+            numbers += (left, bottom, right, bottom, right, top, left, top)
+
+        def brush(corners: np.ndarray) -> None:
+            cv2.fillPoly(pixels, list(corners.reshape(-1, 4, 2)), tone, cv2.LINE_8, SHIFT)
+
+        if numbers:
+            self.canvas.strokes.append((self.number, numbers, brush))
 
     def disc(self, s: float, t: float, radius: float, colour: Colour, squeeze: float = 1.0) -> None:
         """Fill a disc; `squeeze` narrows it sideways."""
         tone = self.tone(colour)
         self.note(circle(s, t, radius, squeeze), lambda corners: self.canvas.fill(corners, tone))
 
-    def line(self, points: list[Pair], width: float, colour: Colour, closed: bool = False) -> None:
+    def line(self, points: Iterable[Pair], width: float, colour: Colour, closed: bool = False) -> None:
         """Draw a line with round ends, `width` metres wide but at least a pixel."""
         pixels, tone = self.canvas.pixels, self.tone(colour)
         metre = self.canvas.unit * self.canvas.camera.focal / self.depth  # in pixels
         thickness = max(1, round(width * metre))
         self.note(points, lambda c: cv2.polylines(pixels, [c], closed, tone, thickness, cv2.LINE_8, SHIFT))
 
-    def label(self, points: list[Pair]) -> None:
+    def label(self, points: Iterable[Pair]) -> None:
         """Give the class to a convex polygon without painting it, as for the gaps of a fence."""
 
         def brush(corners: np.ndarray) -> None:

@@ -10,7 +10,6 @@ import numpy as np
 from nbhelpers.datasets.street_parts.canvas import CAR, Canvas
 from nbhelpers.datasets.street_parts.paint import WHITE, any_colour, lit, mix, stone
 
-
 CLOSE = 16.0  # metres: from further away the smallest parts do not show
 
 
@@ -62,12 +61,12 @@ SHAPES = (
         0.86,
         ((0.68, 0.94),),
     ),
-    Shape(  # bus
-        ((-4.5, 0.4), (-4.55, 1.3), (-4.5, 1.35), (4.4, 1.35), (4.5, 1.2), (4.55, 0.8), (4.5, 0.4)),
-        ((-4.5, 1.3), (-4.45, 2.9), (4.2, 2.95), (4.5, 1.3)),
+    Shape(  # small bus
+        ((-3.2, 0.4), (-3.25, 1.3), (-3.2, 1.35), (3.1, 1.35), (3.2, 1.2), (3.25, 0.8), (3.2, 0.4)),
+        ((-3.2, 1.3), (-3.15, 2.7), (2.9, 2.75), (3.2, 1.3)),
         1.2,
         1.15,
-        tuple((k / 7 + 0.012, (k + 1) / 7 - 0.012) for k in range(7)),
+        tuple((k / 5 + 0.012, (k + 1) / 5 - 0.012) for k in range(5)),
     ),
 )
 WEIGHTS = (4, 5, 3, 2, 0.4)

@@ -19,8 +19,8 @@ def sky(canvas: Canvas, rng: Random, zenith: Colour, horizon: Colour, cover: flo
     rows = min(canvas.horizon_row() + round(canvas.unit / 12), height)
     top, left, spread = rng.randrange(300), rng.randrange(160), rng.uniform(0.4, 0.9)
     tile = noise(7)[top : top + 160, left : left + 320]
-    # Clouds are soft: half the resolution is enough. Arrays are (rows / 2, width / 2, 1 or 4), the last for ids.
-    clouds = cv2.resize(tile, (width // 2, rows // 2 + 1), interpolation=cv2.INTER_LINEAR)[..., None]
+    # Clouds are soft: a quarter of the resolution is enough. Arrays are (rows / 4, width / 4, 1 or 4), last the id.
+    clouds = cv2.resize(tile, (width // 4, rows // 4 + 1), interpolation=cv2.INTER_LINEAR)[..., None]
     alpha = np.clip(clouds * spread + cover, 0, 1) * rng.uniform(0.5, 0.95)
     down = np.linspace(0, 1, len(clouds), dtype=np.float32)[:, None, None] ** rng.uniform(0.7, 1.4)
     top_colour, low_colour = np.float32((*zenith, SKY)), np.float32((*horizon, SKY))

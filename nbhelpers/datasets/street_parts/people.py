@@ -11,7 +11,7 @@ CLOSE = 9.0  # metres: from further away hands, shoes and spokes do not show
 
 def pedestrian(canvas: Canvas, rng: Random, x: float, z: float, yaw: float) -> None:
     """Someone who walks or stands, facing `yaw` radians right of straight ahead; perhaps with a bag."""
-    sheet = Sheet(canvas, PEDESTRIAN, (x, 0.08, z), shade=figure_shade(canvas))
+    sheet = Sheet(canvas, PEDESTRIAN, (x, 0.06, z), shade=figure_shade(canvas))
     size = rng.uniform(0.92, 1.08) if rng.random() < 0.85 else rng.uniform(0.68, 0.8)
     coat, trousers, shoes, skin = (
         any_colour(rng),
@@ -61,17 +61,19 @@ def pedestrian(canvas: Canvas, rng: Random, x: float, z: float, yaw: float) -> N
     elif bag < 0.45:
         sheet.box(size * wide, size * 0.55, size * (wide + 0.24), size * 0.85, any_colour(rng))
     arm(1, 0.8 * stride, 0.95)
-    head(sheet, rng, at(0, 0.02, 1.62), size, ahead, skin, helmet=False)
+    head(sheet, rng, at(0, 0.02, 1.62), size, yaw, skin, helmet=False)
 
 
-def head(sheet: Sheet, rng: Random, at: Pair, size: float, ahead: float, skin: Colour, helmet: bool) -> None:
-    """Neck, face, and hair, a hat or a helmet; `ahead` from -1 to 1 says which way the face looks."""
-    s, t = at
+def head(sheet: Sheet, rng: Random, at: Pair, size: float, yaw: float, skin: Colour, helmet: bool) -> None:
+    """Neck, face, and hair, a hat or a helmet; `yaw` says which way the face looks."""
+    (s, t), ahead = at, math.sin(yaw)
     hair = mix((35, 26, 20), (190, 150, 90), rng.random() ** 2)
     cover = any_colour(rng, 0.9) if helmet or rng.random() < 0.25 else hair
     sheet.line([(s - 0.01 * ahead, t - 0.2 * size), (s, t - 0.05)], 0.11 * size, lit(skin, 0.8))
     sheet.disc(s - 0.045 * ahead * size, t + 0.015, 0.135 * size, hair, 0.8)
     sheet.disc(s + 0.02 * ahead * size, t - 0.015, 0.115 * size, skin, 0.86)
+    if math.cos(yaw) > 0.5:  # seen from behind
+        sheet.disc(s, t - 0.01, 0.12 * size, hair, 0.86)
     dome = [(0.14 * math.cos(k * math.pi / 7), 0.04 + 0.115 * math.sin(k * math.pi / 7)) for k in range(8)]
     sheet.polygon([(s + size * u, t + size * v) for u, v in dome], cover)
 
@@ -137,7 +139,7 @@ def cyclist(canvas: Canvas, rng: Random, x: float, z: float, yaw: float) -> None
     )
     sheet.line([(hip, low), (shoulder, high)], 0.22, coat)
     arm(2 * near, 0.9)
-    head(sheet, rng, at(0.24, 1.66), 1.0, ahead, skin, helmet=rng.random() < 0.6)
+    head(sheet, rng, at(0.24, 1.66), 1.0, yaw, skin, helmet=rng.random() < 0.6)
 
 
 def wheel(sheet: Sheet, middle: Pair, squeeze: float, phase: float, spokes: bool) -> None:

@@ -29,7 +29,7 @@ VOID_ORDER = (SKY, BUILDING, TREE, ROAD, PAVEMENT, FENCE, CAR, BICYCLIST, PEDEST
 VOID_RANK = np.argsort(VOID_ORDER).astype(np.uint8)
 # How strongly the pixels of each class vary beyond what is drawn, as a fraction; in the order of class ids.
 GRAIN = np.zeros(256, np.float32)
-GRAIN[: len(VOID_ORDER)] = (0.008, 0.05, 0.04, 0.03, 0.045, 0.06, 0.02, 0.06, 0.02, 0.05, 0.04)
+GRAIN[: len(VOID_ORDER)] = (0.008, 0.035, 0.03, 0.03, 0.04, 0.05, 0.02, 0.04, 0.015, 0.04, 0.03)
 
 
 def photograph(canvas: Canvas, rng: Random) -> tuple[np.ndarray, np.ndarray]:
@@ -45,9 +45,9 @@ def photograph(canvas: Canvas, rng: Random) -> tuple[np.ndarray, np.ndarray]:
     balance = np.array([gain * rng.uniform(0.95, 1.05) for _ in range(3)])
     exposure = 255 * np.minimum(np.linspace(0, 1, 256)[:, None] * balance, 1) ** gamma  # (256, 3)
     image = cv2.LUT(painted, exposure.astype(np.uint8)[None])
-    grain = 1 + cv2.LUT(ids, GRAIN) * window(noise(4), rng, height, width)
+    grain = 1 + cv2.LUT(ids, GRAIN) * window(noise(3), rng, height, width)
     image = cv2.multiply(image, cv2.merge([grain] * 3), dtype=cv2.CV_8U)
-    blur = min(abs(rng.gauss(0, 0.35)), 0.6) * canvas.unit / OVERSAMPLING / 96  # sigma in pixels
+    blur = min(abs(rng.gauss(0, 0.22)), 0.45) * canvas.unit / OVERSAMPLING / 96  # sigma in pixels
     if blur > 0.25:
         image = cv2.GaussianBlur(image, (0, 0), blur)
     strength = rng.uniform(1, 6)
