@@ -17,7 +17,9 @@ def machine() -> str:
     name = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
-        lines = [line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
+        lines = [
+            line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line
+        ]
         name = lines[0] if lines else name
     return f"{name}, {torch.get_num_threads()} of {os.cpu_count()} threads"
 
@@ -27,7 +29,7 @@ def record(name: str, results: dict, command: str | None = None) -> Path:
     path = RESULTS / f"{name}.json"
     path.parent.mkdir(exist_ok=True)
     content = {
-        "command": command or " ".join(["python", os.path.relpath(sys.argv[0]), *sys.argv[1:]]),
+        "command": command or " ".join(["python -m", f"benchmarks.{Path(sys.argv[0]).stem}", *sys.argv[1:]]),
         "machine": machine(),
         "versions": {package: version(package) for package in ("torch", "torchvision", "accelerate")},
         "python": platform.python_version(),

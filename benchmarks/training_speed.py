@@ -1,7 +1,7 @@
 """Images a second of `fit` with its defaults, beside a plain float32 loop over the same U-Net and data.
 
 The paper's widths, batch 4, 160 x 160 toy street. The two take turns, so that a noisy machine is fair to both.
-Run: python benchmarks/training_speed.py
+Run: python -m benchmarks.training_speed
 """
 
 import statistics
@@ -9,10 +9,10 @@ import time
 
 import torch
 import torch.nn.functional as F
-from record import record
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from benchmarks.record import record
 from nbhelpers.datasets import Street, collate, in_memory, train_transform
 from nbhelpers.models.unet import UNet
 from nbhelpers.training import fit

@@ -3,7 +3,7 @@
 import copy
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -41,7 +41,9 @@ def make_accelerator(precision: str = "auto", seed: int = 0) -> Accelerator:
     return Accelerator(
         cpu=device_type == "cpu",
         mixed_precision="no" if precision == "fp32" else precision,
-        dataloader_config=DataLoaderConfiguration(split_batches=True, use_seedable_sampler=True, data_seed=seed),
+        dataloader_config=DataLoaderConfiguration(
+            split_batches=True, use_seedable_sampler=True, data_seed=seed
+        ),
     )
 
 
@@ -76,7 +78,11 @@ class Engine:
     """
 
     def __init__(
-        self, accelerator: Accelerator, model: nn.Module, loss: Loss | None = None, optimizer: Optimizer | None = None
+        self,
+        accelerator: Accelerator,
+        model: nn.Module,
+        loss: Loss | None = None,
+        optimizer: Optimizer | None = None,
     ) -> None:
         self.accelerator = accelerator
         self.model = model
@@ -105,7 +111,11 @@ class Engine:
             images, masks = self.to_device(*collate(samples))
             check_masks(masks, num_classes, lone_background=_has_foreground(train))
             logits, aux_logits = self.network(images)
-            expected = (len(masks), 1 if num_classes == 2 and logits.shape[1] == 1 else num_classes, *masks.shape[1:])
+            expected = (
+                len(masks),
+                1 if num_classes == 2 and logits.shape[1] == 1 else num_classes,
+                *masks.shape[1:],
+            )
             if logits.shape != expected:
                 raise ValueError(
                     f"the model gives {tuple(logits.shape)}, but {num_classes} classes and masks {tuple(masks.shape)} "
@@ -114,7 +124,9 @@ class Engine:
                 )
             value = self._total_loss(logits, aux_logits, masks)
             if value.ndim:
-                raise ValueError(f"the loss has shape {tuple(value.shape)}; it must be one number: take its mean")
+                raise ValueError(
+                    f"the loss has shape {tuple(value.shape)}; it must be one number: take its mean"
+                )
             self.accelerator.backward(value)
             if images.device.type == "cuda":
                 torch.cuda.synchronize()
@@ -161,7 +173,9 @@ class Engine:
     def score(self, dataset: Dataset, batch_size: int, workers: int = 0) -> tuple[ConfusionMatrix, float]:
         """The confusion matrix over all of `dataset`, and the mean loss of its images (nan without a loss)."""
         rank, processes = self.accelerator.process_index, self.accelerator.num_processes
-        if processes > 1:  # batch-norm statistics differ by what each process has seen: all take the first one's
+        if (
+            processes > 1
+        ):  # batch-norm statistics differ by what each process has seen: all take the first one's
             for buffer in self.model.buffers():
                 torch.distributed.broadcast(buffer, src=0)
         network = self.accelerator.unwrap_model(self.network).eval()  # keeps autocast
@@ -183,7 +197,9 @@ class Engine:
 
     def _why_not_finite(self, value: float, index: int, images: Tensor, scheduler: LRScheduler) -> str:
         culprit = first_non_finite(self.model, images)
-        where = f"first in the output of {culprit!r}" if culprit else "in the loss itself; the logits are finite"
+        where = (
+            f"first in the output of {culprit!r}" if culprit else "in the loss itself; the logits are finite"
+        )
         return (
             f"the loss is {value} in batch {index} of this epoch, {where} (lr {scheduler.get_last_lr()[0]:.2g}, "
             f"{self.precision}): try a lower lr, clip_norm=1.0, or precision='fp32', and look at this batch "

@@ -66,6 +66,7 @@ def fit(
     seed: int = 0,
     resume: str | Path | None = None,
     stop_after: int | None = None,
+    quiet: bool = False,
 ) -> History:
     """Train `model` in place on `train`, score it on `valid` after every epoch, and keep the best weights.
 
@@ -82,15 +83,25 @@ def fit(
         seed: of order, augmentation and dropout; it sets the generators of random, numpy and torch.
         resume: a checkpoint file, written after every epoch; where it exists, training goes on from it.
         stop_after: end after this many epochs of the plan; a later call with `resume` goes on.
+        quiet: print nothing, for experiments of many trainings.
 
     Returns the history. Interrupting (Ctrl-C, the stop button) returns what was learnt so far. The model is left
     on its device and in eval mode. Raises ValueError where data, model and loss do not fit together, before any
     training, and FloatingPointError at the first loss that is not finite.
     """
     accelerator = make_accelerator(precision, seed)
+
+    def show(line: str) -> None:
+        if accelerator.is_main_process and not quiet:
+            tqdm.write(line, file=sys.stdout)  # above the progress bar
+
     if loss is not None and class_weights is not None:
         raise ValueError("class_weights belong to the default loss; give your own loss its weights itself")
-    for name, amount in (("epochs", epochs), ("images in train", len(train)), ("images in valid", len(valid))):
+    for name, amount in (
+        ("epochs", epochs),
+        ("images in train", len(train)),
+        ("images in valid", len(valid)),
+    ):
         if amount < 1:
             raise ValueError(f"{amount} {name}; there must be at least 1")
     if batch_size % accelerator.num_processes:
@@ -122,18 +133,18 @@ def fit(
         parts["scaler"] = accelerator.scaler
     if resume is not None and Path(resume).exists():
         history.rows, best = load_checkpoint(resume, parts, plan)
-        accelerator.print(f"going on from {resume}, after epoch {len(history.rows)} of {epochs}")
+        show(f"going on from {resume}, after epoch {len(history.rows)} of {epochs}")
     todo = range(len(history.rows), min(epochs, stop_after or epochs))
 
     step = engine.rehearse(train, batch_size // accelerator.num_processes)
     seconds = step * (len(loader) + len(valid) / batch_size / 3)  # scoring has no backward pass: a third
-    accelerator.print(
+    show(
         f"{len(todo)} epochs of {len(loader)} steps of {batch_size} images, {engine.precision} on "
         f"{accelerator.device.type}: about {_duration(len(todo) * seconds)}"
     )
     bar = tqdm(
         total=len(todo) * len(loader),
-        disable=not accelerator.is_main_process,
+        disable=quiet or not accelerator.is_main_process,
         file=sys.stdout,  # not stderr, which notebooks paint red
         ncols=80,
         mininterval=1,
@@ -143,7 +154,9 @@ def fit(
     try:
         for epoch in todo:
             started = time.perf_counter()
-            set_seed((seed * 10_000 + epoch) % 2**32, device_specific=True)  # so resuming needs no generator states
+            set_seed(
+                (seed * 10_000 + epoch) % 2**32, device_specific=True
+            )  # so resuming needs no generator states
             loader.set_epoch(epoch)
             row = {"epoch": epoch + 1, "lr": scheduler.get_last_lr()[0]}
             row |= engine.train_epoch(loader, scheduler, bar, clip_norm)
@@ -155,13 +168,12 @@ def fit(
                 best = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
             if resume is not None and accelerator.is_main_process:
                 save_checkpoint(resume, parts, plan, history.rows, best)
-            bar.write(
+            show(
                 f"epoch {epoch + 1:>{len(str(epochs))}}/{epochs}  train loss {row['train_loss']:.3f}  "
-                f"valid loss {row['valid_loss']:.3f}  mean IoU {row['mean_iou']:.3f}  {row['seconds']:.1f} s",
-                file=sys.stdout,
+                f"valid loss {row['valid_loss']:.3f}  mean IoU {row['mean_iou']:.3f}  {row['seconds']:.1f} s"
             )
     except KeyboardInterrupt:
-        accelerator.print(f"\ninterrupted in epoch {len(history.rows) + 1}: the model keeps what it learnt")
+        show(f"\ninterrupted in epoch {len(history.rows) + 1}: the model keeps what it learnt")
     finally:
         bar.close()
         accelerator.free_memory()

@@ -103,3 +103,10 @@ def test_an_absent_class_weighs_nothing_and_shifts_no_median():
     assert torch.allclose(weights, torch.tensor([13 / 24 * 6 / 5, 13 / 24 * 4, 0.0]))
     with pytest.raises(ValueError, match="none of the 1 masks has a labelled pixel"):
         class_weights(Counted([[[255, 255]]]))
+
+
+def test_limit_keeps_the_first_pairs_and_reads_no_more():
+    source = Counted([np.full((4, 4), index) for index in range(3)])
+    kept = in_memory(source, limit=2)
+    assert [mask.max().item() for _, mask in kept] == [0, 1]
+    assert source.reads == 2

@@ -86,7 +86,16 @@ def test_it_learns_and_the_model_holds_the_weights_of_the_best_epoch():
 def test_the_history_has_one_row_an_epoch():
     rows = quick(small_unet(), epochs=3).rows
     assert [row["epoch"] for row in rows] == [1, 2, 3]
-    names = {"epoch", "lr", "train_loss", "valid_loss", "mean_iou", "pixel_accuracy", "seconds", "loader_share"}
+    names = {
+        "epoch",
+        "lr",
+        "train_loss",
+        "valid_loss",
+        "mean_iou",
+        "pixel_accuracy",
+        "seconds",
+        "loader_share",
+    }
     assert all(set(row) == names and all(map(math.isfinite, row.values())) for row in rows)
     assert all(0 <= row["loader_share"] < 1 for row in rows)
 
@@ -99,7 +108,11 @@ def test_the_best_epoch_is_kept_when_a_later_one_is_worse():
             Spoilt.reads += 1
             image, mask = super().read(index)
             # the rehearsal reads 4 pairs, the first two epochs 64 each
-            return (image, mask) if Spoilt.reads <= 4 + 2 * 64 else (image, np.where(mask == IGNORE, mask, 1 - mask))
+            return (
+                (image, mask)
+                if Spoilt.reads <= 4 + 2 * 64
+                else (image, np.where(mask == IGNORE, mask, 1 - mask))
+            )
 
     model = small_unet()
     history = quick(model, Spoilt(64), epochs=4, lr=2e-2, schedule="poly")
@@ -155,7 +168,9 @@ def test_resuming_a_finished_training_gives_its_result_again(tmp_path):
 
 def test_a_checkpoint_of_another_plan_is_refused(tmp_path):
     quick(small_unet(), resume=tmp_path / "c.pt")
-    with pytest.raises(ValueError, match=r"made with \{'epochs': 2\}, this call has \{'epochs': 3\}.*stop_after"):
+    with pytest.raises(
+        ValueError, match=r"made with \{'epochs': 2\}, this call has \{'epochs': 3\}.*stop_after"
+    ):
         quick(small_unet(), resume=tmp_path / "c.pt", epochs=3)
 
 
@@ -263,7 +278,9 @@ def test_a_loss_that_is_not_finite_stops_with_batch_layer_and_cure():
                 nn.init.constant_(self.head.bias, math.nan)
             return self.head(self.stem(images))
 
-    with pytest.raises(FloatingPointError, match=r"nan in batch 2 .*'head'.*lr .*fp32.*try a lower lr, clip_norm"):
+    with pytest.raises(
+        FloatingPointError, match=r"nan in batch 2 .*'head'.*lr .*fp32.*try a lower lr, clip_norm"
+    ):
         quick(Poisoned())
 
 
@@ -279,7 +296,9 @@ def test_the_loss_gets_float32_under_bf16():
 
 
 def test_any_loss_of_smp():
-    history = quick(small_unet(), loss=DiceLoss("multiclass", ignore_index=255), train=Discs(64), epochs=5, lr=3e-2)
+    history = quick(
+        small_unet(), loss=DiceLoss("multiclass", ignore_index=255), train=Discs(64), epochs=5, lr=3e-2
+    )
     assert history.best["mean_iou"] > 0.8
 
 
@@ -386,8 +405,14 @@ def test_auto_is_a_precision_and_fp32_without_bf16_instructions(monkeypatch):
         ({"valid": Discs(0)}, "0 images in valid"),
         ({"precision": "half"}, "precision is 'half'; it must be one of auto, fp32, bf16, fp16"),
         ({"schedule": "cosine"}, "schedule is 'cosine'; it must be 'onecycle' or 'poly'"),
-        ({"loss": nn.CrossEntropyLoss(), "class_weights": torch.ones(2)}, "class_weights belong to the default loss"),
-        ({"loss": nn.CrossEntropyLoss(reduction="none", ignore_index=255)}, r"loss has shape \(4, 32, 48\).*one number"),
+        (
+            {"loss": nn.CrossEntropyLoss(), "class_weights": torch.ones(2)},
+            "class_weights belong to the default loss",
+        ),
+        (
+            {"loss": nn.CrossEntropyLoss(reduction="none", ignore_index=255)},
+            r"loss has shape \(4, 32, 48\).*one number",
+        ),
     ],
 )
 def test_bad_arguments_are_refused_before_training(options, message):
@@ -398,7 +423,10 @@ def test_bad_arguments_are_refused_before_training(options, message):
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (UNet(num_classes=5, widths=(4, 8)), r"gives \(4, 5, 32, 48\).*logits \(4, 2, 32, 48\).*num_classes=2"),
+        (
+            UNet(num_classes=5, widths=(4, 8)),
+            r"gives \(4, 5, 32, 48\).*logits \(4, 2, 32, 48\).*num_classes=2",
+        ),
         (nn.Conv2d(3, 2, 1, stride=2), r"gives \(4, 2, 16, 24\).*interpolate"),
     ],
 )
@@ -420,6 +448,8 @@ def test_a_class_id_that_does_not_exist_is_refused_before_training():
 def test_subsets_train_and_a_dataset_without_classes_is_refused():
     train, valid = torch.utils.data.random_split(Discs(12), [8, 4])
     assert len(quick(small_unet(), train, torch.utils.data.ConcatDataset([valid, valid]), epochs=1).rows) == 1
-    pairs = torch.utils.data.TensorDataset(torch.rand(4, 3, 32, 32), torch.zeros(4, 32, 32, dtype=torch.int64))
+    pairs = torch.utils.data.TensorDataset(
+        torch.rand(4, 3, 32, 32), torch.zeros(4, 32, 32, dtype=torch.int64)
+    )
     with pytest.raises(ValueError, match="TensorDataset does not tell its number of classes.*num_classes"):
         quick(small_unet(), pairs)

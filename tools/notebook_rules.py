@@ -21,7 +21,7 @@ MAX_LINES = 40
 TAGS = {  # and what acts on them
     "score": "make run prints this cell's output at its end",
     "exercise": "the reader's own code goes here",
-    "answer": "the answer to the exercise above",
+    "solution": "the answer to the exercise above, collapsed",
     "raises-exception": "the error is what the reader shall see",
     "nbval-check-output": "nbval compares this cell's output with the committed one",
     "nbval-ignore-output": "nbval does not, whatever its options",

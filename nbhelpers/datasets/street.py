@@ -114,9 +114,7 @@ def draw(rng: Random, size: tuple[int, int]) -> Canvas:
     for block in sorted(blocks, key=lambda block: -block.far):
         paint_block(canvas, rng, plan, block)
     for thing in sorted(stuff, key=lambda thing: (thing.layer, -thing.z)):
-        if canvas.sees(thing.x - thing.width, thing.z, thing.z) or canvas.sees(
-            thing.x + thing.width, thing.z, thing.z
-        ):
+        if canvas.sees(thing.x - thing.width, thing.x + thing.width, thing.z, thing.z):
             thing.paint(canvas, rng)
     canvas.paint()
     return canvas
@@ -217,7 +215,7 @@ def sample_stuff(rng: Random, plan: Plan) -> list[Thing]:
         lane = edge - side * rng.uniform(0.2, 0.3) * (plan.right - plan.left)
         for _ in range(rng.choice((1, 2, 2))):
             put(cars.car, lane, 6.5 + 22 * rng.random() ** 1.5, 2.4, 1.4, 1.8, yaw=yaw + rng.gauss(0, 0.04))
-        for _ in range(rng.choice((3, 4, 5))):
+        for _ in range(rng.choice((2, 3, 4))):
             x = edge + side * rng.uniform(0.6, plan.pavement - 0.3)
             put_person(x, in_frame(x) + 6 * rng.random() ** 1.3, rng.choice((AHEAD, BACK, RIGHT, LEFT)))
         sample_furniture(rng, plan, side, put)
@@ -272,7 +270,7 @@ def paint_block(canvas: Canvas, rng: Random, plan: Plan, block: Block) -> None:
     """What stands on a plot, from back to front."""
     side, near, far, kind, height, free = block
     x = plan.edge(side) + side * plan.pavement
-    if not canvas.sees(x, near, far):
+    if not canvas.sees(x, x, near, far):
         return
     if kind == "house":
         plots.house(canvas, rng, side, x, near, far, height, flush=True, free=free)

@@ -65,7 +65,7 @@ def show_batch(
         if not panel.images:
             panel.set_axis_off()
     words = [f"Image {index}: {describe_ids(ids, classes)}." for index, (_, ids) in enumerate(pairs)]
-    return Picture(figure, f"Images of {type(dataset).__name__} above their masks. {' '.join(words)}")
+    return Picture(figure, f"Images above their masks. {' '.join(words)}")
 
 
 @styled

@@ -120,11 +120,11 @@ class Canvas:
         """Fill a convex polygon of fixed point pixels (k, 2) with red, green, blue and class id."""
         cv2.fillConvexPoly(self.pixels, corners, tone, cv2.LINE_8, SHIFT)
 
-    def sees(self, x: float, near: float, far: float) -> bool:
-        """Whether anything at `x` metres to the right, between `near` and `far`, can be in the frame."""
-        edge = FRAME[1] / FRAME[0] / 2 + 0.05
-        columns = [self.camera.vanish[0] + self.camera.focal * x / z for z in (near, far)]
-        return min(columns) < edge and max(columns) > -edge
+    def sees(self, left: float, right: float, near: float, far: float) -> bool:
+        """Whether something from `left` to `right` of the camera, `near` to `far`, can be in the frame."""
+        edge, middle, focal = FRAME[1] / FRAME[0] / 2 + 0.05, self.camera.vanish[0], self.camera.focal
+        leftmost, rightmost = left / (near if left < 0 else far), right / (far if right < 0 else near)
+        return middle + focal * leftmost < edge and middle + focal * rightmost > -edge
 
     def horizon_row(self) -> int:
         """The first row (of the oversampled picture) in which ground may show."""

@@ -10,7 +10,7 @@ import numpy as np
 from nbhelpers.datasets.street_parts.canvas import CAR, Canvas
 from nbhelpers.datasets.street_parts.paint import WHITE, any_colour, lit, mix, stone
 
-CLOSE = 16.0  # metres: from further away the smallest parts do not show
+CLOSE, SMALL = 16.0, ("plate", "shade", "hub")  # from further away, in metres, these parts do not show
 
 
 class Shape(NamedTuple):
@@ -99,15 +99,13 @@ def car(canvas: Canvas, rng: Random, x: float, z: float, yaw: float) -> None:
     }
     firsts = corners[[part.start for part, _ in parts]]
     seen = np.einsum("fi,fi->f", (0, canvas.camera.height, 0) - firsts, normals) > 0  # the others face away
-    shades, pixels = light.shade(normals), canvas.project(corners)
-    faces = []
-    for i in np.flatnonzero(seen).tolist():
-        part, material = parts[i]
-        if z > CLOSE and material in ("plate", "shade", "hub"):
-            continue
-        gain, veil = light.seen_at(1.0 if material in ("tail", "head") else shades[i], z)
-        tone = [*(c * g + v for c, g, v in zip(materials[material], gain, veil)), CAR]
-        faces.append((pixels[part], tone))
+    shades, pixels, faces = light.shade(normals).tolist(), canvas.project(corners), []
+    (gr, gg, gb), (vr, vg, vb) = light.seen_at(1.0, z)
+    for (part, material), shade, visible in zip(parts, shades, seen.tolist()):
+        if visible and not (z > CLOSE and material in SMALL):
+            r, g, b = materials[material]
+            shade = 1.0 if material in ("tail", "head") else shade
+            faces.append((pixels[part], (r * gr * shade + vr, g * gg * shade + vg, b * gb * shade + vb, CAR)))
     canvas.note(lambda: [canvas.fill(*face) for face in faces])
 
 

@@ -6,7 +6,7 @@ from random import Random
 from nbhelpers.datasets.street_parts.canvas import BICYCLIST, PEDESTRIAN, Canvas, Pair, Sheet, circle
 from nbhelpers.datasets.street_parts.paint import BLACK, Colour, any_colour, lit, mix
 
-CLOSE = 9.0  # metres: from further away hands, shoes and spokes do not show
+CLOSE = 8.0  # metres: from further away hands, shoes and spokes do not show
 
 
 def pedestrian(canvas: Canvas, rng: Random, x: float, z: float, yaw: float) -> None:
@@ -30,11 +30,10 @@ def pedestrian(canvas: Canvas, rng: Random, x: float, z: float, yaw: float) -> N
         lift = 0.25 * max(-forward, 0)  # the heel of the leg behind
         hip, knee = at(0.09 * side, 0, 0.9), at(0.1 * side, 0.5 * forward + 0.06, 0.48)
         foot = at(0.1 * side, forward, 0.07 + lift)
-        sheet.line([hip, knee], 0.19 * size, lit(trousers, tone))
-        sheet.line([knee, foot], 0.14 * size, lit(trousers, tone))
+        sheet.line([hip, knee, foot], 0.16 * size, lit(trousers, tone))
         if z < CLOSE:
-            toes = (foot[0] + 0.13 * size * ahead, foot[1] - 0.03)
-            sheet.line([foot, toes], 0.11 * size, shoes)
+            sheet.line([hip, knee], 0.2 * size, lit(trousers, tone))
+            sheet.line([foot, (foot[0] + 0.13 * size * ahead, foot[1] - 0.03)], 0.11 * size, shoes)
 
     def arm(side: int, forward: float, tone: float) -> None:
         elbow, hand = (
@@ -52,8 +51,9 @@ def pedestrian(canvas: Canvas, rng: Random, x: float, z: float, yaw: float) -> N
     right = [(flare * wide, hem), (0.85 * wide, 1.1), (wide + 0.04, 1.36), (0.5 * wide, 1.47)]
     left = [(-s, t) for s, t in reversed(right)]
     sheet.polygon([(size * s, size * t) for s, t in right + left], coat)
-    shadow = [(0.02, hem), *right, (0.05, 1.45)]
-    sheet.polygon([(size * s, size * t) for s, t in shadow], lit(coat, 0.84))
+    if z < CLOSE:  # one half in the shade
+        folds = [(0.02, hem), *right, (0.05, 1.45)]
+        sheet.polygon([(size * s, size * t) for s, t in folds], lit(coat, 0.84))
     bag = rng.random()
     if bag < 0.25:  # a rucksack
         low, high = (-wide - 0.1, 0.0) if ahead >= 0 else (0.0, wide + 0.1)
@@ -105,9 +105,9 @@ def cyclist(canvas: Canvas, rng: Random, x: float, z: float, yaw: float) -> None
     def leg(side: float, phase: float, tone: float) -> None:
         foot = at(0.17 * math.cos(phase), 0.3 + 0.17 * math.sin(phase), side)
         knee = at(0.2 + 0.1 * math.cos(phase), 0.68 + 0.09 * math.sin(phase), side)
-        sheet.line([at(-0.2, 0.98, 0.8 * side), knee], 0.19, lit(trousers, tone))
-        sheet.line([knee, foot], 0.13, lit(trousers, tone))
+        sheet.line([at(-0.2, 0.98, 0.8 * side), knee, foot], 0.15, lit(trousers, tone))
         if z < CLOSE:
+            sheet.line([at(-0.2, 0.98, 0.8 * side), knee], 0.19, lit(trousers, tone))
             sheet.line([foot, (foot[0] + 0.12 * ahead, foot[1] - 0.02)], 0.1, (40, 38, 38))
 
     def arm(side: float, tone: float) -> None:

@@ -35,16 +35,14 @@ GRAIN[: len(VOID_ORDER)] = (0.008, 0.035, 0.03, 0.03, 0.04, 0.05, 0.02, 0.04, 0.
 def photograph(canvas: Canvas, rng: Random) -> tuple[np.ndarray, np.ndarray]:
     """Image uint8 (H, W, 3) and mask uint8 (H, W) of a canvas of (2H, 2W)."""
     height, width = (side // OVERSAMPLING for side in canvas.pixels.shape[:2])
-    painted = cv2.cvtColor(
-        cv2.resize(canvas.pixels, (width, height), interpolation=cv2.INTER_AREA), cv2.COLOR_RGBA2RGB
-    )
-    ids = canvas.pixels[
-        1::OVERSAMPLING, 1::OVERSAMPLING, 3
-    ].copy()  # within half a pixel of the middle of its 2 x 2
+    # An id is taken half a fine pixel from the middle of its 2 x 2: a quarter of a pixel of the picture.
+    ids = canvas.pixels[1::OVERSAMPLING, 1::OVERSAMPLING, 3].copy()
+    image = cv2.resize(canvas.pixels, (width, height), interpolation=cv2.INTER_AREA)
+    image = cv2.cvtColor(image, cv2.COLOR_RGBA2RGB)
     gamma, gain = rng.uniform(0.85, 1.15), rng.uniform(0.85, 1.15)
     balance = np.array([gain * rng.uniform(0.95, 1.05) for _ in range(3)])
     exposure = 255 * np.minimum(np.linspace(0, 1, 256)[:, None] * balance, 1) ** gamma  # (256, 3)
-    image = cv2.LUT(painted, exposure.astype(np.uint8)[None])
+    image = cv2.LUT(image, exposure.astype(np.uint8)[None])
     grain = 1 + cv2.LUT(ids, GRAIN) * window(noise(3), rng, height, width)
     image = cv2.multiply(image, cv2.merge([grain] * 3), dtype=cv2.CV_8U)
     blur = min(abs(rng.gauss(0, 0.22)), 0.45) * canvas.unit / OVERSAMPLING / 96  # sigma in pixels
@@ -52,9 +50,8 @@ def photograph(canvas: Canvas, rng: Random) -> tuple[np.ndarray, np.ndarray]:
         image = cv2.GaussianBlur(image, (0, 0), blur)
     strength = rng.uniform(1, 6)
     grit = cv2.merge([window(noise(1), rng, height, width) for _ in range(3)])
-    return cv2.scaleAdd(grit, strength, image.astype(np.float32)).clip(0, 255).astype(np.uint8), with_void(
-        ids
-    )
+    image = cv2.scaleAdd(grit, strength, image.astype(np.float32)).clip(0, 255).astype(np.uint8)
+    return image, with_void(ids)
 
 
 def with_void(ids: np.ndarray) -> np.ndarray:
@@ -71,7 +68,4 @@ def window(tile: np.ndarray, rng: Random, height: int, width: int) -> np.ndarray
     top, left = rng.randrange(256), rng.randrange(256)
     if top + height <= len(tile) and left + width <= len(tile):
         return tile[top : top + height, left : left + width]
-    rows, columns = (
-        np.arange(start, start + side) % len(tile) for start, side in ((top, height), (left, width))
-    )
-    return tile[np.ix_(rows, columns)]
+    return tile[(top + np.arange(height)) % len(tile)][:, (left + np.arange(width)) % len(tile)]

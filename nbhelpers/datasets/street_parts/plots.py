@@ -40,6 +40,7 @@ class Look(NamedTuple):
 
 
 def sample_look(canvas: Canvas, rng: Random) -> Look:
+    """Any look; glass mirrors some of the sky."""
     paint = plaster(rng)
     return Look(
         wall=paint,
@@ -75,19 +76,18 @@ def wall(
 def windows(sheet: Sheet, rng: Random, sills: list[tuple[float, float]], look: Look) -> None:
     """Windows over the middles of their sills: glass, some of it bright, and from near frame, bar and ledge."""
     (w, h), dusk, near = look.window, sheet.canvas.light.dusk, sheet.depth < 22
-    left, right = w / 2, w / 2
+    half = w / 2
     if near:
-        sheet.boxes(
-            [(s - left - 0.12, t - 0.12, s + right + 0.12, t + h + 0.12) for s, t in sills], look.frame
-        )
+        frames = [(s - half - 0.12, t - 0.12, s + half + 0.12, t + h + 0.12) for s, t in sills]
+        sheet.boxes(frames, look.frame)
     dull, lively = [], []
     for s, t in sills:
-        (lively if rng.random() < 0.35 else dull).append((s - left, t, s + right, t + h))
+        (lively if rng.random() < 0.35 else dull).append((s - half, t, s + half, t + h))
     sheet.boxes(dull, look.glass)
     sheet.boxes(lively, (400, 330, 210) if dusk else mix(look.glass, sheet.canvas.light.haze, 0.45))
     if near:
         sheet.boxes([(s - 0.05, t, s + 0.05, t + h) for s, t in sills], look.frame)
-        sheet.boxes([(s - left - 0.2, t - 0.24, s + right + 0.2, t - 0.1) for s, t in sills], look.trim)
+        sheet.boxes([(s - half - 0.2, t - 0.24, s + half + 0.2, t - 0.1) for s, t in sills], look.trim)
 
 
 def house(
@@ -106,24 +106,19 @@ def house(
     `flush`: it stands on the pavement. `free`: no neighbour hides the wall that faces the camera.
     """
     light, look, middle, length = canvas.light, sample_look(canvas, rng), (near + far) / 2, far - near
-    depth, roof = (
-        rng.uniform(8, 12),
-        rng.choice((any_colour(rng, 0.5), lit(stone(rng), 0.85), lit(stone(rng), 0.7))),
-    )
+    depth, roof = rng.uniform(8, 12), any_colour(rng, 0.5) if rng.random() < 0.35 else lit(stone(rng), 0.8)
     pitched = height < 11.5 and rng.random() < 0.75
     gable = pitched and length < 10 and rng.random() < 0.3  # the ridge runs towards the street
     rise = rng.uniform(1.8, 3.6) if pitched else 0.0
     side_wall = Sheet(canvas, BUILDING, (x, 0, near), (side, 0, 0), shade=light.shade((0, 0, -1)))
     front = Sheet(canvas, BUILDING, (x, 0, near), (0, 0, 1), shade=light.shade((-side, 0, 0)), depth=middle)
     if rng.random() < 0.6:
-        chimney(
-            canvas, rng, x + side * depth / 2, near + rng.uniform(0.5, length - 0.5), height + rise, look.wall
-        )
+        ridge, z = (x + side * depth / 2, height + rise), near + rng.uniform(0.5, length - 0.5)
+        chimney(canvas, rng, ridge, z, look.wall)
     if pitched and not gable:
         shade = light.shade((-side * 0.45, 0.9, 0))
-        slope = Sheet(
-            canvas, BUILDING, (x, height, near), (0, 0, 1), (side * depth / 2, rise, 0), shade, middle
-        )
+        eaves, upwards = (x, height, near), (side * depth / 2, rise, 0)
+        slope = Sheet(canvas, BUILDING, eaves, (0, 0, 1), upwards, shade, middle)
         slope.box(0, -0.1, length, 1, roof)
         slope.boxes([(0, t, length, t + 0.05) for t in (0.1, 0.3, 0.5, 0.7)], lit(roof, 0.85))
         if rng.random() < 0.6:
@@ -150,8 +145,9 @@ def house(
         front.box(s + 0.2, 1.5, s + 0.9, 2.1, look.glass)
 
 
-def chimney(canvas: Canvas, rng: Random, x: float, z: float, top: float, paint: Colour) -> None:
-    stack = Sheet(canvas, BUILDING, (x, top, z), shade=canvas.light.shade((0, 0, -1)))
+def chimney(canvas: Canvas, rng: Random, ridge: tuple[float, float], z: float, paint: Colour) -> None:
+    """A stack with two pots on the ridge at (x, height)."""
+    stack = Sheet(canvas, BUILDING, (*ridge, z), shade=canvas.light.shade((0, 0, -1)))
     stack.box(-0.5, -2, 0.5, 1.0, lit(paint, 0.85))
     stack.boxes([(-0.35, 1.0, -0.1, 1.4), (0.1, 1.0, 0.35, 1.4)], lit(stone(rng), 0.8))
 
@@ -224,7 +220,7 @@ def skyline(canvas: Canvas, rng: Random, end: float) -> None:
 
 def tree(canvas: Canvas, rng: Random, x: float, z: float, height: float, radius: float) -> None:
     """A tree whose crown is about `radius` metres wide to each side: trunk, branches, leaves."""
-    if not (canvas.sees(x - radius, z, z) or canvas.sees(x + radius, z, z)):
+    if not canvas.sees(x - radius, x + radius, z, z):
         return
     sheet, colour = Sheet(canvas, TREE, (x, 0, z)), leaf(rng)
     bark, flipped = lit(mix((90, 75, 60), stone(rng), rng.random()), 0.7), bool(canvas.light.sun[0] < 0)
