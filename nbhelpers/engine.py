@@ -196,7 +196,8 @@ class Engine:
         return value if aux_logits is None else value + AUX_WEIGHT * self.loss(aux_logits, masks)
 
     def _why_not_finite(self, value: float, index: int, images: Tensor, scheduler: LRScheduler) -> str:
-        culprit = first_non_finite(self.model, images)
+        with self.accelerator.autocast():  # fp16 overflows where fp32 would not
+            culprit = first_non_finite(self.model, images)
         where = (
             f"first in the output of {culprit!r}" if culprit else "in the loss itself; the logits are finite"
         )

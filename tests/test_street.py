@@ -8,7 +8,17 @@ from sklearn.tree import DecisionTreeClassifier
 from nbhelpers.datasets.dataset import IGNORE
 from nbhelpers.datasets.palette import CAMVID_CLASSES
 from nbhelpers.datasets.street import Street
-from nbhelpers.datasets.street_parts.canvas import CAR, POLE, SIGN, SKY, Camera, Canvas, Light, Sheet
+from nbhelpers.datasets.street_parts.canvas import (
+    CAR,
+    OVERSAMPLING,
+    POLE,
+    SIGN,
+    SKY,
+    Camera,
+    Canvas,
+    Light,
+    Sheet,
+)
 from nbhelpers.datasets.street_parts.photo import with_void
 
 
@@ -110,8 +120,6 @@ def test_colour_alone_does_not_tell_the_classes(scenes):
 @pytest.mark.parametrize("shift", [0.0, 0.013, 0.031])
 def test_image_and_mask_agree_to_half_a_pixel(shift):
     """A white plate on black: its area in the image equals its area in the mask, and so does its middle."""
-    from nbhelpers.datasets.street_parts.canvas import OVERSAMPLING
-
     light = Light(np.array([0, 1.0, 0]), 0, 1, (1, 1, 1), (0, 0, 0), 1e9, False)
     canvas = Canvas((96, 128), Camera(height=1, focal=1, vanish=(0, 0), roll=0), light)
     Sheet(canvas, CAR, (shift, 1, 1)).box(-0.2, -0.1, 0.2, 0.1, (255, 255, 255))

@@ -183,7 +183,7 @@ def test_colour_mask_is_exact():
 
 def test_alt_text_tells_the_shares_of_the_classes(scenes):
     alt = show_batch(scenes, n=1).alt
-    assert alt == "Images of Scenes above their masks. Image 0: Road 47 %, Sky 38 %, Building 9 %, void 6 %."
+    assert alt == "Images above their masks. Image 0: Road 47 %, Sky 38 %, Building 9 %, void 6 %."
 
 
 def test_batch_shows_pairs_and_collated_batches(scenes):

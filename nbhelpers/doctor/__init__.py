@@ -28,6 +28,7 @@ CHECKS = (
     masks.classes_present,
     masks.void_share,
     learning.loss_type,
+    learning.loss_value,
     learning.loss_in_void,
     learning.gradient,
     learning.starting_loss,

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from nbhelpers.checks import independent_copy
+from nbhelpers.checks import independent_copy, random_state_kept
 from nbhelpers.metrics import ConfusionMatrix, to_ids
 
 Verdict = tuple[bool, str, str]  # all is well, sentence, cure
-# what torch raises for arguments that do not fit
-REFUSALS = (RuntimeError, ValueError, TypeError, IndexError)
+# what torch, or an assert in a model, raises for arguments that do not fit
+REFUSALS = (RuntimeError, ValueError, TypeError, IndexError, AssertionError)
 TRIAL_STEPS = 5
 
 
@@ -103,8 +103,8 @@ class Case:
         optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=0)
         values = []
         for _ in range(TRIAL_STEPS + 1):
-            torch.manual_seed(0)  # the same dropout each time
-            value = self.loss(model(self.device_images), self.device_ids)
+            with random_state_kept(model):  # the same dropout each time
+                value = self.loss(model(self.device_images), self.device_ids)
             values.append(value.item())
             optimizer.zero_grad()
             value.backward()
@@ -121,4 +121,4 @@ def dtype_of(tensor: Tensor) -> str:
 
 
 def text_of(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error).splitlines()[0]}"
+    return f"{type(error).__name__}: {error}".splitlines()[0]

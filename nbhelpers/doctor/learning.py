@@ -30,18 +30,27 @@ def loss_type(case: Case) -> Verdict:
     return True, f"the loss takes {count} channel(s) with ids 0..{classes - 1}", ""
 
 
-def loss_in_void(case: Case) -> Verdict:
+def loss_value(case: Case) -> Verdict:
     case.require(loss_type, finite, sizes, mask_ids)
+    cure = "look in the loss for the log of 0, and for a division by the pixels of a class that is absent"
+    try:
+        value = case.loss_of(case.logits, case.ids).item()
+    except REFUSALS as error:
+        if (case.ids == IGNORE).any():
+            cure = f"let the loss skip {IGNORE} = ignore: ignore_index={IGNORE}, or take pixel_loss"
+        return False, f"the loss refuses this batch: {text_of(error)}", cure
+    return math.isfinite(value), f"the loss of this batch is {value:.4g}", cure
+
+
+def loss_in_void(case: Case) -> Verdict:
+    case.require(loss_value)
     void = (case.ids == IGNORE).unsqueeze(1)  # (N, 1, H, W)
     if not void.any():
         return True, "the batch holds no void", ""
-    cure = f"let the loss skip {IGNORE}: ignore_index={IGNORE}, or take pixel_loss"
     changed = torch.where(void, -case.logits - 1, case.logits)
-    try:
-        before, after = (case.loss_of(logits, case.ids).item() for logits in (case.logits, changed))
-    except REFUSALS as error:
-        return False, f"the loss refuses {IGNORE} = ignore: {text_of(error)}", cure
+    before, after = (case.loss_of(logits, case.ids).item() for logits in (case.logits, changed))
     sentence = f"the loss is {before:.4g}, and {after:.4g} once the logits inside void alone are changed"
+    cure = f"let the loss skip {IGNORE} = ignore: ignore_index={IGNORE}, or take pixel_loss"
     return math.isclose(before, after, rel_tol=1e-5), sentence, cure
 
 
