@@ -8,27 +8,26 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nbhelpers.datasets.dataset import SegmentationDataset
 from nbhelpers.datasets.palette import CAMVID, CAMVID_CLASSES
 from nbhelpers.datasets.street_parts import cars, furniture, ground, people, plots
 from nbhelpers.datasets.street_parts.canvas import Camera, Canvas, Light
 from nbhelpers.datasets.street_parts.paint import Colour, mix
 from nbhelpers.datasets.street_parts.photo import photograph
+from nbhelpers.datasets.toy import ToyDataset
 
-LENGTHS = {"train": 600, "val": 100, "test": 100}
 # Seen from the road, what stands on it hides the rails beside it, and they what stands on the pavement.
 PAVED, RAILS, DRIVEN = range(3)
 AHEAD, RIGHT, BACK, LEFT = 0.0, math.pi / 2, math.pi, -math.pi / 2  # headings, radians
 
 
-class Street(SegmentationDataset):
+class Street(ToyDataset):
     """Pairs of a drawn street and its class ids, the same for the same (split, seed, index) everywhere.
 
     `size` is (height, width) in pixels; the scene of an index does not depend on it, so that a scene can be
     drawn larger for a figure. It is composed for 3 : 4; another shape shows the middle of it. `length=None`
     means 600 scenes for train and 100 for val and test. `read(index)` gives image uint8 (H, W, 3) and mask
-    uint8 (H, W) of ids 0..10, with 255 on a thin border between classes, as in hand-made labels. Raises
-    ValueError for an unknown split, a side under 32 pixels or a negative length.
+    uint8 (H, W) of ids 0..10, with 255 on a thin border between classes, as in hand-made labels. Errors as in
+    `ToyDataset`.
     """
 
     classes = CAMVID_CLASSES
@@ -42,18 +41,7 @@ class Street(SegmentationDataset):
         seed: int = 0,
         transform: Callable | None = None,
     ) -> None:
-        super().__init__(transform)
-        if split not in LENGTHS:
-            raise ValueError(f"split is {split!r}; it must be one of {', '.join(LENGTHS)}")
-        if len(size) != 2 or min(size) < 32:
-            raise ValueError(f"size is {size}; it must be (height, width) in pixels, both 32 or more")
-        if length is not None and length < 0:
-            raise ValueError(f"length is {length}; it must be 0 or more, or None for {LENGTHS[split]} scenes")
-        self.split, self.size, self.seed = split, (int(size[0]), int(size[1])), seed
-        self.length = LENGTHS[split] if length is None else length
-
-    def __len__(self) -> int:
-        return self.length
+        super().__init__(split, size, length, seed, transform)
 
     def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         rng = Random(f"street {self.split} {self.seed} {index}")
