@@ -183,6 +183,19 @@ def random_state_kept(model: nn.Module) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[torch.device]:
+    """Eval mode inside the block; afterwards every module, frozen ones too, has its own mode again."""
+    modes = {module: module.training for module in model.modules()}
+    parameter = next(model.parameters(), None)
+    model.eval()
+    try:
+        yield torch.device("cpu") if parameter is None else parameter.device
+    finally:
+        for module, training in modes.items():
+            module.training = training
+
+
 def independent_copy(model: nn.Module) -> nn.Module:
     """A deep copy that can be trained without touching `model`; raises ValueError where there is none."""
     if "forward" in vars(model):

@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from nbhelpers.checkpoints import load_checkpoint, save_checkpoint
+from nbhelpers.checks import evaluating
 from nbhelpers.datasets.dataset import collate
 from nbhelpers.engine import Engine, Loss, make_accelerator
 from nbhelpers.losses import pixel_loss
@@ -127,7 +128,8 @@ def fit(
     scheduler = _make_scheduler(schedule, optimizer, lr, steps=epochs * len(loader))
 
     history, best = History(), None
-    plan = {"epochs": epochs, "lr": lr, "batch_size": batch_size, "schedule": schedule, "seed": seed}
+    plan = {"epochs": epochs, "steps": len(loader), "batch_size": batch_size}
+    plan |= {"lr": lr, "schedule": schedule, "seed": seed}
     parts = {"model": model, "optimizer": optimizer, "scheduler": scheduler}
     if accelerator.scaler is not None:
         parts["scaler"] = accelerator.scaler
@@ -138,10 +140,11 @@ def fit(
 
     step = engine.rehearse(train, batch_size // accelerator.num_processes)
     seconds = step * (len(loader) + len(valid) / batch_size / 3)  # scoring has no backward pass: a third
-    show(
-        f"{len(todo)} epochs of {len(loader)} steps of {batch_size} images, {engine.precision} on "
-        f"{accelerator.device.type}: about {_duration(len(todo) * seconds)}"
-    )
+    if todo:
+        show(
+            f"{len(todo)} epochs of {len(loader)} steps of {batch_size} images, {engine.precision} on "
+            f"{accelerator.device.type}: about {_duration(len(todo) * seconds)}"
+        )
     bar = tqdm(
         total=len(todo) * len(loader),
         disable=quiet or not accelerator.is_main_process,
@@ -154,9 +157,8 @@ def fit(
     try:
         for epoch in todo:
             started = time.perf_counter()
-            set_seed(
-                (seed * 10_000 + epoch) % 2**32, device_specific=True
-            )  # so resuming needs no generator states
+            # each epoch has a seed of its own, so resuming needs no generator states
+            set_seed((seed * 10_000 + epoch) % 2**32, device_specific=True)
             loader.set_epoch(epoch)
             row = {"epoch": epoch + 1, "lr": scheduler.get_last_lr()[0]}
             row |= engine.train_epoch(loader, scheduler, bar, clip_norm)
@@ -191,11 +193,10 @@ def evaluate(
     Images of one batch must have one size: pass batch_size=1 where sizes vary.
     """
     accelerator = make_accelerator(precision)
-    was_training = model.training
     model.to(accelerator.device, memory_format=torch.channels_last)
-    confusion, _ = Engine(accelerator, model).score(dataset, batch_size, workers)
+    with evaluating(model):
+        confusion, _ = Engine(accelerator, model).score(dataset, batch_size, workers)
     accelerator.free_memory()
-    model.train(was_training)
     return confusion
 
 

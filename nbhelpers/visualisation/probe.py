@@ -5,7 +5,6 @@ as they were.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,19 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from nbhelpers import metrics
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[torch.device]:
-    """Eval mode inside the block; afterwards every module, frozen ones too, has its own mode again."""
-    modes = {module: module.training for module in model.modules()}
-    parameter = next(model.parameters(), None)
-    model.eval()
-    try:
-        yield torch.device("cpu") if parameter is None else parameter.device
-    finally:
-        for module, training in modes.items():
-            module.training = training
+from nbhelpers.checks import evaluating
 
 
 def as_batch(images: Tensor) -> Tensor:
