@@ -21,7 +21,7 @@ def main() -> None:
     weights = class_weights(train).sqrt()
     torch.manual_seed(0)
     model = UNet(num_classes=train.num_classes, widths=(16, 32, 64, 128))
-    fit(model, train, valid, epochs=20, lr=4e-3, batch_size=4, class_weights=weights)
+    fit(model, train, valid, epochs=10, lr=4e-3, batch_size=4, class_weights=weights)
     picture = show_predictions(model, valid, (SCENE,))
     picture.save(ROOT / "docs" / "street.png")
     print(picture.alt)
