@@ -50,7 +50,7 @@ def check_baseline(answer: float | None) -> str:
     slips = {
         0.95: "that is the accuracy, which is also the IoU of the background; the foreground has an IoU too.",
         0.0: "that is the IoU of the foreground; the mean takes in the background's.",
-        0.05: "0.05 is the share of the foreground; which share of each class's union is right?",
+        0.05: "that is the share of the foreground; take the share of each class's union that is right.",
         0.5: "the IoU of the background is not 1: the missed foreground is in its union.",
         (2 * 0.95 / 1.95) / 2: "that is the mean Dice; IoU divides by the union.",
         0.95 / 1.05: "that is the pooled (micro) IoU; take the IoU of each class first, then the mean.",
@@ -97,13 +97,13 @@ def _fault(ids: object) -> str:
     wrong = ~(blocks == ids[..., None]).any(dim=2)
     if not wrong.any():
         return ""
-    if 1 not in found or (ids[blocks.eq(1).all(dim=2)] == IGNORE).any():
+    if (ids[blocks.eq(1).all(dim=2)] != 1).all():
         return "the object, 255 in the file, must become class 1."
-    if (ids[blocks.eq(IGNORE).all(dim=2)] != IGNORE).any():
+    if (ids[blocks.eq(IGNORE).all(dim=2)] != IGNORE).all():
         return "the pixels of 128, not sure, must become 255 = void, not a class."
     if (ids[wrong] == IGNORE).any():
         return (
-            "there is void where the file has none: a smooth resize made 128 between 0 and 255. Use nearest."
+            "there is void where the file has none, as a smooth resize makes it: 128 lies between 0 and 255."
         )
     row, column = wrong.nonzero()[0].tolist()
     return f"pixel ({row}, {column}) holds {ids[row, column]}, but the file has another class there."

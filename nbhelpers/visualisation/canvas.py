@@ -15,6 +15,7 @@ from matplotlib.patches import Patch
 
 WIDTH = 9.0  # inches; with DPI 1080 pixels, the width of a notebook's output on a laptop
 DPI = 120
+LARGEST_PIXEL = 56  # of the figure, for a pixel of an image: a mask of 4 x 4 need not fill the page
 INK, FAINT = "#1f2328", "#8b949e"
 
 # A decorator: the reader's own matplotlib style neither changes our pictures nor is changed by them.
@@ -125,8 +126,8 @@ def panels(
     gap, edge = 10, 6  # pixels
     room = (round(DPI * WIDTH) - 2 * edge - (columns - 1) * gap) // columns
     room = min(room, round(DPI * 4.2 * width / height))  # a single tall panel would not fit the screen
-    times = room // width
-    side = times * width if times * width > 0.75 * room else room
+    times = min(room // width, LARGEST_PIXEL)
+    side = times * width if times == LARGEST_PIXEL or times * width > 0.75 * room else room
     tall = round(side * height / width)
     full_width = 2 * edge + columns * side + (columns - 1) * gap
     longest = max(map(len, legend or [""]))

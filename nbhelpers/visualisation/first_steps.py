@@ -39,7 +39,9 @@ def show_ids(
     """
     classes, palette = class_names_and_colours(dataset)
     grids = {title: as_ids(mask, len(classes)) for title, mask in masks.items()}
-    shapes = {ids.shape for ids in grids.values()} | ({as_rgb(image).shape[:2]} if image is not None else set())
+    shapes = {ids.shape for ids in grids.values()} | (
+        {as_rgb(image).shape[:2]} if image is not None else set()
+    )
     if len(shapes) != 1 or max(max(shape) for shape in shapes) > MAX_SIDE:
         raise ValueError(
             f"sizes are {sorted(shapes)}, but all must be one of at most {MAX_SIDE} x {MAX_SIDE}: "
@@ -101,7 +103,7 @@ def show_tasks(image: Tensor | np.ndarray, instances: Tensor | np.ndarray, name:
     row[3].imshow(colours[np.searchsorted([0, *found], instances)], interpolation="nearest")
     return Picture(
         figure,
-        f"One image, four questions. Classification: it shows a {name.lower()}. Detection: {len(found)} boxes. "
+        f"One image, four questions. Classification: it shows {'a' if found else 'no'} {name.lower()}. Detection: {len(found)} boxes. "
         f"Semantic segmentation: {describe_ids(mask, ('Background', name))}. "
         f"Instance segmentation: {len(found)} objects, each in its own colour.",
     )
