@@ -6,7 +6,7 @@ from nbhelpers.datasets.eyes import Eyes
 from nbhelpers.datasets.folder import Folder, check_no_overlap
 from nbhelpers.datasets.memory import InMemory, in_memory
 from nbhelpers.datasets.nuclei import Nuclei
-from nbhelpers.datasets.real import VOC, CamVid, ISBI2012, OxfordPets
+from nbhelpers.datasets.real import ISBI2012, VOC, CamVid, OxfordPets
 from nbhelpers.datasets.statistics import class_weights
 from nbhelpers.datasets.street import Street
 from nbhelpers.datasets.transforms import eval_transform, resize_pair, train_transform
