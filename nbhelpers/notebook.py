@@ -12,6 +12,10 @@ from typing import TypeVar
 
 import torch
 from accelerate.utils import set_seed
+from torch import Tensor
+from torchvision.transforms import v2
+
+from nbhelpers.datasets import CamVid, InMemory, Street, class_weights, in_memory, train_transform
 
 SOURCES = ("street", "camvid")
 T = TypeVar("T")
@@ -28,6 +32,52 @@ class Run:
     def pick(self, *, quick: T, full: T, smoke: T) -> T:
         """The value for this mode: `epochs = run.pick(quick=10, full=60, smoke=1)`."""
         return {"quick": quick, "full": full, "smoke": smoke}[self.mode]
+
+    def scenes(self, size: tuple[int, int] = (72, 96), train: int = 400, valid: int = 100) -> "Scenes":
+        """The street scenes of this run: `train` and `valid` of them, drawn by code at `size`; or photographs.
+
+        CamVid's photographs are shrunk to twice `size` for training and scored as they are. The full mode takes
+        all there are, and draws toy scenes of 4/3 the size; smoke takes a handful.
+        """
+        limit, few = self.pick(quick=(train, valid), full=(None, None), smoke=(8, 4))
+        if self.data == "camvid":
+            size = (2 * size[0], 2 * size[1])
+            source, pictures = (
+                CamVid("train"),
+                in_memory(CamVid("val"), limit=self.pick(quick=None, full=None, smoke=4)),
+            )
+            limit = self.pick(quick=None, full=None, smoke=8)
+        else:
+            size = self.pick(quick=size, full=(size[0] * 4 // 3, size[1] * 4 // 3), smoke=size)
+            source, pictures = Street("train", size), in_memory(Street("val", size), limit=few)
+        # a short training on toy scenes is over before it needs more variety than a mirror gives
+        short = self.data == "street" and self.mode != "full"
+        transform = v2.RandomHorizontalFlip() if short else train_transform()
+        return Scenes(
+            in_memory(source, size, transform, limit),
+            in_memory(pictures, size, limit=None if self.mode == "full" else 40),
+            pictures,
+            size,
+        )
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """What a lesson trains on and is scored by; `size` (height, width) is that of `train` and `valid`.
+
+    train: with augmentation. valid: the first val pairs, to look at after every epoch. pictures: the val pairs at
+    their own size, for the score: `evaluate(model, scenes.pictures, size=scenes.size)`.
+    """
+
+    train: InMemory
+    valid: InMemory
+    pictures: InMemory
+    size: tuple[int, int]
+
+    @property
+    def weights(self) -> Tensor:
+        """(num_classes,): square roots of the median frequency weights, gentler than these and often better."""
+        return class_weights(self.train).sqrt()
 
 
 def setup(seed: int = 0, data: str | None = None) -> Run:

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from accelerate.utils import set_seed
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -186,14 +187,35 @@ def fit(
     return history
 
 
+class AtSize(nn.Module):
+    """Run `network` on images shrunk to `size` (height, width): (N, C, H, W) -> logits (N, num_classes, H, W)."""
+
+    def __init__(self, network: nn.Module, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.network, self.size = network, size
+
+    def forward(self, images: Tensor) -> Tensor:
+        small = F.interpolate(images, self.size, mode="bilinear", antialias=True)
+        return F.interpolate(self.network(small), images.shape[-2:], mode="bilinear")
+
+
 def evaluate(
-    model: nn.Module, dataset: Dataset, *, batch_size: int = 8, precision: str = "auto", workers: int = 0
+    model: nn.Module,
+    dataset: Dataset,
+    *,
+    size: tuple[int, int] | None = None,
+    batch_size: int = 8,
+    precision: str = "auto",
+    workers: int = 0,
 ) -> ConfusionMatrix:
     """Score `model` on every pair of `dataset`, in the precision that `fit` uses; the model's mode is kept.
 
+    size: (height, width) that the images are shrunk to on their way in. The logits are enlarged to the mask's size,
+        so that a network trained on small images is scored on the thin things that shrinking a mask deletes.
     Images of one batch must have one size: pass batch_size=1 where sizes vary.
     """
     accelerator = make_accelerator(precision)
+    model = model if size is None else AtSize(model, size)
     model.to(accelerator.device, memory_format=torch.channels_last)
     with evaluating(model):
         confusion, _ = Engine(accelerator, model).score(dataset, batch_size, workers)

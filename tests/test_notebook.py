@@ -5,6 +5,7 @@ import random
 import numpy as np
 import pytest
 import torch
+from shared_data import shared_data
 
 from nbhelpers.notebook import Run, setup
 
@@ -104,3 +105,22 @@ def test_the_seed_fixes_every_generator(gpu):
 @pytest.mark.parametrize(("mode", "value"), [("quick", 10), ("full", 60), ("smoke", 1)])
 def test_pick(mode, value):
     assert Run("street", mode, torch.device("cpu")).pick(quick=10, full=60, smoke=1) == value
+
+
+def test_scenes_of_a_quick_run():
+    scenes = Run("street", "quick", torch.device("cpu")).scenes(size=(32, 48), train=6, valid=50)
+    assert (len(scenes.train), len(scenes.valid), len(scenes.pictures)) == (6, 40, 50)
+    assert scenes.size == (32, 48)
+    assert {tuple(mask.shape) for mask in (scenes.train[0][1], scenes.pictures[0][1])} == {(32, 48)}
+    assert scenes.weights.shape == (11,)
+    mirrored = {scenes.train[0][0].sum(dim=(0, 1)).argmax().item() for _ in range(20)}
+    assert len(mirrored) == 2
+
+
+def test_scenes_of_photographs_are_scored_at_their_own_size(monkeypatch):
+    monkeypatch.setenv("NBHELPERS_DATA", str(shared_data("camvid")))
+    scenes = Run("camvid", "smoke", torch.device("cpu")).scenes(size=(36, 48))
+    assert scenes.size == (72, 96)
+    assert scenes.train[0][1].shape == scenes.valid[0][1].shape == (72, 96)
+    assert scenes.pictures[0][1].shape == (360, 480)
+    assert (len(scenes.train), len(scenes.pictures)) == (8, 4)

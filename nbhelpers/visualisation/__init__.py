@@ -2,7 +2,7 @@
 
 from nbhelpers.visualisation.architecture import show_feature_maps, show_receptive_field, show_staircase
 from nbhelpers.visualisation.canvas import Picture
-from nbhelpers.visualisation.charts import show_confusion, show_curves, show_iou
+from nbhelpers.visualisation.charts import show_comparison, show_confusion, show_curves, show_iou
 from nbhelpers.visualisation.first_steps import show_ids, show_scores, show_tasks
 from nbhelpers.visualisation.labels import colour_mask
 from nbhelpers.visualisation.pictures import show_batch, show_overlay, show_predictions
@@ -15,6 +15,7 @@ __all__ = [
     "effective_receptive_field",
     "predict_ids",
     "show_batch",
+    "show_comparison",
     "show_confusion",
     "show_curves",
     "show_feature_maps",
