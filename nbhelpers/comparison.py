@@ -28,7 +28,7 @@ class Comparison:
 
     def __str__(self) -> str:
         width = max(map(len, self.scores))
-        lines = [f"{'':{width}}  parameters  seconds  mean IoU   (each seed)"]
+        lines = [f"{'':{width}}  parameters  seconds  {'mean IoU':14}   (each seed)"]
         for name, scores in self.scores.items():
             parameters = sum(p.numel() for p in self.models[name].parameters())
             seconds, (mean, spread) = min(self.seconds[name]), mean_and_spread(scores)

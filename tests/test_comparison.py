@@ -88,7 +88,7 @@ def test_a_verdict_only_where_no_seed_overlaps():
 def test_the_table_names_what_it_measures():
     text = str(comparison(wide=[0.5, 0.6, 0.7], deep=[0.4, 0.4, 0.4]))
     assert re.search(r"^wide +8 +1\.0  0\.600 \+- 0\.100   \(0\.500 0\.600 0\.700\)$", text, re.MULTILINE)
-    assert len({line.index("   (") for line in text.splitlines()}) == 1  # columns stand under each other
+    assert len({line.rindex(" (") for line in text.splitlines()}) == 1  # columns stand under each other
 
 
 def test_mean_and_spread():

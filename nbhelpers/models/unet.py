@@ -11,6 +11,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from nbhelpers.models.blocks import crop_to
+
 
 class DoubleConv(nn.Sequential):
     """Twice 3x3 convolution, batch norm, ReLU: (N, C_in, H, W) -> (N, C_out, H, W)."""
@@ -37,8 +39,7 @@ class Up(nn.Module):
         self.conv = DoubleConv(skip_channels + out_channels, out_channels)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        height, width = skip.shape[-2:]
-        x = self.up(x)[..., :height, :width]  # an odd side was rounded up when halved
+        x = crop_to(self.up(x), skip)  # an odd side was rounded up when halved
         return self.conv(torch.cat([skip, x], dim=1))
 
 

@@ -1,0 +1,42 @@
+"""What PSPNet and the DeepLabs share: an encoder that ends at a given stride, and the auxiliary head."""
+
+from pathlib import Path
+
+from torch import nn
+
+from nbhelpers.models.blocks import ConvBNReLU
+from nbhelpers.models.encoders import ENCODERS, Encoder
+
+DEPTHS = {4: 2, 8: 3, 16: 4}  # stride -> depth of the feature that has it in an undilated backbone
+
+
+def encoder_at(
+    output_stride: int, name: str, *, in_channels: int = 3, weights: str | Path | None = None
+) -> tuple[Encoder, str, str]:
+    """An encoder whose last feature has `output_stride`; with the names of its last but one and its last
+    feature.
+
+    By dilation where the backbone can. VGG, DenseNet and SqueezeNet cannot, and none dilates down to stride
+    4: there the backbone ends at the feature that has the stride by itself. Errors as in `Encoder`.
+    """
+    if output_stride in DEPTHS and name in ENCODERS and output_stride not in ENCODERS[name].output_strides:
+        encoder = Encoder(name, in_channels=in_channels, depth=DEPTHS[output_stride], weights=weights)
+    else:
+        encoder = Encoder(name, in_channels=in_channels, output_stride=output_stride, weights=weights)
+    *_, middle, last = encoder.channels
+    return encoder, middle, last
+
+
+class AuxHead(nn.Sequential):
+    """Scores from a middle feature, for training alone: (N, C, h, w) -> (N, num_classes, h, w).
+
+    PSPNet, https://arxiv.org/abs/1612.01105, section 3.3; `fit` weighs its loss by 0.4.
+    """
+
+    def __init__(self, in_channels: int, num_classes: int, *, dropout: float = 0.1) -> None:
+        hidden = max(1, in_channels // 4)  # 256 for ResNet-50's c4
+        super().__init__(
+            ConvBNReLU(in_channels, hidden),
+            nn.Dropout(dropout),
+            nn.Conv2d(hidden, num_classes, kernel_size=1),
+        )
