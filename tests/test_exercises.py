@@ -124,7 +124,7 @@ CHECKS = {
         [221_696, sum(p.numel() for p in DoubleConv(64, 128).parameters())],
         {
             221_184: "each of the two batch norms adds",
-            221_440: "a weight and a bias for each",
+            221_440: "there are two batch norms, and each has a weight and a bias",
             221_952: "no bias",
             148_000: "3 x 3 x in x out",
             25_088: "every weight is a 3 x 3 kernel",

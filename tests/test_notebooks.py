@@ -190,6 +190,19 @@ FAULTS = {
         edit(lambda nb: nb.cells[2].update(source="<img src='a'>")),
         "has an <img>",
     ),
+    "a number from nowhere": (
+        edit(lambda nb: nb.cells[2].update(source="It scores 0.71, see [a](https://a.org/1.23).")),
+        "says 0.71 in prose",
+    ),
+    "a number that is printed longer": (
+        edit(
+            lambda nb: (
+                nb.cells[2].update(source="It scores 0.71."),
+                nb.cells[4].update(outputs=[new_output("stream", name="stdout", text="IoU 0.713")]),
+            )
+        ),
+        "says 0.71 in prose",
+    ),
     "a long cell": (code("x = 1\n" * 41), "has 41 lines; at most 40"),
     "a shell line": (code("if x:\n    !ls"), "shell or magic line.*!ls"),
     "a magic line": (code("%pip install torch"), "shell or magic line"),
@@ -240,6 +253,23 @@ def test_an_error_may_be_what_the_reader_shall_see(tmp_path):
     error(notebook)
     notebook.cells[3].metadata["tags"] = ["raises-exception"]
     assert found(notebook, tmp_path) == []
+
+
+def test_a_number_in_prose_may_be_one_that_a_cell_printed(tmp_path):
+    notebook = good_notebook()
+    notebook.cells[2].source += "\n\nIt scores 0.71."
+    assert "says 0.71 in prose" in str(found(notebook, tmp_path))
+    notebook.cells[4].outputs = [new_output("stream", name="stdout", text="mean IoU 0.71\n")]
+    assert found(notebook, tmp_path) == []
+
+
+def test_published_figures_have_a_source():
+    published = json.loads((ROOT / "benchmarks" / "results" / "published.json").read_text("utf-8"))
+    assert set(published) <= {path.stem for path in NOTEBOOKS}
+    for figures in published.values():
+        for figure in figures:
+            assert set(figure) == {"what", "value", "source"}, figure
+            assert len(figure["source"]) > 5, figure
 
 
 def test_the_first_notebook_has_no_way_back(tmp_path):

@@ -181,7 +181,7 @@ def test_what_fails_is_said_and_changes_nothing(checkout, cell, message):
     assert source.read_text("utf-8") == before
 
 
-def test_the_page_shows_alt_text_and_no_prompts(tmp_path):
+def test_the_page_shows_alt_text_and_no_prompts_and_folds_solutions(tmp_path):
     notebook = notebook_of("draw()")
     notebook.cells[1].execution_count = 1
     notebook.cells[1].outputs = [
@@ -189,7 +189,9 @@ def test_the_page_shows_alt_text_and_no_prompts(tmp_path):
             "display_data", data={"image/png": "iVBORw0KGgo="}, metadata={"image/png": {"alt": "a street"}}
         )
     ]
+    notebook.cells.append(new_code_cell("answer = 42", metadata={"tags": ["solution"]}))
     html = page(notebook, tmp_path, "01_one")
+    assert html.count("<details>") == 1 and html.index("draw") < html.index("<details>") < html.index("42")
     assert 'alt="a street"' in html and "<title>01_one</title>" in html and "In&nbsp;[" not in html
 
 

@@ -14,8 +14,9 @@ import nbformat
 from nbformat import NotebookNode
 
 from tools.badges import badge_line, setup_cell
-from tools.execution import fingerprint, is_code
+from tools.execution import ROOT, fingerprint, is_code
 
+RESULTS = ROOT / "benchmarks" / "results"
 MAX_BYTES = 800_000
 MAX_LINES = 40
 TAGS = {  # and what acts on them
@@ -34,6 +35,7 @@ ACCOUNT = re.compile(
     re.IGNORECASE,
 )
 ADDRESS = re.compile(r"\bat 0x[0-9a-f]{6,}")
+DECIMAL = re.compile(r"(?<![\w.,/-])\d+\.\d+(?![\w.]*\w)")
 LICENCE = re.compile(r"licen[cs]e|\bCC[ -]BY|\bCC0\b|public domain", re.IGNORECASE)
 
 
@@ -152,6 +154,27 @@ def _unnamed_pictures(where: str, html: str) -> Iterator[str]:
             yield f"{where} has an <img> without alt text"
 
 
+def numbers_are_known(page: Page) -> Iterator[str]:
+    """A decimal in prose is one that a cell printed, that a results file which the page names holds, or a published one.
+
+    Published figures stand with their source in benchmarks/results/published.json, under the notebook's name. The
+    minutes after **Takes** are rounded by hand.
+    """
+    outputs = [
+        output.get("text", "") + output.get("data", {}).get("text/plain", "") for _, output in page.outputs
+    ]
+    sources = [cell.source for cell in page.notebook.cells]
+    named = re.findall(r"\bbenchmarks/results/(\w+\.json)", "\n".join(sources))
+    files = [(RESULTS / name).read_text("utf-8") for name in named if (RESULTS / name).is_file()]
+    published = json.loads((RESULTS / "published.json").read_text("utf-8")).get(page.path.stem, [])
+    known = "\n".join([*outputs, *(cell.source for cell in page.code), *files, json.dumps(published)])
+    for source in page.prose:
+        text = re.sub(r"\]\([^)]*\)|\*\*Takes\*\*.*|CC BY [\d.]+", "", source)
+        for number in DECIMAL.findall(text):
+            if not re.search(rf"(?<![\d.]){re.escape(number)}(?!\d)", known):
+                yield f"says {number} in prose, which no output of its cells shows: print it, or add it with its source to benchmarks/results/published.json"
+
+
 def short_cells(page: Page) -> Iterator[str]:
     for number, cell in enumerate(page.code, start=1):
         lines = len(cell.source.splitlines())
@@ -248,6 +271,7 @@ RULES: tuple[Callable[[Page], Iterator[str]], ...] = (
     executed_in_order,
     no_errors,
     figures_have_alt_text,
+    numbers_are_known,
     short_cells,
     plain_python,
     no_accounts,

@@ -18,17 +18,28 @@ pre { margin: 0; overflow-x: auto; white-space: pre; }
 .output_subarea { padding: .4em .9em; overflow-x: auto; }
 .output_stderr { background: #fdf3e7; }
 table { border-collapse: collapse; margin: .6em 0; }
-td, th { padding: .2em .7em; border-bottom: 1px solid #ddd; text-align: right; }
+td, th { padding: .2em .7em; border-bottom: 1px solid #ddd; text-align: left; }
+.dataframe td, .dataframe th { text-align: right; }
+details { margin-top: 1em; }
+summary { cursor: pointer; color: #0b5394; }
 blockquote { margin: 1em 0; padding-left: 1em; border-left: 3px solid #7aa6c2; }
 """
 MATHJAX = """
 <script>window.MathJax = { tex: { inlineMath: [["$", "$"], ["\\\\(", "\\\\)"]] } };</script>
 <script async src="https://cdn.jsdelivr.net/npm/mathjax@3/es5/tex-mml-chtml.js"></script>"""
 
+# Solutions wait for a click.
+TEMPLATE = """{%- extends 'basic/index.html.j2' -%}
+{%- block codecell -%}
+{%- if 'solution' in cell.metadata.get('tags', []) -%}
+<details><summary>Solution</summary>{{ super() }}</details>
+{%- else -%}{{ super() }}{%- endif -%}
+{%- endblock codecell -%}"""
+
 
 def page(notebook: NotebookNode, folder: Path, name: str) -> str:
     """The notebook as one HTML file; `folder` is where its relative pictures are."""
-    exporter = HTMLExporter(template_name="basic", embed_images=True)
+    exporter = HTMLExporter(template_name="basic", raw_template=TEMPLATE, embed_images=True)
     exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
     body, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": name, "path": str(folder)}})
     style = HtmlFormatter(style="tango").get_style_defs(".highlight") + STYLE

@@ -15,9 +15,10 @@ def check_parameters(answer: int | None) -> str:
     slips = {
         first
         + second: "the convolutions are right; each of the two batch norms adds a weight and a bias a channel.",
-        first + second + norm: "there are two batch norms, not one.",
+        first
+        + second
+        + norm: "there are two batch norms, and each has a weight and a bias for each of its 128 channels.",
         first + second + 4 * 128 + 2 * 128: "these convolutions have no bias: batch norm would cancel it.",
-        first + second + 2 * 128: "each batch norm has a weight and a bias for each of its 128 channels.",
         2 * first + 2 * norm: "the second convolution takes the 128 channels that the first one gives.",
         64 * 128 + 128 * 128 + 2 * norm: "every weight is a 3 x 3 kernel.",
     }
