@@ -1,5 +1,7 @@
 """Our networks beside the same architecture in SMP or torchvision: seconds of a training step and of an image.
 
+And FastFCN8 beside FCN8, both ours, for what separable convolutions save.
+
 Training at batch 4, 160 x 160, inference of one 224 x 224 image. "equal" runs both in float32 and in torch's own memory
 layout; "defaults" runs ours as `fit` does (bf16 where the processor has it, channels-last) and theirs in float32. A
 ratio is their seconds over ours: above 1, ours is faster. All take turns within a round; the median of the rounds counts.
@@ -22,9 +24,10 @@ from nbhelpers.losses import pixel_loss
 from nbhelpers.models.deeplabv3 import DeepLabV3
 from nbhelpers.models.deeplabv3_plus import DeepLabV3Plus
 from nbhelpers.models.encoder_unet import EncoderUNet
+from nbhelpers.models.fcn8 import FCN8, FastFCN8
 from nbhelpers.models.fpn import FPN
 
-ROUNDS, STEPS = 5, 2
+ROUNDS, STEPS = 3, 2
 
 
 class LogitsOnly(nn.Module):
@@ -60,6 +63,7 @@ PAIRS: dict[str, tuple[Callable[[], nn.Module], Callable[[], nn.Module]]] = {  #
         lambda: DeepLabV3(num_classes=11),
         lambda: LogitsOnly(deeplabv3_resnet50(weights=None, weights_backbone=None, num_classes=11)),
     ),
+    "FastFCN8, in place of theirs FCN8": (lambda: FastFCN8(num_classes=11), lambda: FCN8(num_classes=11)),
 }
 
 

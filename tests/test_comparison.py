@@ -100,6 +100,6 @@ def test_the_picture_says_mean_and_range():
     assert picture.alt == (
         "mean IoU over seeds, mean and range: wide 0.600 (0.500 to 0.700); deep 0.400 (0.400 to 0.400)."
     )
-    assert "seconds over seeds" in show_comparison({"wide": [1, 2]}, label="seconds").alt
+    assert show_comparison({"wide": [1, 22.25]}, label="seconds").alt.endswith("wide 11.6 (1.0 to 22.2).")
     with pytest.raises(ValueError, match="a number at least for each name"):
         show_comparison({"wide": []})

@@ -236,6 +236,7 @@ def show_comparison(
         raise ValueError(f"there must be a number at least for each name, but here are {dict(groups)}")
     figure = Figure(figsize=(WIDTH * 0.9, 0.8 + 0.42 * len(groups)), dpi=DPI, layout="constrained")
     axes = figure.add_subplot(xlabel=f"{label}, a dot a seed")
+    digits = 3 if max(abs(value) for values in groups.values() for value in values) <= 1 else 1
     words = []
     for row, (name, values) in enumerate(groups.items()):
         colour, mean = RUNS[row % len(RUNS)], sum(values) / len(values)
@@ -244,9 +245,14 @@ def show_comparison(
         )
         axes.plot([mean, mean], [row - 0.3, row + 0.3], color=colour, linewidth=2.5)
         axes.annotate(
-            f"{mean:.3f}", (mean, row - 0.3), (0, 3), textcoords="offset points", ha="center", color=colour
+            f"{mean:.{digits}f}",
+            (mean, row - 0.3),
+            (0, 3),
+            textcoords="offset points",
+            ha="center",
+            color=colour,
         )
-        words.append(f"{name} {mean:.3f} ({min(values):.3f} to {max(values):.3f})")
+        words.append(f"{name} {mean:.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})")
     axes.set_yticks(range(len(groups)), list(groups))
     axes.set_ylim(len(groups) - 0.4, -0.8)
     axes.margins(x=0.08)
