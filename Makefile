@@ -7,6 +7,7 @@
 # make notebooks [NB=...]      execute the committed notebooks in place, all or those named
 # make lint                    check and format by ruff
 # make badges REPO=owner/name  turn badges and setup cells to a fork
+# make kaggle                  the starter and all it needs on Kaggle with the internet off, in build/kaggle
 # make clean                   remove what was built; `rm -rf .venv` removes the packages too
 #
 # Every target sets up .venv by itself when it has to. Works with GNU make 3.81 (macOS) and later.
@@ -26,7 +27,7 @@ endif
 PIP = $(VENV_PYTHON) -m pip --disable-pip-version-check
 READY = .venv/.ready
 
-.PHONY: help run lab test notebooks lint badges clean
+.PHONY: help run lab test notebooks lint badges kaggle clean
 
 help:
 	@sed -n 's/^# \(make \)/\1/p' Makefile
@@ -52,6 +53,7 @@ test: $(READY)
 
 notebooks: $(READY)
 	@$(VENV_PYTHON) -m tools.notebooks --in-place $(NB)
+	@$(VENV_PYTHON) -m tools.lesson_map
 
 lint: $(READY)
 	@$(VENV_PYTHON) -m ruff check --fix .
@@ -59,6 +61,11 @@ lint: $(READY)
 
 badges: $(READY)
 	@$(VENV_PYTHON) -m tools.badges $(REPO)
+
+# OWNER=name is yours on Kaggle; WEIGHTS='a.safetensors ...' go along; WHEELS='name ...' says which packages are fetched
+kaggle: $(READY)
+	@$(VENV_PYTHON) -m tools.kaggle_bundle --owner $(or $(OWNER),your-name) --weights $(WEIGHTS) \
+		$(if $(filter-out undefined,$(origin WHEELS)),--wheels $(WHEELS))
 
 clean:
 	rm -rf build .pytest_cache .ruff_cache .hypothesis

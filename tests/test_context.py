@@ -105,6 +105,11 @@ def test_grid_means_equal_adaptive_pooling(cells):
         torch.testing.assert_close(grid_means(x, cells), F.adaptive_avg_pool2d(x, cells))
 
 
+def test_a_pyramid_without_levels_is_refused():
+    with pytest.raises(ValueError, match="bins is empty"):
+        PSPNet(num_classes=2, encoder="resnet18", bins=())
+
+
 def test_pspnet_parameters_are_those_of_a_public_implementation():
     """yassouali/pytorch-segmentation has 51,436,502, with a wider auxiliary head and a deeper stem."""
     wider_aux = 1024 * 256 * 9 + 2 * 256 + 256 * 11

@@ -4,7 +4,9 @@ import re
 
 import pytest
 import torch
+from nbformat.v4 import new_notebook
 
+from tools import lesson_map
 from tools.badges import badge_line, repository
 from tools.execution import ROOT
 
@@ -34,6 +36,22 @@ def test_its_map_is_the_territory():
     assert listed == sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
     for name in listed:
         assert badge_line(repository(), name) in README
+
+
+def test_the_map_is_as_measured():
+    """`python -m tools.lesson_map` writes it; minutes and questions are not kept by hand."""
+    assert README.split(lesson_map.START)[1].split(lesson_map.END)[0].strip() == lesson_map.table()
+
+
+def test_every_lesson_has_its_picture():
+    pictures = {path.stem: path.stat().st_size for path in (ROOT / lesson_map.PICTURES).glob("*.jpg")}
+    assert set(pictures) == {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
+    assert max(pictures.values()) < 60_000
+
+
+def test_a_lesson_without_its_picture_is_named():
+    with pytest.raises(ValueError, match="16_break_it has no cell of 'show_against' that shows a picture"):
+        lesson_map.cover(new_notebook(), "16_break_it")
 
 
 @pytest.mark.parametrize("file", ["README.md", "data/README.md"])

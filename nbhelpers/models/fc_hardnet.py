@@ -55,6 +55,16 @@ class HarDBlock(nn.Module):
         )
 
 
+class Join(ConvBNReLU):
+    """Enlarge to the skip's size, lay the skip beside it, mix: (N, C_in, h, w), (N, C_skip, H, W) -> (N, C_out, H, W)."""
+
+    def __init__(self, in_channels: int, skip_channels: int, out_channels: int) -> None:
+        super().__init__(in_channels + skip_channels, out_channels, kernel_size=1)
+
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        return super().forward(torch.cat([resize_to(x, skip), skip], dim=1))
+
+
 class FCHarDNet(nn.Module):
     """FC-HarDNet-70: images (N, in_channels, H, W) of any size -> logits (N, num_classes, H, W).
 
@@ -89,10 +99,11 @@ class FCHarDNet(nn.Module):
             skip_channels.append(self.downs[-1].out_channels)
             self.mixes_down.append(ConvBNReLU(skip_channels[-1], width, kernel_size=1))
             channels = width
-        self.ups, self.mixes_up = nn.ModuleList(), nn.ModuleList()
+        self.joins, self.ups = nn.ModuleList(), nn.ModuleList()
         for (growth_rate, count), skip in reversed(list(zip(blocks[:-1], skip_channels))):
-            self.mixes_up.append(ConvBNReLU(channels + skip, (channels + skip) // 2, kernel_size=1))
-            self.ups.append(HarDBlock((channels + skip) // 2, growth_rate, count, multiplier=multiplier))
+            mixed = (channels + skip) // 2
+            self.joins.append(Join(channels, skip, mixed))
+            self.ups.append(HarDBlock(mixed, growth_rate, count, multiplier=multiplier))
             channels = self.ups[-1].out_channels
         self.head = nn.Conv2d(channels, num_classes, kernel_size=1)
 
@@ -104,7 +115,6 @@ class FCHarDNet(nn.Module):
             skips.append(block(x))
             x = mix(skips[-1])
         skips.pop()  # of the coarsest scale
-        for block, mix in zip(self.ups, self.mixes_up):
-            skip = skips.pop()
-            x = block(mix(torch.cat([resize_to(x, skip), skip], dim=1)))
+        for join, block in zip(self.joins, self.ups):
+            x = block(join(x, skips.pop()))
         return resize_to(self.head(x), images)

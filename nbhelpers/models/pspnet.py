@@ -43,6 +43,8 @@ class PyramidPooling(nn.Module):
 
     def __init__(self, in_channels: int, *, bins: Sequence[int] = (1, 2, 3, 6)) -> None:
         super().__init__()
+        if not bins:
+            raise ValueError("bins is empty; give the cells along a side of each grid, such as (1, 2, 3, 6)")
         level_channels = in_channels // len(bins)
         self.bins = tuple(bins)
         self.levels = nn.ModuleList(ConvBNReLU(in_channels, level_channels, kernel_size=1) for _ in bins)

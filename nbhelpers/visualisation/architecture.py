@@ -141,19 +141,19 @@ def _draw(axes: Axes, block: Block, colour: str) -> None:
             facecolor=colour,
             edgecolor=INK,
             linewidth=0.8,
-            zorder=3,
+            zorder=4,
         )
     )
-    over_arrows = {
+    over_arrows = {  # and under the block
         "ha": "center",
-        "zorder": 4,
+        "zorder": 3,
         "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 0.6},
     }
     channels = str(block.stage.shape[1])
     axes.text(middle, bottom + block.height + 0.05, channels, va="bottom", weight="bold", **over_arrows)
     axes.text(
         middle,
-        bottom - 0.17,
+        bottom - 0.17 - LINE * (_lines(block.stage) - 1),  # the baseline of the last line
         _wrapped(block.stage),
         va="baseline",
         size=9,
@@ -228,7 +228,9 @@ def show_receptive_field(fields: np.ndarray | Mapping[str, np.ndarray]) -> Pictu
     names = ("1 (strongest)", "1/10", "1/100", "1/1000", "less")
     decades = {name: np.array(HEAT(1 - step / 4)[:3]) * 255 for step, name in enumerate(names)}
     shape = tuple(max(field.shape[axis] for field in fields.values()) for axis in (0, 1))
-    figure, (axes,) = panels(1, len(fields), shape, legend=decades, head=0.25 + 0.2 * any(fields))
+    narrow = len(fields) > 3  # the titles need a line more
+    head = 0.25 + 0.2 * any(fields) + 0.2 * narrow
+    figure, (axes,) = panels(1, len(fields), shape, legend=decades, head=head)
     words = []
     for panel, (name, field) in zip(axes, fields.items()):
         reach, effective = field_sides(field)
@@ -244,6 +246,7 @@ def show_receptive_field(fields: np.ndarray | Mapping[str, np.ndarray]) -> Pictu
         panel.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
         reach_text = f"at least {min(reach, max(height, width))}" if cut else str(reach)
         title = f"reaches {reach_text} px, 95 % within {effective} px"
-        panel.set_title(f"{name}\n{title}" if name else title, pad=4)
+        shown = title.replace(", ", ",\n") if narrow else title
+        panel.set_title(f"{name}\n{shown}" if name else shown, pad=4)
         words.append(f"{name}: {title}" if name else title)
     return Picture(figure, f"Influence of each input pixel on the centre pixel's logits: {'; '.join(words)}.")

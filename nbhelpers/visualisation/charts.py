@@ -224,18 +224,18 @@ class HasScores(Protocol):
 
 @styled
 def show_comparison(
-    comparison: HasScores | Mapping[str, Sequence[float]], label: str = "mean IoU"
+    comparison: HasScores | Mapping[str, Sequence[float]], label: str = "mean IoU", each: str = "seed"
 ) -> Picture:
     """A dot for each seed and a bar at their mean, one row a name.
 
     `comparison` has `scores`, {name: a number for each seed}, or is such a mapping of any other measure, whose
-    name is `label`. Raises ValueError where there is nothing to show.
+    name is `label`; `each` says what was repeated, if not seeds. Raises ValueError where there is nothing to show.
     """
     groups = comparison if isinstance(comparison, Mapping) else comparison.scores
     if not groups or not all(len(values) for values in groups.values()):
         raise ValueError(f"there must be a number at least for each name, but here are {dict(groups)}")
     figure = Figure(figsize=(WIDTH * 0.9, 0.8 + 0.42 * len(groups)), dpi=DPI, layout="constrained")
-    axes = figure.add_subplot(xlabel=f"{label}, a dot a seed")
+    axes = figure.add_subplot(xlabel=f"{label}, a dot a {each}")
     digits = 3 if max(abs(value) for values in groups.values() for value in values) <= 1 else 1
     words = []
     for row, (name, values) in enumerate(groups.items()):
@@ -258,7 +258,7 @@ def show_comparison(
     axes.margins(x=0.08)
     axes.grid(axis="x")
     axes.tick_params(length=0)
-    return Picture(figure, f"{label} over seeds, mean and range: {'; '.join(words)}.")
+    return Picture(figure, f"{label} over {each}s, mean and range: {'; '.join(words)}.")
 
 
 def _check(confusion: ConfusionMatrix, classes: tuple[str, ...]) -> None:

@@ -135,11 +135,11 @@ def show_predictions(
     figure, axes = panels(len(samples), 4, _common_shape(images), head=0.28, legend=patches)
     words = []
     for row, index, image, truth, prediction in zip(axes, indices, images, truths, predictions):
-        score, text = _score(truth, prediction, classes)
+        score, text = describe_score(truth, prediction, classes)
         draw_image(row[0], image)
         draw_mask(row[1], truth, palette)
         draw_mask(row[2], prediction, palette)
-        row[3].imshow(_errors(truth, prediction, palette), interpolation="nearest")
+        row[3].imshow(error_map(truth, prediction, palette), interpolation="nearest")
         for panel, title in zip(row, (f"image {index}", "truth", "prediction", f"errors: {score}")):
             panel.set_title(title, pad=4)
         words.append(f"Image {index}: {text}")
@@ -150,13 +150,13 @@ def _common_shape(images: Sequence[np.ndarray]) -> tuple[int, int]:
     return max(image.shape[0] for image in images), max(image.shape[1] for image in images)
 
 
-def _errors(truth: np.ndarray, prediction: np.ndarray, palette: np.ndarray) -> np.ndarray:
+def error_map(truth: np.ndarray, prediction: np.ndarray, palette: np.ndarray) -> np.ndarray:
     pale = (0.25 * colour_mask(truth, palette) + 0.75 * 255).astype(np.uint8)  # void stays white
     wrong = (prediction != truth) & (truth != IGNORE)
     return np.where(wrong[..., None], np.uint8(0), pale)
 
 
-def _score(truth: np.ndarray, prediction: np.ndarray, classes: Sequence[str]) -> tuple[str, str]:
+def describe_score(truth: np.ndarray, prediction: np.ndarray, classes: Sequence[str]) -> tuple[str, str]:
     """The score for the title, and the sentence for the alt text with the most frequent confusion."""
     pass
 

@@ -1,0 +1,112 @@
+"""A model as an ONNX file: one file for every platform, read without running code of its author."""
+
+import contextlib
+import io
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.export import Dim
+
+from nbhelpers.checks import evaluating
+from nbhelpers.inference.writing import written_whole
+
+TOLERANCE = 1e-4  # of the largest logit: the two may add up in another order
+
+
+def export(model: nn.Module, path: str | Path, *, in_channels: int = 3, stride: int = 32) -> None:
+    """Write `model` to `path` (.onnx): images float (N, in_channels, H, W) in 0..1 -> logits, any N, H and W.
+
+    Before the file is kept, onnxruntime runs it at two sizes and batch sizes and must agree with torch to 1e-4 of the
+    largest logit. `stride` is stored in the file, for `OnnxModel`. The model keeps mode and device.
+    Raises ValueError for another ending, RuntimeError where the model cannot be exported, or not for every size,
+    or where the two disagree; no file is left then.
+    """
+    if Path(path).suffix != ".onnx":
+        raise ValueError(f"{path} must end in .onnx")
+    sizes = [(2, in_channels, 2 * stride, 3 * stride), (1, in_channels, 5 * stride, 4 * stride)]
+    generator = torch.Generator().manual_seed(0)
+    with evaluating(model) as device, torch.no_grad():
+        images = [torch.rand(size, generator=generator).to(device) for size in sizes]
+        dynamic = {axis: Dim.DYNAMIC for axis in (0, 2, 3)}
+        try:
+            with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+                warnings.simplefilter("ignore")  # of the exporter about itself
+                program = torch.onnx.export(
+                    model,
+                    (images[0],),
+                    dynamo=True,
+                    dynamic_shapes=(dynamic,),
+                    input_names=["images"],
+                    output_names=["logits"],
+                    verbose=False,
+                )
+        except Exception as error:  # the exporter has many kinds, and all mean the same to the caller
+            raise RuntimeError(
+                f"this {type(model).__name__} cannot be exported to ONNX with any size of image: "
+                f"{str(error).strip().splitlines()[0]}"
+            ) from error
+        program.model.metadata_props["stride"] = str(stride)
+        with written_whole(path) as temporary:
+            program.save(temporary, external_data=False)
+            session = OnnxModel(temporary)
+            for one in images:
+                _check_equal(model(one).cpu(), session(one.cpu()), tuple(one.shape), path)
+
+
+def _check_equal(expected: Tensor, found: Tensor, shape: tuple[int, ...], path: str | Path) -> None:
+    if found.shape != expected.shape:
+        raise RuntimeError(
+            f"{path} was not kept: for images {shape} onnxruntime gives {tuple(found.shape)}, torch "
+            f"{tuple(expected.shape)}; the model fixes a size while it is exported"
+        )
+    difference, largest = (found - expected).abs().max().item(), expected.abs().max().item()
+    if not difference <= TOLERANCE * max(1.0, largest):  # also true for nan
+        raise RuntimeError(
+            f"{path} was not kept: for images {shape} onnxruntime and torch differ by {difference:.2g}, with logits "
+            f"up to {largest:.2g}"
+        )
+
+
+class OnnxModel(nn.Module):
+    """An exported model, run by onnxruntime: images float (N, 3, H, W) -> logits, as the model gave them.
+
+    It goes where a model goes: `predict(OnnxModel(path), image)`. `stride` is what `export` was told. Where
+    onnxruntime has CUDA (the package onnxruntime-gpu), it runs on that GPU, number `device`; tensors pass through
+    the CPU. Raises FileNotFoundError, and ValueError for a file that is no ONNX model.
+    """
+
+    def __init__(self, path: str | Path, device: int = 0) -> None:
+        import onnxruntime  # only those who use the exported file need it
+
+        super().__init__()
+        path = Path(path)
+        if not path.is_file():
+            raise FileNotFoundError(f"there is no exported model at {path.resolve()}")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = torch.get_num_threads()  # one a process under torchrun
+        options.log_severity_level = 3  # errors
+        providers: list = ["CPUExecutionProvider"]
+        if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+            providers.insert(0, ("CUDAExecutionProvider", {"device_id": device}))
+        try:
+            self.session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=providers)
+        except Exception as error:  # onnxruntime's errors share no class of their own
+            raise ValueError(
+                f"{path} is no ONNX model that onnxruntime can run ({str(error).splitlines()[0]}): "
+                "write it by nbhelpers.inference.export"
+            ) from error
+        self.path, (self._input, *_) = path, self.session.get_inputs()
+        self.stride = int(self.session.get_modelmeta().custom_metadata_map.get("stride", 32))
+
+    def forward(self, images: Tensor) -> Tensor:
+        array = np.ascontiguousarray(images.detach().cpu().float().numpy())
+        try:
+            (logits, *_) = self.session.run(None, {self._input.name: array})
+        except Exception as error:  # as above
+            raise RuntimeError(
+                f"onnxruntime cannot run {self.path.name} on images {tuple(images.shape)}: {str(error).splitlines()[0]}"
+            ) from error
+        return torch.from_numpy(logits).to(images.device)

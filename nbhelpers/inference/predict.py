@@ -1,0 +1,175 @@
+"""Predict an image of any size: pad by reflection to the model's stride, run, crop back."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from nbhelpers.checks import evaluating
+from nbhelpers.engine import PRECISIONS, fastest_precision
+from nbhelpers.inference.tta import TTA
+
+Image = Tensor | np.ndarray
+PLAIN = TTA()
+
+
+def predict(
+    model: nn.Module,
+    image: Image | Sequence[Image],
+    *,
+    ids: bool = False,
+    tta: TTA = PLAIN,
+    stride: int = 32,
+    batch_size: int = 4,
+    precision: str = "fp32",
+) -> Tensor | list[Tensor]:
+    """The probabilities of each pixel's classes, or with `ids=True` the most likely class.
+
+    Args:
+        image: a tensor (3, H, W) or an array (H, W, 3) or (H, W), uint8, uint16, or floats in 0..1; or a batch,
+            (N, 3, H, W); or a list of images, whose sizes may differ. Grey arrays become three equal channels.
+        tta: the views to average, `TTA(flips="h")`.
+        stride: what both sides are padded to a multiple of, by reflection at the right and the lower edge; the
+            result is cropped back. Pass the model's largest stride.
+        batch_size: images in one forward, of equal padded size.
+        precision: "fp32", "bf16", "fp16", or "auto" for the fastest here.
+
+    Returns, on the CPU, float32 (num_classes, H, W), for a model of one channel (1, H, W), the foreground's; or
+    ids uint8 (H, W) (int32 for more than 256 classes; one channel: 1 from a probability of 0.5). A batch gives
+    a batch, a list gives a list. The model runs on its device in eval mode; every mode is restored.
+    Raises ValueError for other images, and for a model whose logits are not as large as its images;
+    FloatingPointError for logits that are not finite.
+    """
+    is_list = isinstance(image, list | tuple)
+    is_batch = not is_list and isinstance(image, Tensor) and image.ndim == 4
+    images = [as_floats(part) for part in (image if is_list or is_batch else [image])]
+    groups: dict[tuple[int, ...], list[int]] = defaultdict(list)  # padded shape -> positions
+    for position, one in enumerate(images):
+        groups[(len(one), *(up_to(side, stride) for side in one.shape[-2:]))].append(position)
+    results: list[Tensor] = [torch.empty(0)] * len(images)
+    with Forward(model, precision) as forward:
+        for (_, *sides), positions in groups.items():
+            for first in range(0, len(positions), batch_size):
+                chunk = positions[first : first + batch_size]
+                batch = torch.stack([reflected(images[position], sides) for position in chunk])
+                for position, one in zip(chunk, forward(batch, tta, stride)):
+                    height, width = images[position].shape[-2:]
+                    one = one[:, :height, :width]
+                    results[position] = (to_uint_ids(one) if ids else one.clone()).cpu()
+    if is_list:
+        return results
+    return torch.stack(results) if is_batch else results[0]
+
+
+class Forward(AbstractContextManager):
+    """Inside, the model is in eval mode; gives a function from aligned float images to mean probabilities."""
+
+    def __init__(self, model: nn.Module, precision: str) -> None:
+        if precision not in PRECISIONS:
+            raise ValueError(f"precision is {precision!r}; it must be one of {', '.join(PRECISIONS)}")
+        self.model, self.precision = model, precision
+
+    def __enter__(self) -> "Forward":
+        self._mode = evaluating(self.model)
+        self.device = self._mode.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._mode.__exit__(*error)
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor, tta: TTA, stride: int) -> Tensor:
+        """Images float (N, C, H, W) with sides that `stride` divides -> float32 (N, num_classes, H, W)."""
+        images = images.to(self.device)
+        views = tta.views
+        total: Tensor | float = 0.0
+        for view in views:
+            seen = view.of(images, stride).contiguous(memory_format=torch.channels_last)
+            total = total + view.back(self._probabilities(seen), images.shape[-2:])
+        return total / len(views)
+
+    def _probabilities(self, images: Tensor) -> Tensor:
+        with self._autocast():
+            logits = self.model(images)
+        if logits.ndim != 4 or logits.shape[-2:] != images.shape[-2:] or len(logits) != len(images):
+            raise ValueError(
+                f"the model gives {tuple(logits.shape)} for images {tuple(images.shape)}; it must give logits "
+                "(N, num_classes, H, W) as large as the images: interpolate them at its end"
+            )
+        logits = logits.float()
+        if not logits.isfinite().all():
+            raise FloatingPointError(
+                f"the model gives logits that are nan or infinite for images {tuple(images.shape)} in {self.precision}: "
+                "try precision='fp32', and nbhelpers.checks.first_non_finite to find the layer"
+            )
+        return logits.sigmoid() if logits.shape[1] == 1 else logits.softmax(dim=1)
+
+    def _autocast(self) -> AbstractContextManager:
+        kind = self.device.type
+        precision = fastest_precision(kind) if self.precision == "auto" else self.precision
+        if precision == "fp32":
+            return nullcontext()
+        return torch.autocast(kind, torch.bfloat16 if precision == "bf16" else torch.float16)
+
+
+def as_floats(image: Image) -> Tensor:
+    """One image as a model takes it: float32 (C, H, W) in 0..1. Raises ValueError for what is no image."""
+    if isinstance(image, Tensor):
+        image = image.detach().as_subclass(Tensor)  # tv_tensors.Image too
+    else:
+        array = np.asarray(image)
+        if array.ndim == 2:
+            array = np.repeat(array[..., None], 3, axis=2)
+        if array.ndim == 3:
+            array = np.moveaxis(array, 2, 0)  # (H, W, C) -> (C, H, W), a view
+        if array.dtype == np.uint16:  # torch computes little with it
+            array = array.astype(np.float32) / 65535
+        if array.dtype.kind not in "uif":
+            raise ValueError(f"image is {array.dtype}; it must be uint8, uint16 or floats in 0..1")
+        image = torch.from_numpy(np.array(array))  # an own copy: a memory map may be read-only
+    if image.ndim != 3 or 0 in image.shape:
+        raise ValueError(
+            f"image has shape {tuple(image.shape)}, channels first; it must be a tensor (3, H, W) or an array "
+            "(H, W, 3) or (H, W), with at least one pixel"
+        )
+    if image.dtype == torch.uint8:
+        return image.float() / 255
+    if image.dtype == torch.uint16:
+        return image.float() / 65535
+    if not image.is_floating_point():
+        raise ValueError(
+            f"image is {str(image.dtype).removeprefix('torch.')}; it must be uint8, uint16 or floats in 0..1"
+        )
+    low, high = (end.item() for end in image.aminmax())
+    if not (low >= 0 and high <= 1):  # also true for nan
+        raise ValueError(
+            f"image holds floats from {low:g} to {high:g}; they must be in 0..1: divide 0..255 by 255, and do not "
+            "normalise: the model does"
+        )
+    return image.float()
+
+
+def up_to(side: int, stride: int) -> int:
+    """The next multiple of `stride`."""
+    return -(-side // stride) * stride
+
+
+def reflected(image: Tensor, sides: Sequence[int]) -> Tensor:
+    """Grow (C, H, W) to (C, *sides) at the lower and right edge by reflection, as often as it takes."""
+    for axis, side in zip((1, 2), sides):
+        length = image.shape[axis]
+        if side > length:
+            period = max(1, 2 * (length - 1))  # 0 1 2 3 2 1 | 0 1 2 3 ...
+            index = torch.arange(side, device=image.device) % period
+            image = image.index_select(axis, torch.minimum(index, period - index))
+    return image
+
+
+def to_uint_ids(probabilities: Tensor) -> Tensor:
+    """The most likely class: (num_classes, ...) -> uint8 (...), int32 for more than 256 classes."""
+    if len(probabilities) == 1:
+        return (probabilities[0] > 0.5).to(torch.uint8)
+    return probabilities.max(dim=0).indices.to(torch.uint8 if len(probabilities) <= 256 else torch.int32)

@@ -1,0 +1,164 @@
+"""Predict an image of any extent in windows whose results blend without a seam, in bounded memory.
+
+Two neighbours share `overlap` pixels. Of these each gives up the outer quarter, where it lacks context, and in
+the half between the quarters the one fades into the other. So the result equals that of the whole image as long
+as an output pixel looks no further than overlap / 4 pixels to each side; windows begin at multiples of the
+stride, because pooling in a shifted grid would give other values.
+"""
+
+import sys
+from collections.abc import Iterator
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from nbhelpers.inference.predict import PLAIN, Forward, as_floats, reflected, to_uint_ids, up_to
+from nbhelpers.inference.tta import TTA
+
+BAND_BYTES = (
+    2**28
+)  # of probabilities that wait for their neighbours; a wider image is done in several columns
+PROBE = 64  # pixels of a corner's side that is predicted first, to learn the number of classes
+
+
+class Sliceable(Protocol):
+    """An array in memory or on disk: a shape (H, W, 3) or (H, W), and windows by `image[top:bottom, left:right]`."""
+
+    shape: tuple[int, ...]
+
+    def __getitem__(self, window: tuple[slice, slice]) -> np.ndarray: ...
+
+
+def predict_tiled(
+    model: nn.Module,
+    image: Tensor | Sliceable,
+    tile: int = 512,
+    overlap: int = 128,
+    *,
+    ids: bool = False,
+    out: np.ndarray | None = None,
+    tta: TTA = PLAIN,
+    stride: int = 32,
+    batch_size: int = 1,
+    precision: str = "fp32",
+    progress: bool = True,
+) -> Tensor:
+    """As `predict`, for one image that is read and predicted window by window.
+
+    Args:
+        image: a tensor (3, H, W), or whatever gives windows as arrays: numpy's array or memory map, `TiledTiff`,
+            an HDF5 or Zarr array. Only windows of it are read.
+        tile: the windows' side in pixels, overlap: how much neighbours share; both multiples of `stride`, and
+            overlap at most half of tile. With overlap=0 seams show.
+        out: an array to fill, a memory map for results larger than memory: float32 (num_classes, H, W), or with
+            `ids` uint8 (H, W). Default: a new one.
+        tta, stride, precision, ids: as in `predict`. batch_size: windows in one forward.
+
+    Returns the result, which shares memory with `out`. Beside image and result it takes a window's forward and
+    at most 256 MB (or one window's column), however large the image. Raises ValueError as `predict` does, and for
+    a tile, overlap or out that does not fit.
+    """
+    _check_grid(tile, overlap, stride)
+    height, width = image.shape[-2:] if isinstance(image, Tensor) else image.shape[:2]
+    rows, columns = Axis(height, tile, overlap, stride), Axis(width, tile, overlap, stride)
+    with Forward(model, precision) as forward:
+        corner = [min(up_to(PROBE, stride), axis.size) for axis in (rows, columns)]
+        num_classes = forward(_window(image, 0, 0, corner)[None], PLAIN, stride).shape[1]
+        result = _checked_out(out, num_classes, (height, width), ids)
+        widest = max(tile, BAND_BYTES // (4 * num_classes * rows.size))
+        parts = [(left, min(left + widest, width)) for left in range(0, width, widest)]
+        count = sum(len(rows.starts) * len(columns.within(*part)) for part in parts)
+        bar = tqdm(total=count, disable=not progress, file=sys.stdout, ncols=80, mininterval=1, unit="tile")
+        with bar:
+            for left, right in parts:
+                windows = columns.within(left, right)
+                band = torch.zeros(num_classes, rows.size, right - left, device=forward.device)
+                for row, top in enumerate(rows.starts):
+                    for chunk in _chunks(windows, batch_size):
+                        starts = [columns.starts[column] for column in chunk]
+                        batch = torch.stack(
+                            [_window(image, top, start, (rows.size, columns.size)) for start in starts]
+                        )
+                        for column, maps in zip(chunk, forward(batch, tta, stride)):
+                            _add(band, maps, rows.weights[row], columns, column, left, right)
+                        bar.update(len(chunk))
+                    bottom = rows.starts[row + 1] if row + 1 < len(rows.starts) else height
+                    done = band[:, : bottom - top]  # no later window reaches these rows
+                    values = (to_uint_ids(done) if ids else done).cpu().numpy()
+                    result[..., top:bottom, left:right] = values
+                    band = torch.cat([band[:, bottom - top :], torch.zeros_like(done)], dim=1)
+    if isinstance(result, np.memmap):
+        result.flush()
+    return torch.from_numpy(result)
+
+
+class Axis:
+    """Where windows begin along one side, and how much each counts: weights (windows, size), of sum 1 a pixel."""
+
+    def __init__(self, length: int, tile: int, overlap: int, stride: int) -> None:
+        whole = up_to(length, stride)
+        self.size = min(tile, whole)
+        self.starts = [*range(0, whole - self.size, tile - overlap), whole - self.size]
+        weights = np.zeros((len(self.starts), whole))
+        for row, start in zip(weights, self.starts):
+            row[start : start + self.size] = self._fade(start > 0, start + self.size < whole, overlap)
+        weights /= weights.sum(axis=0)
+        self.weights = torch.from_numpy(
+            np.stack([row[start : start + self.size] for row, start in zip(weights, self.starts)])
+        ).float()
+
+    def _fade(self, at_start: bool, at_end: bool, overlap: int) -> np.ndarray:
+        distance = np.arange(self.size) + 0.5  # of a pixel's centre from the window's edge
+        ramp = np.clip((distance - overlap / 4) / (overlap / 2), 0, 1) if overlap else np.ones(self.size)
+        return (ramp if at_start else 1.0) * (ramp[::-1] if at_end else np.ones(self.size))
+
+    def within(self, first: int, last: int) -> list[int]:
+        """The numbers of the windows that touch the pixels first..last-1."""
+        return [n for n, start in enumerate(self.starts) if start < last and start + self.size > first]
+
+
+def _add(band: Tensor, maps: Tensor, down: Tensor, columns: Axis, column: int, left: int, right: int) -> None:
+    """Add a window's probabilities (C, h, w) by their weights to the band (C, h, right - left)."""
+    start = columns.starts[column]
+    first, last = max(start, left), min(start + columns.size, right)
+    inside = slice(first - start, last - start)
+    weight = down[:, None] * columns.weights[column][None, inside]  # (h, 1) * (1, w)
+    band[:, :, first - left : last - left].addcmul_(maps[:, :, inside], weight.to(band.device))
+
+
+def _window(image: Tensor | Sliceable, top: int, left: int, sides: tuple[int, int] | list[int]) -> Tensor:
+    """Float (C, *sides) from there on; what lies beyond the image is reflected, as in `predict`."""
+    window = slice(top, top + sides[0]), slice(left, left + sides[1])
+    part = image[(..., *window)] if isinstance(image, Tensor) else image[window]
+    return reflected(as_floats(part), sides)
+
+
+def _chunks(items: list[int], size: int) -> Iterator[list[int]]:
+    for first in range(0, len(items), size):
+        yield items[first : first + size]
+
+
+def _check_grid(tile: int, overlap: int, stride: int) -> None:
+    if tile < stride or tile % stride or overlap % stride:
+        raise ValueError(
+            f"tile is {tile} and overlap {overlap}; both must be multiples of the stride, {stride}: "
+            f"such as tile={up_to(max(tile, 1), stride)}, overlap={up_to(max(overlap, 0), stride)}"
+        )
+    if not 0 <= overlap <= tile // 2:
+        raise ValueError(f"overlap is {overlap}; it must be 0 to half of the tile, {tile // 2}")
+
+
+def _checked_out(out: np.ndarray | None, num_classes: int, size: tuple[int, int], ids: bool) -> np.ndarray:
+    shape = tuple(size) if ids else (num_classes, *size)
+    dtype = np.float32 if not ids else np.uint8 if num_classes <= 256 else np.int32
+    if out is None:
+        return np.empty(shape, dtype)
+    if out.shape != shape or out.dtype != dtype or not out.flags.writeable:
+        raise ValueError(
+            f"out is {out.dtype} {out.shape}{'' if out.flags.writeable else ', read-only'}; this result is "
+            f"{np.dtype(dtype)} {shape} and must be writeable"
+        )
+    return out

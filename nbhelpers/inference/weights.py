@@ -1,0 +1,55 @@
+"""Weights as safetensors: a file of numbers, whose loading runs no code."""
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from nbhelpers.inference.writing import written_whole
+
+
+def save_weights(model: nn.Module, path: str | Path) -> None:
+    """Write the state of `model` to `path`, which must end in .safetensors; whole or not at all."""
+    if Path(path).suffix != ".safetensors":
+        raise ValueError(f"{path} must end in .safetensors")
+    # a copy of each: the format refuses tensors that share memory, and knows no channels-last
+    state = {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, tensor in model.state_dict().items()
+    }
+    with written_whole(path) as temporary:
+        save_file(state, temporary)
+
+
+def load_weights(model: nn.Module, path: str | Path) -> None:
+    """Load what `save_weights` wrote into a model of the same build, in place, on its device.
+
+    Raises FileNotFoundError, and ValueError for a file that is no safetensors or that holds other weights; the
+    model is then as it was.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file of weights at {path.resolve()}")
+    try:
+        state = load_file(path)
+    except SafetensorError as error:
+        raise ValueError(
+            f"{path} cannot be read as safetensors ({error}); it may be cut off, or a pickle, which is never loaded: "
+            "write it again by save_weights"
+        ) from error
+    own = model.state_dict()
+    faults = [f"{name} is missing" for name in own.keys() - state.keys()]
+    faults += [f"{name} is unknown to the model" for name in state.keys() - own.keys()]
+    faults += [
+        f"{name} is {tuple(state[name].shape)}, but the model's {tuple(own[name].shape)}"
+        for name in own.keys() & state.keys()
+        if state[name].shape != own[name].shape
+    ]
+    if faults:
+        raise ValueError(
+            f"{path} does not fit this {type(model).__name__}, {len(faults)} tensors differ: "
+            f"{'; '.join(sorted(faults)[:3])}; build the model with the arguments it was trained with"
+        )
+    model.load_state_dict(state)

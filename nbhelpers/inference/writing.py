@@ -1,0 +1,31 @@
+"""Files that are written whole or not at all."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def written_whole(path: str | Path) -> Iterator[Path]:
+    """A temporary path to write to; it becomes `path` when the block ends well and is removed when it does not.
+
+    So a full disk, an error or Ctrl-C leaves what stood at `path` as it was. The temporary file lies in the same
+    folder, which is made if it is missing: a rename is atomic only within one disk. OSError names `path`.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())  # some file systems find out only now that the disk is full
+        os.replace(temporary, path)
+    except OSError as error:
+        kept = "the file of this name is as it was before" if path.exists() else "nothing was left behind"
+        raise OSError(
+            error.errno,
+            f"{path} was not written ({error.strerror or error}); {kept}: make room, or write elsewhere",
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)

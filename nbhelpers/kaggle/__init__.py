@@ -1,0 +1,54 @@
+"""A mask competition from the folder to the submission: codes, files, folds, scores, tuning, and the offline bundle."""
+
+from nbhelpers.kaggle.bowl import Bowl, TrainImages, draw_competition, lay_out, score_submission, to_instances
+from nbhelpers.kaggle.bundle import find_bundle, find_input, input_folder
+from nbhelpers.kaggle.folds import make_folds, near_duplicates, out_of_fold, perceptual_hash, strata
+from nbhelpers.kaggle.instances import by_components, by_watershed
+from nbhelpers.kaggle.looks import alike, stain
+from nbhelpers.kaggle.rle import rle_decode, rle_encode
+from nbhelpers.kaggle.scores import bowl_score, dice, iou, mean_iou
+from nbhelpers.kaggle.submissions import (
+    class_rows,
+    image_rows,
+    instance_rows,
+    lint_submission,
+    read_submission,
+    write_submission,
+)
+from nbhelpers.kaggle.tuning import paired_gain, simulate_leaderboard, tune
+
+__all__ = [
+    "Bowl",
+    "TrainImages",
+    "alike",
+    "bowl_score",
+    "by_components",
+    "by_watershed",
+    "class_rows",
+    "dice",
+    "draw_competition",
+    "find_bundle",
+    "find_input",
+    "image_rows",
+    "input_folder",
+    "instance_rows",
+    "iou",
+    "lay_out",
+    "lint_submission",
+    "make_folds",
+    "mean_iou",
+    "near_duplicates",
+    "out_of_fold",
+    "paired_gain",
+    "perceptual_hash",
+    "read_submission",
+    "rle_decode",
+    "rle_encode",
+    "score_submission",
+    "simulate_leaderboard",
+    "stain",
+    "strata",
+    "to_instances",
+    "tune",
+    "write_submission",
+]

@@ -1,0 +1,105 @@
+"""Scores of competitions, each with its rule for empty masks. Fractions in [0, 1], higher is better."""
+
+import numpy as np
+
+# IoU above which a nucleus counts as found, in twentieths: 10/20 = 0.50, 11/20 = 0.55, ... 19/20 = 0.95. Integers,
+# because 0.5 + 2 * 0.05 is not 0.6 in floating point, and a score must not depend on that.
+TWENTIETHS = tuple(range(10, 20))
+
+
+def dice(prediction: np.ndarray, truth: np.ndarray) -> float:
+    """Dice of two binary masks (H, W), 2 |A and B| / (|A| + |B|); 1 where both are empty, 0 where one is.
+
+    The score of Carvana, Severstal and many more is its mean over images. Dice, 1945, "Measures of the amount of
+    ecologic association between species". Raises ValueError for masks that differ in size or are not binary.
+    """
+    prediction, truth = _binary_pair(prediction, truth)
+    total = np.count_nonzero(prediction) + np.count_nonzero(truth)
+    return 2 * np.count_nonzero(prediction & truth) / total if total else 1.0
+
+
+def iou(prediction: np.ndarray, truth: np.ndarray) -> float:
+    """Intersection over union of two binary masks (H, W); 1 where both are empty, 0 where one is. Errors as `dice`."""
+    prediction, truth = _binary_pair(prediction, truth)
+    union = np.count_nonzero(prediction | truth)
+    return np.count_nonzero(prediction & truth) / union if union else 1.0
+
+
+def mean_iou(prediction: np.ndarray, truth: np.ndarray) -> float:
+    """Mean of the IoU of foreground and of background, of two binary masks of one image or many joined.
+
+    For the mean over all pixels of a data set use `nbhelpers.metrics.ConfusionMatrix`, which it equals there.
+    """
+    prediction, truth = _binary_pair(prediction, truth)
+    return (iou(prediction, truth) + iou(~prediction, ~truth)) / 2
+
+
+def bowl_score(prediction: np.ndarray, truth: np.ndarray) -> float:
+    """The score of the Data Science Bowl 2018 for one image, mean over t = 0.50, 0.55, ... 0.95 of TP / (TP + FP + FN).
+
+    Both are instance ids (H, W), 0 = background, each other number one object. At t a true object is found (TP) by
+    the predicted one whose IoU with it is greater than t; there is at most one. FP are predicted objects that found
+    nothing, FN true ones not found. 1 where there is no object in either. A submission's score is the mean over
+    images. Caicedo et al., 2019, https://doi.org/10.1038/s41592-019-0612-7, and the competition's page "Evaluation".
+    """
+    inter, union = overlaps(prediction, truth)
+    predicted, true = inter.shape
+    if predicted + true == 0:
+        return 1.0
+    found = [np.count_nonzero(20 * inter > t * union) for t in TWENTIETHS]  # IoU > t / 20, in integers
+    return float(np.mean([hits / (predicted + true - hits) for hits in found]))
+
+
+def overlaps(prediction: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels in common, and in either, of every predicted with every true object: int64 (predicted, true) each."""
+    prediction, truth = np.asarray(prediction), np.asarray(truth)
+    _check_equal_shapes(prediction, truth)
+    (predicted_ids, rows), (true_ids, columns) = _numbered(prediction), _numbered(truth)
+    joint = np.bincount(
+        rows.ravel() * (len(true_ids) + 1) + columns.ravel(),
+        minlength=(len(predicted_ids) + 1) * (len(true_ids) + 1),
+    ).reshape(len(predicted_ids) + 1, len(true_ids) + 1)
+    inter = joint[1:, 1:]
+    union = joint[1:].sum(1)[:, None] + joint[:, 1:].sum(0)[None] - inter
+    return inter, union
+
+
+def _numbered(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The ids of the objects, and the map with 0 for background and 1..n for them."""
+    if ids.dtype == bool or ids.dtype.kind not in "iu":
+        raise ValueError(
+            f"instances are {ids.dtype}; they must be integers, one number an object and 0 elsewhere"
+        )
+    if ids.size and ids.min() < 0:
+        raise ValueError(f"instances hold {ids.min()}; ids must be 0 for background and positive for objects")
+    present = np.flatnonzero(np.bincount(ids.ravel()))
+    present = present[present > 0]
+    table = np.zeros(int(ids.max()) + 1 if ids.size else 1, np.int64)
+    table[present] = np.arange(1, len(present) + 1)
+    return present, table[ids]
+
+
+def _binary_pair(prediction: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    prediction, truth = np.asarray(prediction), np.asarray(truth)
+    _check_equal_shapes(prediction, truth)
+    return _as_bool("prediction", prediction), _as_bool("truth", truth)
+
+
+def _as_bool(name: str, mask: np.ndarray) -> np.ndarray:
+    if mask.dtype == bool:
+        return mask
+    if mask.dtype.kind not in "iu":
+        raise ValueError(
+            f"{name} is {mask.dtype}; it must be bool or 0 and 1: compare probabilities with a threshold"
+        )
+    if mask.size and not (mask.min() >= 0 and mask.max() <= 1):
+        raise ValueError(f"{name} holds {mask.min()} to {mask.max()}; it must be 0 and 1: take ids == number")
+    return mask.astype(bool)
+
+
+def _check_equal_shapes(prediction: np.ndarray, truth: np.ndarray) -> None:
+    if prediction.shape != truth.shape:
+        raise ValueError(
+            f"the prediction is {' x '.join(map(str, prediction.shape))} and the truth "
+            f"{' x '.join(map(str, truth.shape))}; they must be equal: predict at the size of the mask"
+        )

@@ -1,0 +1,233 @@
+"""Submission files: written whole or not at all, and examined before they are sent."""
+
+import csv
+import io
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from nbhelpers.inference.writing import written_whole
+from nbhelpers.kaggle.rle import check_runs, read_runs, rle_encode
+
+Row = tuple[str, ...]
+HEADER = ("ImageId", "EncodedPixels")  # of the Data Science Bowl 2018
+MOST = 20  # complaints of one kind that are written out
+
+
+def image_rows(
+    image_id: str, mask: np.ndarray, size: tuple[int, int], **convention: str | int
+) -> Iterator[Row]:
+    """One row an image: (image_id, runs); an empty mask has no runs.
+
+    size: (height, width) of the image's file, which the mask must have, because a code of another size decodes to
+    a scrambled picture. convention: `order` and `base` of `rle_encode`. Raises ValueError for another size.
+    """
+    _check_size(image_id, mask, size)
+    yield image_id, rle_encode(mask, **convention)
+
+
+def instance_rows(
+    image_id: str, instances: np.ndarray, size: tuple[int, int], **convention: str | int
+) -> Iterator[Row]:
+    """One row an object, in the order of the instance ids (H, W), 0 = background; one row without runs for none."""
+    _check_size(image_id, instances, size)
+    numbers = np.unique(instances)
+    numbers = numbers[numbers != 0]
+    for number in numbers:
+        yield image_id, rle_encode(instances == number, **convention)
+    if not len(numbers):
+        yield image_id, ""
+
+
+def class_rows(
+    image_id: str,
+    ids: np.ndarray,
+    classes: Mapping[int, str],
+    size: tuple[int, int],
+    *,
+    name: str = "{image}_{label}",
+    **convention: str | int,
+) -> Iterator[Row]:
+    """One row a class: ids (H, W) and {class id: label}; the row is called as `name` says, "0002cc93b_3"."""
+    _check_size(image_id, ids, size)
+    for number, label in classes.items():
+        yield name.format(image=image_id, label=label), rle_encode(ids == number, **convention)
+
+
+def write_submission(path: str | Path, rows: Iterable[Row], header: Sequence[str] = HEADER) -> int:
+    """Write header and rows as csv; returns the number of rows.
+
+    `rows` may be a generator that predicts as it goes. Whatever stops it, an error in a prediction, a full disk,
+    Ctrl-C, the file at `path` stays as it was. Raises OSError where it cannot be written, ValueError for no rows.
+    """
+    with written_whole(path) as temporary:
+        count = 0
+        with open(temporary, "w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(header)
+            for row in rows:
+                if len(row) != len(header):
+                    raise ValueError(
+                        f"row {count + 1} has {len(row)} values for the {len(header)} columns {header}"
+                    )
+                writer.writerow(row)
+                count += 1
+        if not count:
+            raise ValueError(f"{path} would have no rows; a submission names every image of the test set")
+    return count
+
+
+def read_submission(path: str | Path) -> list[Row]:
+    """The rows of a submission, or of Kaggle's table of training masks, without the header.
+
+    Raises ValueError for a file that is no csv of two columns, or that was cut off; FileNotFoundError.
+    """
+    header, rows, faults = _read(Path(path))
+    if faults:
+        raise ValueError(f"{path}: {faults[0]}")
+    return [(name, code) for _, name, code in rows]
+
+
+def lint_submission(
+    path: str | Path,
+    sample: str | Path,
+    sizes: Mapping[str, tuple[int, int]] | None = None,
+    *,
+    rows: str = "instance",
+    overlap: bool = False,
+    order: str = "F",
+    base: int = 1,
+) -> list[str]:
+    """Everything for which Kaggle would refuse or misread the file at `path`, one sentence each; [] if it is well.
+
+    sample: the competition's sample submission, for the header and the ids.
+    sizes: {id: (height, width)} of the images; without them runs beyond an image's end are not seen.
+    rows: "instance", several rows an id, or "one" row an id. overlap: whether rows of one id may share pixels.
+    Rows are numbered as in an editor: the header is row 1. FileNotFoundError if one of the files is missing.
+    """
+    if rows not in ("instance", "one"):
+        raise ValueError(f"rows is {rows!r}; it must be 'instance' or 'one'")
+    wanted_header, wanted_rows, wrong = _read(Path(sample))
+    if wrong:
+        raise ValueError(f"the sample submission {sample} cannot be read: {wrong[0]}")
+    wanted = list(dict.fromkeys(name for _, name, _ in wanted_rows))
+    header, found, faults = _read(Path(path))
+    if header is not None and header != wanted_header:
+        faults.insert(0, f"row 1: the header is {header}; it must be {wanted_header}")
+    by_id: dict[str, list[tuple[int, str]]] = {}
+    for number, name, code in found:
+        by_id.setdefault(name, []).append((number, code))
+    missing = [name for name in wanted if name not in by_id]
+    faults += _most(
+        [f"{name!r} of the sample is missing; each image needs a row, an empty one too" for name in missing]
+    )
+    known = set(wanted)
+    faults += _most(
+        [
+            f"row {lines[0][0]}: {name!r} is not in the sample"
+            for name, lines in by_id.items()
+            if name not in known
+        ]
+    )
+    codes: list[str] = []
+    for name, lines in by_id.items():
+        size = (sizes or {}).get(name)
+        if sizes is not None and size is None and name in known:
+            codes.append(f"row {lines[0][0]}: the size of {name!r} is not known; add it to sizes")
+        codes += _lint_image(name, lines, size, rows, overlap, base)
+    return faults + _most(codes)
+
+
+def _lint_image(
+    name: str,
+    lines: list[tuple[int, str]],
+    size: tuple[int, int] | None,
+    rows: str,
+    overlap: bool,
+    base: int,
+) -> Iterator[str]:
+    """The faults of the rows of one id."""
+    if rows == "one":
+        for number, _ in lines[1:]:
+            yield f"row {number}: {name!r} has a row already, row {lines[0][0]}; one row an id is due"
+    elif len(lines) > 1:
+        for number, code in lines:
+            if not code.strip():
+                yield f"row {number}: {name!r} has no runs here, but objects in other rows; remove this row"
+    pixels = size[0] * size[1] if size else np.iinfo(np.int64).max
+    runs: list[tuple[int, np.ndarray, np.ndarray]] = []
+    for number, code in lines:
+        try:
+            starts, lengths = read_runs(code, base)
+            check_runs(starts, lengths, pixels, base, f"{size[0]} x {size[1]} pixels" if size else "")
+        except ValueError as error:
+            yield f"row {number}: {name!r}: {error}"
+        else:
+            runs.append((number, starts, lengths))
+    if overlap or len(runs) < 2:
+        return
+    owner = np.concatenate([np.full(len(starts), number) for number, starts, _ in runs])
+    starts, lengths = (np.concatenate([run[axis] for run in runs]) for axis in (1, 2))
+    by_start = np.argsort(starts, kind="stable")
+    owner, starts, ends = owner[by_start], starts[by_start], (starts + lengths)[by_start]
+    furthest = np.maximum.accumulate(ends)
+    reaches = np.maximum.accumulate(
+        np.where(ends == furthest, np.arange(len(ends)), 0)
+    )  # the run that got so far
+    told: set[tuple[int, int]] = set()
+    for at in np.flatnonzero(starts[1:] < furthest[:-1]) + 1:
+        first, second = sorted((int(owner[reaches[at - 1]]), int(owner[at])))
+        if (first, second) not in told:
+            told.add((first, second))
+            yield f"row {second}: {name!r} shares pixels with row {first}, from pixel {starts[at] + base} on"
+
+
+def _read(path: Path) -> tuple[list[str] | None, list[tuple[int, str, str]], list[str]]:
+    """Header, rows as (line number, id, code), and what is wrong with the file, a csv of two columns or a zip of one."""
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path.resolve()}")
+    faults: list[str] = []
+    data = path.read_bytes()
+    if path.suffix == ".zip":  # as Kaggle keeps some sample submissions
+        with zipfile.ZipFile(path) as archive:
+            data = archive.read(next(name for name in archive.namelist() if name.endswith(".csv")))
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return None, [], [f"byte {error.start} is no UTF-8 text; is this a csv?"]
+    if not text.strip():
+        return None, [], ["the file is empty"]
+    if not text.endswith(("\n", "\r")):
+        line = text.count("\n") + 1
+        faults.append(f"row {line}: the last row has no end; the file may be cut off there: write it again")
+    header, rows = None, []
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        for values in reader:
+            if header is None:
+                header = values
+                continue
+            if len(values) != 2:
+                faults.append(
+                    f"row {reader.line_num}: has {len(values)} values; it must have two, an id and its runs"
+                )
+            else:
+                rows.append((reader.line_num, *values))
+    except csv.Error as error:
+        faults.append(f"row {reader.line_num}: {error}; the file may be cut off there: write it again")
+    return header, rows, _most(faults)
+
+
+def _most(faults: list[str]) -> list[str]:
+    more = len(faults) - MOST
+    return faults if more <= 0 else [*faults[:MOST], f"and {more} more like the last"]
+
+
+def _check_size(image_id: str, mask: np.ndarray, size: tuple[int, int]) -> None:
+    if tuple(mask.shape) != tuple(size):
+        raise ValueError(
+            f"the mask of {image_id} is {' x '.join(map(str, mask.shape))}, but its image {size[0]} x {size[1]}; "
+            "runs count the image's pixels: predict at its size"
+        )

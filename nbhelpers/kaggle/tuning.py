@@ -1,0 +1,130 @@
+"""Choose settings on out-of-fold predictions, and find out on other images whether the choice was worth it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The settings of the highest mean score, that score, and the score of every combination that was tried."""
+
+    settings: dict[str, Any]
+    score: float
+    table: dict[tuple, float]
+
+
+def tune(score: Callable[..., float], predictions: Sequence, truths: Sequence, **grid: Sequence) -> Choice:
+    """Try every combination of the grid: `tune(score, oof, truths, threshold=(0.4, 0.5), min_size=(0, 20))`.
+
+    score: takes a prediction, a truth, and the settings by name; gives a number, higher is better.
+    predictions: out-of-fold ones only. A threshold that was tuned on images the model was trained on fits its
+    overconfidence there. The score of the choice is too good all the same, because it is the best of many:
+    `paired_gain` on images that no choice has seen tells what it brings. Of equals the first combination is taken.
+    """
+    if len(predictions) != len(truths) or not len(truths):
+        raise ValueError(
+            f"{len(predictions)} predictions and {len(truths)} truths; there must be one for each image"
+        )
+    names, table = tuple(grid), {}
+    for values in product(*grid.values()):
+        settings = dict(zip(names, values))
+        table[values] = float(np.mean([score(p, t, **settings) for p, t in zip(predictions, truths)]))
+    best = max(table, key=table.get)
+    return Choice(dict(zip(names, best)), table[best], table)
+
+
+@dataclass(frozen=True)
+class Gain:
+    """The mean difference of two scores of the same images, and the interval that holds it with 95 %."""
+
+    mean: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        word = (
+            "a gain"
+            if self.low > 0
+            else "a loss"
+            if self.high < 0
+            else "no difference that these images can show"
+        )
+        return f"{self.mean:+.3f}, 95 % between {self.low:+.3f} and {self.high:+.3f}: {word}"
+
+
+def paired_gain(
+    before: Sequence[float], after: Sequence[float], *, repeats: int = 5000, seed: int = 0
+) -> Gain:
+    """What changed from `before` to `after`, scores of the same images in the same order.
+
+    The interval is the percentile bootstrap over images (Efron, 1979, https://doi.org/10.1214/aos/1176344552).
+    """
+    if len(before) != len(after) or len(before) < 2:
+        raise ValueError(
+            f"{len(before)} scores before and {len(after)} after; both must be of the same two or more images"
+        )
+    differences = np.asarray(after, float) - np.asarray(before, float)
+    picks = np.random.default_rng(seed).integers(0, len(differences), (repeats, len(differences)))
+    low, high = np.quantile(differences[picks].mean(axis=1), (0.025, 0.975))
+    return Gain(float(differences.mean()), float(low), float(high))
+
+
+@dataclass(frozen=True)
+class Shakeup:
+    """What happened in many random splits of the test set into a public and a private part.
+
+    right: share of splits whose public winner is the private winner too.
+    optimism: by how much the public score of the public winner is above its private one, on average.
+    regret: how far its private score is below that of the private winner, on average.
+    spread: root mean square of public - private of one submission: differences below it mean little.
+    """
+
+    right: float
+    optimism: float
+    regret: float
+    spread: float
+
+    def __str__(self) -> str:
+        return (
+            f"the public winner is the private one in {self.right:.0%} of the splits\n"
+            f"its public score is {self.optimism:+.3f} above its private one, on average\n"
+            f"to pick it costs {self.regret:.3f} on private, on average\n"
+            f"public and private scores of one submission differ by {self.spread:.3f} (root mean square)"
+        )
+
+
+def simulate_leaderboard(
+    scores: np.ndarray, *, public: float = 0.3, repeats: int = 2000, seed: int = 0
+) -> Shakeup:
+    """Split the images into public and private at random, many times, and see how far the public score misleads.
+
+    scores: (submissions, images), the score of each image by each submission, so a score is their mean.
+    public: the share of images on the public leaderboard.
+    """
+    scores = np.asarray(scores, float)
+    count = round(public * scores.shape[-1]) if scores.ndim == 2 else 0
+    if scores.ndim != 2 or not 0 < count < scores.shape[1] or not np.isfinite(scores).all():
+        raise ValueError(
+            f"scores are {scores.shape} with public={public}; they must be finite, (submissions, images), with at least "
+            "one image in each part"
+        )
+    generator = np.random.default_rng(seed)
+    rows = []
+    for _ in range(repeats):
+        order = generator.permutation(scores.shape[1])
+        seen, hidden = scores[:, order[:count]].mean(1), scores[:, order[count:]].mean(1)
+        winner = int(seen.argmax())
+        rows.append(
+            (
+                hidden[winner] == hidden.max(),
+                seen[winner] - hidden[winner],
+                hidden.max() - hidden[winner],
+                np.mean((seen - hidden) ** 2),
+            )
+        )
+    right, optimism, regret, square = np.mean(np.array(rows, float), axis=0)
+    return Shakeup(float(right), float(optimism), float(regret), float(np.sqrt(square)))

@@ -1,0 +1,201 @@
+"""Curves and pictures by which a sick training is told from a healthy one."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
+from torch import Tensor
+
+from nbhelpers.datasets.dataset import SegmentationDataset
+from nbhelpers.visualisation.canvas import DPI, FAINT, INK, WIDTH, Picture, styled
+from nbhelpers.visualisation.charts import RUNS, HasRows
+from nbhelpers.visualisation.labels import (
+    as_ids,
+    as_rgb,
+    class_names_and_colours,
+    class_patches,
+    draw_image,
+    draw_mask,
+)
+from nbhelpers.visualisation.pictures import describe_score, error_map
+
+SICK = RUNS[1]
+
+
+@styled
+def show_patient(
+    history: HasRows,
+    healthy: HasRows,
+    predictions: Sequence[Tensor | np.ndarray],
+    dataset: SegmentationDataset,
+    indices: Sequence[int] = (0, 1),
+    *,
+    name: str = "",
+) -> Picture:
+    """The curves of a training over those of a healthy one, and two of its predictions with their errors.
+
+    Args:
+        history, healthy: have `rows`, dicts with epoch, train_loss, valid_loss and mean_iou.
+        predictions: masks (H, W), one for each of the two `indices`, which may be one sample twice.
+        dataset: holds the truth as the training saw it.
+        name: of the patient, for the titles.
+
+    Raises ValueError unless there are two predictions and two indices.
+    """
+    if len(predictions) != 2 or len(indices) != 2:
+        raise ValueError(f"{len(predictions)} predictions for {len(indices)} indices: it takes two of each")
+    classes, palette = class_names_and_colours(dataset)
+    samples = [dataset[index] for index in indices]
+    truths = [as_ids(mask, len(classes)) for _, mask in samples]
+    predictions = [as_ids(mask, len(classes)) for mask in predictions]
+    patches = class_patches([*truths, *predictions], classes, palette) | {"wrong": np.zeros(3)}
+
+    rows, height, width = 2, *truths[0].shape
+    side, head, gap, edge = 1.46, 0.24, 0.06, 0.05  # inches
+    tall, foot = side * height / width, 0.64
+    full = rows * (head + tall) + foot
+    figure = Figure(figsize=(WIDTH, full), dpi=DPI)
+    left = WIDTH - edge - 4 * side - 3 * gap
+    words = []
+    for row, (index, (image, _), truth, prediction) in enumerate(zip(indices, samples, truths, predictions)):
+        bottom = full - (row + 1) * (head + tall)
+        score, text = describe_score(truth, prediction, classes)
+        panels = [
+            figure.add_axes(
+                ((left + column * (side + gap)) / WIDTH, bottom / full, side / WIDTH, tall / full),
+                xticks=[],
+                yticks=[],
+            )
+            for column in range(4)
+        ]
+        draw_image(panels[0], as_rgb(image))
+        draw_mask(panels[1], truth, palette)
+        draw_mask(panels[2], prediction, palette)
+        panels[3].imshow(error_map(truth, prediction, palette), interpolation="nearest")
+        for panel, title in zip(panels, (f"image {index}", "truth", "prediction", score)):
+            panel.set_title(title, pad=3, size=9)
+            panel.spines[:].set_visible(True)
+        words.append(f"Image {index}: {text}")
+    curve_side = left - 0.75
+    for row, (title, keys) in enumerate(CURVES.items()):
+        bottom = full - (row + 1) * (head + tall) + (0.12 if row == 0 else 0.04)
+        axes = figure.add_axes((0.5 / WIDTH, bottom / full, curve_side / WIDTH, (tall - 0.1) / full))
+        _draw_curves(axes, history, healthy, keys)
+        axes.set_title(f"{name}: {title}" if name else title, loc="left", pad=3, size=9)
+        axes.tick_params(labelsize=8, labelbottom=row == 1)
+    figure.legend(
+        handles=_lines(), loc="lower left", bbox_to_anchor=(0.0, 0.0), ncols=2, fontsize=8, columnspacing=1
+    )
+    figure.legend(
+        handles=[
+            Patch(facecolor=np.asarray(colour) / 255, edgecolor=INK, linewidth=0.6, label=label)
+            for label, colour in patches.items()
+        ],
+        loc="lower right",
+        bbox_to_anchor=(1.0, 0.0),
+        ncols=-(-len(patches) // 2) if len(patches) > 5 else len(patches),
+        fontsize=8,
+        handlelength=1.2,
+        columnspacing=1,
+    )
+    return Picture(
+        figure,
+        f"{name or 'Curves'}: {_in_words(history)}; the healthy one: {_in_words(healthy)}. {' '.join(words)}",
+    )
+
+
+@styled
+def show_against(histories: Mapping[str, HasRows], reference: str) -> Picture:
+    """The curves of many trainings, each over those of the one named `reference`: loss above mean IoU.
+
+    `histories` are {name: history}; a history has `rows`, as in `show_patient`. The loss axis ends at three times
+    the largest loss of the reference; a curve that leaves it has its largest value written at the top.
+    Raises ValueError if there is no such reference, or nothing beside it.
+    """
+    others = {name: history for name, history in histories.items() if name != reference}
+    if reference not in histories or not others:
+        raise ValueError(
+            f"the reference is {reference!r} and the trainings are {', '.join(map(repr, histories))}: "
+            "it takes the reference and at least one other"
+        )
+    columns = min(4, len(others))
+    lines = -(-len(others) // columns)
+    figure = Figure(figsize=(WIDTH, 0.45 + 2.75 * lines), dpi=DPI, layout="constrained")
+    grid = figure.subplots(2 * lines, columns, squeeze=False)
+    words = []
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for position, (name, history) in enumerate(others.items()):
+        line, column = divmod(position, columns)
+        for offset, (label, keys) in enumerate(CURVES.items()):
+            axes = grid[2 * line + offset, column]
+            axes.set_axis_on()
+            _draw_curves(axes, history, histories[reference], keys)
+            axes.tick_params(labelsize=8, labelbottom=offset == 1)
+            if column == 0:
+                axes.set_ylabel(label, size=9)
+            if offset == 0:
+                axes.set_title(name, loc="left", weight="bold", size=9)
+        words.append(f"{name}: {_in_words(history)}")
+    figure.legend(handles=_lines(reference), loc="outside upper center", ncols=4, fontsize=9)
+    return Picture(
+        figure,
+        f"Curves of {len(others)} trainings, each over {reference} ({_in_words(histories[reference])}). "
+        f"{'; '.join(words)}.",
+    )
+
+
+CURVES = {"loss": ("train_loss", "valid_loss"), "mean IoU": ("mean_iou",)}  # the last of each is solid
+
+
+def _draw_curves(axes: Axes, history: HasRows, healthy: HasRows, keys: Sequence[str]) -> None:
+    for run, colour, width in ((healthy, FAINT, 1.6), (history, SICK, 1.8)):
+        for key in keys:
+            values = [row[key] for row in run.rows]
+            dashed = key != keys[-1]
+            axes.plot(
+                [row["epoch"] for row in run.rows],
+                values,
+                color=colour,
+                linestyle=(0, (3, 1.5)) if dashed else "-",
+                linewidth=width - 0.4 * dashed,
+                marker="" if dashed else "o",
+                markersize=3,
+            )
+    if keys[-1] == "mean_iou":
+        axes.set_ylim(0, 1)
+        axes.set_yticks([0, 0.5, 1])
+    else:
+        top = 3 * max(row[key] for row in healthy.rows for key in keys)
+        numbers = [row[key] for row in history.rows for key in keys]
+        found = [value for value in numbers if value == value] or [0.0]  # nan has no place
+        low = min(0, min(found))
+        axes.set_ylim(1.05 * low, min(top, 1.1 * max(max(found), top / 3)) if low == 0 else -0.05 * low)
+        if max(found) > top:
+            axes.text(0.98, 0.97, f"up to {max(found):.3g}", **CORNER, transform=axes.transAxes)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
+    axes.grid(axis="y")
+
+
+CORNER = {"ha": "right", "va": "top", "size": 8, "color": SICK, "backgroundcolor": "white"}
+
+
+def _lines(reference: str = "healthy") -> list[Line2D]:
+    return [
+        Line2D([], [], color=colour, linestyle=line, linewidth=1.6, label=label)
+        for colour, name in ((SICK, "this"), (FAINT, reference))
+        for line, label in (((0, (3, 1.5)), f"{name}, training"), ("-", f"{name}, validation"))
+    ]
+
+
+def _in_words(history: HasRows) -> str:
+    first, last = history.rows[0], history.rows[-1]
+    return (
+        f"training loss {first['train_loss']:.3g} to {last['train_loss']:.3g}, validation loss "
+        f"{first['valid_loss']:.3g} to {last['valid_loss']:.3g}, mean IoU {first['mean_iou']:.2f} to "
+        f"{last['mean_iou']:.2f}"
+    )

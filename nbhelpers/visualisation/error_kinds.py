@@ -1,0 +1,138 @@
+"""Wrong pixels are not alike: a thing with another name, a thing lost in its surroundings, an outline, a patch."""
+
+from collections.abc import Mapping
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from nbhelpers.datasets.dataset import IGNORE, SegmentationDataset
+from nbhelpers.visualisation.canvas import Picture, panels, styled
+from nbhelpers.visualisation.labels import (
+    as_ids,
+    as_rgb,
+    class_names_and_colours,
+    colour_mask,
+    draw_image,
+    draw_mask,
+    percent,
+)
+from nbhelpers.visualisation.probe import predict_ids
+
+KINDS = {  # of error, with its colour: the ids 1 to 4 of `error_kinds`
+    "misnamed": "#d55e00",
+    "swallowed": "#000000",
+    "outline": "#56b4e9",
+    "patch": "#cc79a7",
+}
+REACH = 2  # pixels on either side of a border that are outline
+Mask = Tensor | np.ndarray
+
+
+def error_kinds(prediction: Mask, mask: Mask) -> np.ndarray:
+    """What kind of error each pixel is, from class ids (H, W): uint8 (H, W), 0 where it is right or void.
+
+    A thing is a connected patch of one true class. It is wrong as a whole where one other class takes more than
+    half of it: *misnamed* (1) if what was predicted there has its shape, an IoU of at least 0.5, and *swallowed*
+    (2) if it is part of something larger. Of the other wrong pixels, those within 2 pixels of a true border are
+    *outline* (3), and the rest *patch* (4).
+    """
+    prediction, truth = as_ids(prediction, IGNORE).astype(np.uint8), as_ids(mask, IGNORE).astype(np.uint8)
+    if prediction.shape != truth.shape:
+        raise ValueError(
+            f"the prediction is {prediction.shape}, but its mask {truth.shape}: predict at the mask's size"
+        )
+    scored = truth != IGNORE
+    prediction = np.where(scored, prediction, IGNORE).astype(np.uint8)
+    wrong = prediction != truth
+    kinds = np.where(wrong, np.where(_near_border(truth), 3, 4), 0).astype(np.uint8)
+    predicted = _things(prediction)
+    for thing in _things(truth).values():
+        for inside in thing:
+            kind = _as_a_whole(inside, prediction, truth, predicted)
+            if kind:
+                kinds[inside & wrong] = kind
+    return kinds
+
+
+def _things(ids: np.ndarray) -> dict[int, list[np.ndarray]]:
+    """The connected patches of each class, as masks (H, W)."""
+    found = {}
+    for index in np.setdiff1d(np.unique(ids), IGNORE).tolist():
+        count, labels = cv2.connectedComponents((ids == index).astype(np.uint8), connectivity=8)
+        found[index] = [labels == label for label in range(1, count)]
+    return found
+
+
+def _as_a_whole(
+    inside: np.ndarray, prediction: np.ndarray, truth: np.ndarray, predicted: dict[int, list[np.ndarray]]
+) -> int:
+    """1 or 2 where the true thing `inside` (H, W) has one wrong class for the most part, else 0."""
+    names, counts = np.unique(prediction[inside], return_counts=True)
+    name = int(names[counts.argmax()])
+    if name == truth[inside][0] or 2 * counts.max() <= inside.sum():
+        return 0
+    shapes = [shape for shape in predicted[name] if (shape & inside).any()]
+    shape = np.logical_or.reduce(shapes)
+    return 1 if 2 * (shape & inside).sum() >= (shape | inside).sum() else 2
+
+
+def _near_border(truth: np.ndarray) -> np.ndarray:
+    """Whether another class lies within REACH pixels: bool (H, W). Void is no class."""
+    window = np.ones((2 * REACH + 1, 2 * REACH + 1), dtype=np.uint8)
+    highest = cv2.dilate(np.where(truth == IGNORE, 0, truth + np.uint8(1)).astype(np.uint8), window)
+    lowest = cv2.erode(np.where(truth == IGNORE, IGNORE, truth + np.uint8(1)).astype(np.uint8), window)
+    return highest > lowest
+
+
+def error_shares(
+    model: nn.Module, dataset: SegmentationDataset, limit: int | None = None
+) -> dict[str, float]:
+    """Each kind's share of the scored pixels of `dataset`, as fractions: {"misnamed": .., "swallowed": ..}.
+
+    `limit` takes the first so many pairs.
+    """
+    counts, scored = np.zeros(len(KINDS) + 1, dtype=np.int64), 0
+    for index in range(len(dataset))[:limit]:
+        image, mask = dataset[index]
+        kinds = error_kinds(predict_ids(model, image), torch.as_tensor(mask))
+        counts += np.bincount(kinds.ravel(), minlength=len(counts))
+        scored += int((mask != IGNORE).sum())
+    return {kind: count / scored for kind, count in zip(KINDS, counts[1:].tolist())}
+
+
+@styled
+def show_error_kinds(models: Mapping[str, nn.Module], dataset: SegmentationDataset, index: int) -> Picture:
+    """One image of `dataset` with its truth, then the errors of each model in the colour of their kind.
+
+    What is right is pale; void is white. See `error_kinds`.
+    """
+    _, palette = class_names_and_colours(dataset)
+    image, mask = dataset[index]
+    image, truth = as_rgb(image), as_ids(mask, len(palette))
+    figure, (row,) = panels(1, 2 + len(models), truth.shape, head=0.3, legend=KINDS)
+    draw_image(row[0], image)
+    draw_mask(row[1], truth, palette)
+    row[0].set_title(f"image {index}", pad=4)
+    row[1].set_title("truth", pad=4)
+    pale = (0.25 * colour_mask(truth, palette) + 0.75 * 255).astype(np.uint8)
+    colours = [_rgb(colour) for colour in KINDS.values()]
+    words = []
+    for panel, (name, model) in zip(row[2:], models.items()):
+        kinds = error_kinds(predict_ids(model, dataset[index][0]), truth)
+        painted = pale.copy()
+        for kind, colour in enumerate(colours, start=1):
+            painted[kinds == kind] = colour
+        panel.imshow(painted, interpolation="nearest")
+        panel.set_title(name, pad=4)
+        scored = (truth != IGNORE).sum()
+        shares = (
+            f"{kind} {percent((kinds == number).sum() / scored)}" for number, kind in enumerate(KINDS, 1)
+        )
+        words.append(f"{name}: {', '.join(shares)} of the scored pixels")
+    return Picture(figure, f"Image {index}, its truth, and the errors by kind. {'; '.join(words)}.")
+
+
+def _rgb(colour: str) -> np.ndarray:
+    return np.array([int(colour[start : start + 2], 16) for start in (1, 3, 5)], dtype=np.uint8)

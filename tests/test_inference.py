@@ -1,0 +1,356 @@
+"""Predicting: any size and type of image, tiles without seams, views averaged, models together."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from nbhelpers.datasets import Cells
+from nbhelpers.inference import TTA, Ensemble, predict, predict_tiled
+from nbhelpers.inference import tiled as tiled_module
+from nbhelpers.inference.tiled import Axis
+from nbhelpers.models.unet import UNet
+
+
+def network(num_classes: int = 3, seed: int = 0) -> UNet:
+    """Random weights, and batch norm that has seen something, so that eval mode matters."""
+    torch.manual_seed(seed)
+    model = UNet(num_classes=num_classes, widths=(4, 8))
+    with torch.no_grad():
+        model(torch.rand(2, 3, 32, 32))
+    return model.eval()
+
+
+class Seen(nn.Module):
+    """Hands the image through as logits, and keeps what it was given."""
+
+    def __init__(self, weight: float = 1.0) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor(weight))
+        self.shapes: list[tuple[int, ...]] = []
+
+    def forward(self, images):
+        self.shapes.append(tuple(images.shape))
+        return images * self.weight
+
+
+# Any image
+
+
+def test_padding_is_cropped_off_and_a_fitting_size_is_not_touched():
+    model, image = network(), torch.rand(3, 64, 96)
+    with torch.no_grad():
+        expected = model(image[None]).softmax(1)[0]
+    assert torch.allclose(predict(model, image), expected, atol=1e-6)
+    assert predict(model, torch.rand(3, 33, 47)).shape == (3, 33, 47)
+
+
+@given(height=st.integers(1, 70), width=st.integers(1, 70))
+def test_padding_reflects_as_numpy_does(height, width):
+    seen = Seen()
+    image = torch.rand(3, height, width)
+    result = predict(seen, image, stride=32)
+    padded = seen.shapes[-1][-2:]
+    assert padded == (-(-height // 32) * 32, -(-width // 32) * 32)
+    assert torch.allclose(result, image.softmax(0), atol=1e-6)
+
+
+def test_reflected_content():
+    from nbhelpers.inference.predict import reflected
+
+    image = torch.arange(12.0).reshape(1, 3, 4)
+    expected = np.pad(image.numpy(), ((0, 0), (0, 6), (0, 5)), mode="reflect")
+    assert np.array_equal(reflected(image, (9, 9)).numpy(), expected)
+    assert torch.equal(reflected(torch.ones(1, 1, 1), (3, 2)), torch.ones(1, 3, 2))
+
+
+def test_every_type_that_loaders_give():
+    model = network()
+    array = np.random.default_rng(0).integers(0, 256, (40, 56, 3), np.uint8)
+    expected = predict(model, torch.from_numpy(array).permute(2, 0, 1))
+    sample = Cells(size=(40, 56))
+    assert predict(model, sample[0][0]).shape == (3, 40, 56)  # a tv_tensor
+    assert torch.equal(predict(model, sample[0][0]), predict(model, sample.read(0)[0]))
+    for same in (array, array / 255, (array / 255).astype(np.float32), array.astype(np.uint16) * 257):
+        assert torch.allclose(predict(model, same), expected, atol=1e-5), same.dtype
+    assert torch.allclose(predict(model, array[..., 0]), predict(model, array[..., :1].repeat(3, 2)))
+    assert torch.equal(predict(model, array[::-1]), predict(model, array[::-1].copy()))  # negative strides
+
+
+def test_lists_of_unequal_sizes_batches_and_ids():
+    model = network()
+    images = [torch.rand(3, 40, 40), torch.rand(3, 33, 70), torch.rand(3, 64, 64), torch.rand(3, 41, 39)]
+    together = predict(model, images, batch_size=3)
+    for image, probabilities in zip(images, together):
+        assert torch.allclose(probabilities, predict(model, image), atol=1e-6)
+    batch = predict(model, torch.stack([images[0], images[0].flip(-1)]))
+    assert batch.shape == (2, 3, 40, 40) and torch.allclose(batch[0], together[0], atol=1e-6)
+    ids = predict(model, images[1], ids=True)
+    assert ids.dtype == torch.uint8 and torch.equal(ids.long(), together[1].argmax(0))
+    assert predict(model, []) == []
+
+
+def test_images_of_equal_padded_size_share_a_forward():
+    seen = Seen()
+    predict(seen, [torch.rand(3, 30, 30), torch.rand(3, 64, 64), torch.rand(3, 20, 31)], batch_size=2)
+    assert seen.shapes == [(2, 3, 32, 32), (1, 3, 64, 64)]
+
+
+def test_one_channel_is_the_foregrounds_probability():
+    model = network(num_classes=1)
+    image = torch.rand(3, 32, 32)
+    probabilities = predict(model, image)
+    assert probabilities.shape == (1, 32, 32)
+    assert torch.allclose(probabilities, model(image[None]).sigmoid()[0], atol=1e-6)
+    assert torch.equal(predict(model, image, ids=True), (probabilities[0] > 0.5).to(torch.uint8))
+
+
+def test_modes_and_gradients_are_restored():
+    model = network().train()
+    model.stem.eval()
+    running = model.stem[1].running_mean.clone()
+    predict(model, torch.rand(3, 40, 40))
+    assert model.training and not model.stem.training and model.ups.training
+    assert torch.equal(running, model.stem[1].running_mean)
+    with pytest.raises(ValueError):
+        predict(model, torch.rand(3, 40, 40) * 300)
+    assert model.training
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_half_precision_stays_close():
+    model, image = network(), torch.rand(3, 64, 64)
+    assert (predict(model, image, precision="bf16") - predict(model, image)).abs().max() < 0.03
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        (torch.rand(3, 8, 8) * 255, "floats from .* divide 0..255 by 255"),
+        (torch.full((3, 8, 8), float("nan")), "floats from nan"),
+        (torch.rand(8, 8), r"shape \(8, 8\)"),
+        (torch.rand(3, 0, 8), "at least one pixel"),
+        (torch.zeros(3, 8, 8, dtype=torch.int64), "image is int64"),
+        (np.zeros((8, 8, 3), bool), "image is bool"),
+        (np.zeros((2, 8, 8, 3), np.uint8), "shape"),
+    ],
+)
+def test_what_is_no_image(image, words):
+    with pytest.raises(ValueError, match=words):
+        predict(network(), image)
+
+
+def test_models_that_do_not_fit():
+    with pytest.raises(ValueError, match=r"gives \(1, 3, 16, 16\) for images \(1, 3, 32, 32\)"):
+        predict(nn.MaxPool2d(2), torch.rand(3, 32, 32))
+    with pytest.raises(FloatingPointError, match="nan or infinite"):
+        predict(Seen(float("nan")), torch.rand(3, 32, 32))
+    with pytest.raises(ValueError, match="precision is 'half'"):
+        predict(Seen(), torch.rand(3, 32, 32), precision="half")
+
+
+# Test-time augmentation
+
+
+def test_views_are_counted_once():
+    assert [len(tta.views) for tta in (TTA(), TTA("h"), TTA("hv"), TTA(turns=True))] == [1, 2, 4, 4]
+    assert len(TTA("h", turns=True).views) == len(TTA("hv", turns=True).views) == 8
+    assert len(TTA("hv", scales=(0.5, 1.0)).views) == 8
+
+
+@pytest.mark.parametrize("view", TTA("hv", turns=True).views, ids=str)
+def test_each_view_is_undone(view):
+    images = torch.rand(2, 3, 32, 64)
+    there = view.of(images, 32)
+    assert there.shape[-2:] == ((64, 32) if view.transposed else (32, 64))
+    assert torch.equal(view.back(there, (32, 64)), images)
+
+
+def test_views_are_the_symmetries_of_the_square():
+    image = torch.arange(9.0).reshape(1, 1, 3, 3)
+    turned = {tuple(image.rot90(k, (-2, -1)).flatten().tolist()) for k in range(4)}
+    views = {tuple(view.of(image, 1).flatten().tolist()) for view in TTA(turns=True).views}
+    assert views == turned
+
+
+def test_averaging_by_hand():
+    model, image = network(), torch.rand(3, 32, 64)
+    by_hand = (predict(model, image) + predict(model, image.flip(-1)).flip(-1)) / 2
+    assert torch.allclose(predict(model, image, tta=TTA("h")), by_hand, atol=1e-6)
+
+
+def test_eight_views_make_the_result_symmetric():
+    model, image = network(), torch.rand(3, 64, 64)
+    tta = TTA("h", turns=True)
+    there = predict(model, image.rot90(1, (-2, -1)), tta=tta)
+    assert torch.allclose(there, predict(model, image, tta=tta).rot90(1, (-2, -1)), atol=1e-5)
+
+
+def test_scales_keep_to_the_stride_and_the_size():
+    seen = Seen(0.0)
+    result = predict(seen, torch.rand(3, 70, 100), tta=TTA(scales=(0.5, 1.0, 2.0)))
+    assert [shape[-2:] for shape in seen.shapes] == [(64, 64), (96, 128), (192, 256)]
+    assert torch.allclose(result, torch.full((3, 70, 100), 1 / 3))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"flips": "x"}, {"scales": ()}, {"scales": (0.0,)}, {"scales": (float("nan"),)}]
+)
+def test_views_that_do_not_exist(wrong):
+    with pytest.raises(ValueError, match="flips is|scales is"):
+        TTA(**wrong)
+
+
+# Ensembles
+
+
+@pytest.mark.parametrize("num_classes", [1, 3])
+def test_an_ensemble_averages_probabilities(num_classes):
+    models = [network(num_classes, seed) for seed in range(3)]
+    image = torch.rand(3, 40, 56)
+    mean = torch.stack([predict(model, image) for model in models]).mean(0)
+    assert torch.allclose(predict(Ensemble(models), image), mean, atol=1e-6)
+
+
+def test_an_ensemble_of_the_sure_stays_finite():
+    sure = [Seen(1e4), Seen(-1e4)]
+    assert predict(Ensemble(sure), torch.rand(3, 32, 32)).isfinite().all()
+
+
+def test_ensembles_that_cannot_be():
+    with pytest.raises(ValueError, match="no models"):
+        Ensemble([])
+    with pytest.raises(ValueError, match=r"shapes \[\(1, 2, 32, 32\), \(1, 3, 32, 32\)\]"):
+        predict(Ensemble([network(2), network(3)]), torch.rand(3, 32, 32))
+
+
+# Tiles
+
+
+@pytest.mark.parametrize("size", [(200, 330), (64, 333), (97, 64), (30, 40), (129, 128)])
+@pytest.mark.parametrize("tta", [TTA(), TTA("h", turns=True)], ids=["plain", "eight views"])
+def test_tiles_equal_the_whole(size, tta):
+    """UNet(widths=(4, 8)) looks 9 pixels far, less than overlap / 4."""
+    model, image = network(), torch.rand(3, *size)
+    whole = predict(model, image, tta=tta, stride=16)
+    tiled = predict_tiled(model, image, 96, 48, tta=tta, stride=16, batch_size=3, progress=False)
+    assert torch.allclose(tiled, whole, atol=1e-5), (tiled - whole).abs().max()
+
+
+def test_the_promise_ends_at_a_quarter_of_the_overlap():
+    """The same model with less overlap than it needs differs, so the test above could fail."""
+    model, image = network(), torch.rand(3, 200, 200)
+    whole = predict(model, image, stride=16)
+    assert not torch.allclose(
+        predict_tiled(model, image, 96, 16, stride=16, progress=False), whole, atol=1e-5
+    )
+
+
+def test_a_constant_network_gives_a_constant():
+    result = predict_tiled(Seen(0.0), torch.rand(3, 301, 203), 64, 32, stride=32, progress=False)
+    assert (result - 1 / 3).abs().max() < 1e-6
+
+
+def test_a_seam_shows_without_overlap_only():
+    """A network that answers by the window's mean: without overlap its answer jumps at every seam."""
+
+    class Mean(nn.Module):
+        def forward(self, images):
+            return images.mean((2, 3), keepdim=True).expand_as(images)[:, :1] * 8 - 4
+
+    image = torch.linspace(0, 1, 256).expand(3, 64, 256)
+    jumps = {
+        overlap: predict_tiled(Mean(), image, 64, overlap, stride=32, progress=False)[0, 0].diff().abs().max()
+        for overlap in (0, 32)
+    }
+    assert jumps[32] < jumps[0] / 8
+
+
+@given(
+    length=st.integers(1, 700),
+    tile=st.sampled_from([32, 64, 96, 128]),
+    share=st.integers(0, 4),
+)
+def test_weights_of_windows(length, tile, share):
+    stride = 16
+    overlap = min(share * stride, tile // 2 // stride * stride)
+    axis = Axis(length, tile, overlap, stride)
+    whole = -(-length // stride) * stride
+    total = torch.zeros(whole)
+    for start, weights in zip(axis.starts, axis.weights):
+        assert start % stride == 0 and 0 <= start < whole
+        total[start : start + axis.size] += weights
+        quarter = overlap // 4
+        if start > 0:
+            assert (weights[:quarter] == 0).all()
+        if start + axis.size < whole:
+            assert (weights[axis.size - quarter :] == 0).all()
+    assert torch.allclose(total, torch.ones(whole), atol=1e-6)
+    assert axis.starts[0] == 0 and axis.starts[-1] + axis.size == whole
+
+
+def test_a_wide_image_is_done_in_columns(monkeypatch):
+    model, image = network(), torch.rand(3, 100, 700)
+    expected = predict_tiled(model, image, 96, 48, stride=16, progress=False)
+    monkeypatch.setattr(tiled_module, "BAND_BYTES", 4 * 3 * 96 * 150)
+    assert torch.allclose(predict_tiled(model, image, 96, 48, stride=16, progress=False), expected, atol=1e-6)
+
+
+def test_memory_maps_in_and_out(tmp_path):
+    model = network()
+    pixels = np.random.default_rng(0).integers(0, 256, (150, 210, 3), np.uint8)
+    np.save(tmp_path / "image.npy", pixels)
+    image = np.load(tmp_path / "image.npy", mmap_mode="r")
+    out = np.lib.format.open_memmap(tmp_path / "ids.npy", "w+", np.uint8, (150, 210))
+    result = predict_tiled(model, image, 96, 48, stride=16, ids=True, out=out, progress=False)
+    expected = predict(model, pixels, ids=True, stride=16)
+    assert torch.equal(result, expected)
+    assert np.array_equal(np.load(tmp_path / "ids.npy"), expected.numpy())
+
+
+def test_only_windows_are_read():
+    class Watched:
+        shape = (500, 400, 3)
+        largest = 0
+
+        def __getitem__(self, window):
+            part = np.zeros((500, 400, 3), np.uint8)[window]
+            self.largest = max(self.largest, *part.shape)
+            return part
+
+    image = Watched()
+    assert predict_tiled(Seen(), image, 64, 32, progress=False).shape == (3, 500, 400)
+    assert image.largest == 64
+
+
+def test_the_bar_counts_windows(capsys):
+    predict_tiled(Seen(), torch.rand(3, 64, 160), 64, 32)
+    assert "4/4" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("tile", "overlap", "words"),
+    [
+        (100, 32, "tile is 100 and overlap 32; both must be multiples of the stride, 32: such as tile=128"),
+        (64, 20, "overlap=32"),
+        (64, 64, "overlap is 64; it must be 0 to half of the tile, 32"),
+        (0, 0, "multiples of the stride"),
+        (64, -32, "overlap is -32"),
+    ],
+)
+def test_grids_that_do_not_fit(tile, overlap, words):
+    with pytest.raises(ValueError, match=words):
+        predict_tiled(Seen(), torch.rand(3, 64, 64), tile, overlap)
+
+
+def test_an_out_that_does_not_fit():
+    with pytest.raises(ValueError, match=r"out is float32 \(64, 64\); this result is uint8 \(64, 64\)"):
+        predict_tiled(
+            Seen(), torch.rand(3, 64, 64), ids=True, out=np.zeros((64, 64), np.float32), progress=False
+        )
+    frozen = np.zeros((64, 64), np.uint8)
+    frozen.flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        predict_tiled(Seen(), torch.rand(3, 64, 64), ids=True, out=frozen, progress=False)

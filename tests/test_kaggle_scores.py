@@ -1,0 +1,265 @@
+"""Scores by hand, objects of a mask, tuning, and what a public score is worth."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nbhelpers.datasets import Cells
+from nbhelpers.kaggle import (
+    bowl_score,
+    by_components,
+    by_watershed,
+    dice,
+    iou,
+    mean_iou,
+    paired_gain,
+    simulate_leaderboard,
+    tune,
+)
+from nbhelpers.metrics import ConfusionMatrix
+
+EMPTY, FULL = np.zeros((4, 5), np.uint8), np.ones((4, 5), np.uint8)
+
+
+def row(*ids: int) -> np.ndarray:
+    return np.array([ids])
+
+
+# Dice and IoU
+
+
+def test_dice_and_iou_by_hand():
+    a, b = row(1, 1, 1, 0), row(0, 1, 1, 1)
+    assert dice(a, b) == 2 * 2 / 6 and iou(a, b) == 2 / 4
+    assert mean_iou(row(1, 1, 0, 0), row(1, 0, 0, 0)) == (1 / 2 + 2 / 3) / 2
+
+
+def test_the_rule_for_empty_masks():
+    for score in (dice, iou):
+        assert score(EMPTY, EMPTY) == 1.0
+        assert score(EMPTY, FULL) == score(FULL, EMPTY) == 0.0
+        assert score(FULL, FULL) == 1.0
+    assert mean_iou(EMPTY, EMPTY) == 1.0 and mean_iou(EMPTY, FULL) == 0.0
+
+
+@given(seed=st.integers(0, 999), share=st.floats(0.1, 0.9))
+def test_scores_equal_the_confusion_matrix(seed, share):
+    generator = np.random.default_rng(seed)
+    prediction, truth = (generator.random((2, 9, 11)) < share).astype(np.uint8)
+    confusion = ConfusionMatrix(2)
+    confusion.update(torch.from_numpy(prediction), torch.from_numpy(truth))
+    assert mean_iou(prediction, truth) == pytest.approx(confusion.mean_iou)
+    assert dice(prediction, truth) == pytest.approx(confusion.dice[1].item())
+
+
+@pytest.mark.parametrize("score", [dice, iou, mean_iou])
+def test_masks_that_cannot_be_scored(score):
+    with pytest.raises(ValueError, match="the prediction is 4 x 5 and the truth 5 x 4; .* size of the mask"):
+        score(EMPTY, EMPTY.T)
+    with pytest.raises(ValueError, match="prediction is float32; .* threshold"):
+        score(EMPTY.astype(np.float32), EMPTY)
+    with pytest.raises(ValueError, match="truth holds 0 to 255"):
+        score(EMPTY, np.array([[0, 255]] * 4).repeat(3, 1)[:, :5])
+
+
+# The Bowl's score
+
+
+def test_bowl_by_hand():
+    truth = row(1, 1, 1, 1, 0, 2, 2, 0, 0, 0)
+    assert bowl_score(truth, truth) == 1.0
+    assert bowl_score(truth * 0, truth) == 0.0 and bowl_score(truth, truth * 0) == 0.0
+    assert bowl_score(truth * 0, truth * 0) == 1.0
+    # the first with IoU 3/4, found at 0.50 .. 0.70, the second whole: 5 thresholds of 2/2, 5 of 1/3
+    assert bowl_score(row(1, 1, 1, 0, 0, 2, 2, 0, 0, 0), truth) == pytest.approx((5 * 1 + 5 * 1 / 3) / 10)
+    # one whole, one missed: TP 1, FN 1 everywhere
+    assert bowl_score(row(1, 1, 1, 1, 0, 0, 0, 0, 0, 0), truth) == 0.5
+    # both whole, one too many: TP 2, FP 1
+    assert bowl_score(row(1, 1, 1, 1, 0, 2, 2, 0, 3, 3), truth) == pytest.approx(2 / 3)
+    # merged to one object of 6: IoU 4/6 with the first, found at 0.50, 0.55, 0.60, 0.65: TP 1, FN 1; later FP 1, FN 2
+    assert bowl_score(row(1, 1, 1, 1, 0, 1, 1, 0, 0, 0), truth) == pytest.approx(4 * 0.5 / 10)
+
+
+def test_an_iou_on_the_threshold_is_not_above_it():
+    assert bowl_score(row(1, 0), row(1, 1)) == 0.0  # IoU 0.5 exactly
+    six_of_ten = bowl_score(row(*[1] * 6, *[0] * 4), row(*[1] * 10))
+    assert six_of_ten == pytest.approx(0.2)  # above 0.50 and 0.55; 0.6 is 0.5 + 2 * 0.05 in no float
+    assert bowl_score(row(*[1] * 19, 0), row(*[1] * 20)) == pytest.approx(0.9)
+
+
+def test_numbers_of_objects_mean_nothing():
+    _, truth = None, Cells(size=(64, 64)).instances(1)
+    prediction = Cells(size=(64, 64)).instances(2)
+    expected = bowl_score(prediction, truth)
+    shuffled = np.random.default_rng(0).permutation(truth.max()) * 7 + 5
+    assert bowl_score(prediction, np.r_[0, shuffled][truth]) == expected
+
+
+def naive_bowl(prediction, truth):
+    """Object by object, as the competition's page describes it."""
+    predicted, true = (set(np.unique(ids)) - {0} for ids in (prediction, truth))
+    scores = []
+    for step in range(10):
+        hits = 0
+        for t in true:
+            for p in predicted:
+                inter = ((prediction == p) & (truth == t)).sum()
+                union = ((prediction == p) | (truth == t)).sum()
+                hits += inter * 100 > union * (50 + 5 * step)
+        scores.append(hits / (len(predicted) + len(true) - hits))
+    return np.mean(scores)
+
+
+@pytest.mark.parametrize("index", range(4))
+def test_bowl_equals_the_naive_count(index):
+    truth = Cells(size=(64, 64)).instances(index)
+    prediction = by_components(cv2.blur((truth > 0).astype(np.float32), (3, 3)), 0.6)
+    assert bowl_score(prediction, truth) == pytest.approx(naive_bowl(prediction, truth))
+
+
+def test_instances_that_cannot_be_scored():
+    with pytest.raises(ValueError, match="instances are bool"):
+        bowl_score(EMPTY > 0, EMPTY)
+    with pytest.raises(ValueError, match="instances hold -1"):
+        bowl_score(row(-1, 1), row(0, 1))
+    with pytest.raises(ValueError, match="the prediction is 1 x 2 and the truth 4 x 5"):
+        bowl_score(row(0, 1), EMPTY)
+
+
+# Objects
+
+
+def discs(*circles: tuple[int, int, int]) -> np.ndarray:
+    image = np.zeros((80, 120), np.float32)
+    for x, y, radius in circles:
+        cv2.circle(image, (x, y), radius, 0.9, -1)
+    return image
+
+
+def test_components():
+    touching = np.zeros((4, 6), np.float32)
+    touching[0, 0] = touching[1, 1] = 0.9  # a corner joins
+    touching[3, 3:] = 0.6
+    assert by_components(touching).max() == 2
+    assert by_components(touching, 0.7).max() == 1
+    assert np.array_equal(np.unique(by_components(touching, min_size=3)), [0, 1])
+    assert by_components(touching, min_size=3)[3, 4] == 1
+    assert by_components(touching * 0).max() == 0 and by_components(touching * 0 + 1).max() == 1
+
+
+def test_watershed_cuts_two_unequal_discs_at_their_neck():
+    """Radii 25 and 12, 32 apart: the circles cross at x = 63.5. Halfway between the middles would be x = 56."""
+    image = discs((40, 40, 25), (72, 40, 12))
+    assert by_components(image).max() == 1
+    cut = by_watershed(image)
+    assert cut.max() == 2 and np.array_equal(cut > 0, image > 0.5)
+    large, small = cut[40, 40], cut[40, 72]
+    assert abs(np.flatnonzero(cut[40] == large).max() - 63) <= 1
+    assert abs(np.flatnonzero(cut[40] == small).min() - 64) <= 1
+
+
+def test_watershed_leaves_single_objects_whole():
+    one = discs((40, 40, 25))
+    assert np.array_equal(by_watershed(one), by_components(one))
+    ellipse = np.zeros((80, 120), np.float32)
+    cv2.ellipse(ellipse, (60, 40), (45, 12), 20, 0, 360, 1.0, -1)
+    assert by_watershed(ellipse).max() == 1
+    line = np.zeros((20, 30), np.float32)
+    line[10, 3:27] = line[4:6, 5] = 1.0
+    assert by_watershed(line).max() == by_components(line).max() == 2
+    assert by_watershed(line, min_size=5).max() == 1
+    assert by_watershed(line * 0).max() == 0 and by_watershed(line * 0 + 1).max() == 1
+
+
+def test_a_deeper_pass_is_asked_for():
+    image = discs((40, 40, 25), (70, 40, 20))  # the second rises 3.5 above the pass
+    assert by_watershed(image, depth=0.5).max() == 2 and by_watershed(image, depth=8.0).max() == 1
+
+
+@given(seed=st.integers(0, 50))
+def test_watershed_only_splits_components(seed):
+    generator = np.random.default_rng(seed)
+    image = cv2.GaussianBlur(generator.random((40, 50)).astype(np.float32), (0, 0), 2)
+    components, cut = by_components(image), by_watershed(image)
+    assert np.array_equal(components > 0, cut > 0)
+    for number in range(1, cut.max() + 1):
+        assert len(np.unique(components[cut == number])) == 1
+        assert cv2.connectedComponents((cut == number).astype(np.uint8))[0] == 2  # in one piece
+    assert np.array_equal(np.unique(cut), np.arange(cut.max() + 1))
+
+
+def test_on_toy_cells_the_watershed_finds_more_and_scores_higher():
+    pictures = Cells(size=(128, 128))
+    scores = []
+    for index in range(8):
+        mask, truth = pictures.read(index)[1].astype(np.float32), pictures.instances(index)
+        scores.append([bowl_score(split(mask), truth) for split in (by_components, by_watershed)])
+    assert np.mean(scores, axis=0)[1] > np.mean(scores, axis=0)[0] + 0.1
+
+
+def test_what_is_no_probability():
+    with pytest.raises(ValueError, match=r"probability is uint8 \(4, 5\); it must be floats"):
+        by_components(FULL)
+    with pytest.raises(ValueError, match=r"\(2, 4, 5\)"):
+        by_watershed(np.zeros((2, 4, 5), np.float32))
+
+
+# Tuning
+
+
+def test_tuning_finds_the_best_of_the_grid():
+    predictions, truths = [row(0.2, 0.6), row(0.4, 0.9)], [row(0, 1), row(0, 1)]
+
+    def score(prediction, truth, threshold, sign):
+        return dice(sign * prediction > threshold, truth)
+
+    choice = tune(score, predictions, truths, threshold=(0.1, 0.5, 0.95), sign=(-1, 1))
+    assert choice.settings == {"threshold": 0.5, "sign": 1} and choice.score == 1.0
+    assert len(choice.table) == 6 and choice.table[0.1, 1] == pytest.approx(2 / 3)
+    with pytest.raises(ValueError, match="1 predictions and 2 truths"):
+        tune(score, predictions[:1], truths, threshold=(0.5,))
+
+
+def test_gains_and_no_gains():
+    generator = np.random.default_rng(0)
+    before = generator.random(60)
+    same = paired_gain(before, before + generator.normal(0, 0.1, 60))
+    better = paired_gain(before, before + 0.1 + generator.normal(0, 0.1, 60))
+    assert same.low < 0 < same.high and "no difference" in str(same)
+    assert better.low > 0 and str(better).endswith("a gain") and better.mean == pytest.approx(0.1, abs=0.04)
+    assert str(paired_gain(before + 1, before)).endswith("a loss")
+    with pytest.raises(ValueError, match="2 scores before and 3 after"):
+        paired_gain([1, 2], [1, 2, 3])
+
+
+def test_the_interval_holds_the_truth_as_often_as_it_says():
+    generator = np.random.default_rng(0)
+    inside = 0
+    for trial in range(200):
+        gain = paired_gain(np.zeros(40), generator.normal(0.3, 1, 40), repeats=400, seed=trial)
+        inside += gain.low < 0.3 < gain.high
+    assert 0.89 < inside / 200 < 0.98
+
+
+# Public and private
+
+
+def test_leaderboards():
+    generator = np.random.default_rng(0)
+    clear = np.stack([np.full(100, level) for level in (0.5, 0.6, 0.7)]) + generator.normal(0, 0.01, (3, 100))
+    result = simulate_leaderboard(clear)
+    assert result.right == 1.0 and abs(result.optimism) < 0.01 and result.regret == 0.0
+    equal = generator.normal(0.6, 0.2, (30, 100))  # thirty submissions that differ by luck alone
+    result = simulate_leaderboard(equal)
+    assert result.right < 0.3 and result.optimism > 0.03 and result.regret > 0.01
+    assert result.spread == pytest.approx(0.2 * np.sqrt(1 / 30 + 1 / 70), rel=0.1)
+    assert "in 100% of the splits" not in str(result) and "differ by" in str(result)
+
+
+@pytest.mark.parametrize("scores", [np.zeros(5), np.zeros((2, 1)), np.full((2, 9), np.nan)])
+def test_leaderboards_that_cannot_be(scores):
+    with pytest.raises(ValueError, match=r"scores are \("):
+        simulate_leaderboard(scores)

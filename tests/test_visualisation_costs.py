@@ -1,0 +1,97 @@
+"""What a network costs: counted against torch's own counter and by hand, and drawn."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from nbhelpers import visualisation as vis
+from nbhelpers.models.fc_densenet import FCDenseNet
+from nbhelpers.models.fc_hardnet import FCHarDNet
+from nbhelpers.models.unet import UNet
+
+
+def test_convolutions_counts_one_by_hand():
+    with vis.Convolutions() as costs:
+        F.conv2d(torch.rand(2, 3, 8, 10), torch.rand(5, 3, 3, 3), stride=2, padding=1)
+    assert costs.macs == (2 * 5 * 4 * 5) * (3 * 3 * 3)  # every output value is a sum of 27 products
+    assert costs.values == 2 * 3 * 8 * 10 + 2 * 5 * 4 * 5
+    assert len(costs.rows) == 1
+
+
+def test_convolutions_counts_groups_and_transposed_ones_by_hand():
+    x = torch.rand(1, 4, 6, 6)
+    with vis.Convolutions() as costs:
+        F.conv2d(x, torch.rand(4, 1, 3, 3), padding=1, groups=4)
+        F.conv_transpose2d(x, torch.rand(4, 2, 2, 2), stride=2)
+    assert [row.macs for row in costs.rows] == [4 * 36 * 9, 4 * 36 * (2 * 2 * 2)]
+    assert [row.values for row in costs.rows] == [4 * 36 + 4 * 36, 4 * 36 + 2 * 144]
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: UNet(num_classes=5, widths=(4, 8, 16)),
+        lambda: FCDenseNet(num_classes=5, layers=(2, 3, 2), growth_rate=4),
+        lambda: FCHarDNet(num_classes=5),
+    ],
+)
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_convolutions_agrees_with_torch(build, device):
+    with torch.device(device), torch.inference_mode():
+        model, images = build().eval(), torch.rand(1, 3, 64, 96)
+        with FlopCounterMode(display=False) as counter:
+            model(images)
+        with vis.Convolutions() as costs:
+            model(images)
+    assert costs.macs == counter.get_total_flops() // 2
+
+
+def test_live_bytes_by_hand():
+    x = torch.rand(100)
+    with vis.LiveBytes() as live:
+        y = x + 1
+        assert live.now == 400
+        z = y * y
+        view = z.view(10, 10)
+        assert live.now == 800  # a view takes nothing
+        del z
+        assert live.now == 800
+        del view, y
+    assert (live.now, live.peak) == (0, 800)
+
+
+def test_live_bytes_sees_what_the_backward_pass_waits_for():
+    with torch.device("meta"), vis.LiveBytes() as live:
+        convolution = nn.Conv2d(3, 8, 3, padding=1)
+        weights = live.now
+        logits = F.relu(convolution(torch.rand(2, 3, 16, 16)))
+        kept = live.now - weights
+    # the images, which the convolution's weights ask for, and relu's output
+    assert kept == 4 * 2 * (3 + 8) * 16 * 16
+    assert logits.is_meta
+
+
+def test_measures_are_told_in_the_alt_text():
+    picture = vis.show_measures(
+        {"parameters, millions": {"one": 31.04, "two": 9.32}, "MB": {"one": 12345, "two": 0}}
+    )
+    assert picture.alt == "Bars. parameters, millions: one 31.0, two 9.32; MB: one 12,345, two 0."
+
+
+@pytest.mark.parametrize("measures", [{}, {"MB": {}}, {"MB": {"a": 1}, "s": {"b": 1}}])
+def test_measures_need_the_same_names(measures):
+    with pytest.raises(ValueError, match="the same names in the same order"):
+        vis.show_measures(measures)
+
+
+def test_lines_are_told_in_the_alt_text():
+    picture = vis.show_lines({"torch.cat": {4: 10, 8: 40.5}}, x="layers", y="MB")
+    assert picture.alt == "Lines of MB over layers. torch.cat: 10.0 at 4, 40.5 at 8."
+
+
+@pytest.mark.parametrize("lines", [{}, {"one": {}}])
+def test_lines_need_points(lines):
+    with pytest.raises(ValueError, match="a point at least"):
+        vis.show_lines(lines, x="layers", y="MB")

@@ -1,0 +1,104 @@
+"""Errors are sorted by hand-made cases, and the picture says what it shows."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from nbhelpers.datasets.dataset import SegmentationDataset
+from nbhelpers.datasets.palette import CAMVID, CAMVID_CLASSES
+from nbhelpers.visualisation import error_kinds, error_shares, show_error_kinds
+
+MISNAMED, SWALLOWED, OUTLINE, PATCH = 1, 2, 3, 4
+ROAD, CAR, PERSON = 3, 8, 9
+
+
+@pytest.fixture
+def truth():
+    """A car of 4 x 8 on a road of 20 x 30; void in the upper left corner."""
+    mask = np.full((20, 30), ROAD, dtype=np.uint8)
+    mask[8:12, 10:18] = CAR
+    mask[:2, :2] = 255
+    return mask
+
+
+def test_what_is_right_or_void_is_no_error(truth):
+    prediction = truth.copy()
+    prediction[:2, :2] = PERSON
+    assert not error_kinds(prediction, truth).any()
+
+
+def test_a_thing_of_the_right_shape_with_another_name_is_misnamed(truth):
+    prediction = np.where(truth == CAR, PERSON, truth).astype(np.uint8)
+    prediction[:2, :2] = ROAD
+    kinds = error_kinds(prediction, truth)
+    assert (kinds[truth == CAR] == MISNAMED).all() and not kinds[truth != CAR].any()
+
+
+def test_a_thing_lost_in_its_surroundings_is_swallowed(truth):
+    kinds = error_kinds(np.full_like(truth, ROAD), truth)
+    assert (kinds[truth == CAR] == SWALLOWED).all() and not kinds[truth != CAR].any()
+
+
+def test_a_thing_under_a_far_larger_one_is_swallowed_too(truth):
+    prediction = truth.copy()
+    prediction[4:16, 5:23] = PERSON  # less than half of the road
+    kinds = error_kinds(prediction, truth)
+    assert (kinds[truth == CAR] == SWALLOWED).all()
+    assert kinds[4, 5] == PATCH and kinds[7, 14] == OUTLINE
+
+
+def test_a_border_that_is_off_is_outline_and_a_blob_is_a_patch(truth):
+    prediction = truth.copy()
+    prediction[6:8, 10:18] = CAR  # 2 pixels too high
+    prediction[16:18, 24:28] = CAR  # far from any border
+    kinds = error_kinds(torch.from_numpy(prediction), torch.from_numpy(truth))
+    assert (kinds[6:8, 10:18] == OUTLINE).all() and (kinds[16:18, 24:28] == PATCH).all()
+    assert (kinds > 0).sum() == 16 + 8
+
+
+def test_void_is_no_border():
+    mask = np.full((9, 9), ROAD, dtype=np.uint8)
+    mask[:, 4] = 255
+    prediction = mask.copy()
+    prediction[4, 2] = CAR
+    assert error_kinds(prediction, mask)[4, 2] == PATCH
+
+
+def test_sizes_that_differ_are_refused(truth):
+    with pytest.raises(ValueError, match=r"the prediction is \(20, 29\), but its mask \(20, 30\)"):
+        error_kinds(truth[:, 1:], truth)
+
+
+class Scenes(SegmentationDataset):
+    classes, palette = CAMVID_CLASSES, CAMVID
+
+    def __init__(self, mask):
+        super().__init__()
+        self.mask = mask
+
+    def __len__(self):
+        return 2
+
+    def read(self, index):
+        return np.zeros((*self.mask.shape, 3), dtype=np.uint8), self.mask
+
+
+class Always(nn.Module):
+    def __init__(self, index):
+        super().__init__()
+        self.index = nn.Parameter(torch.tensor(float(index)))
+
+    def forward(self, images):
+        ids = torch.full(images.shape[-2:], int(self.index))
+        return nn.functional.one_hot(ids, 11).permute(2, 0, 1)[None].float()
+
+
+def test_shares_and_the_picture_count_the_same(truth):
+    scenes, scored = Scenes(truth), truth.size - 4
+    shares = error_shares(Always(ROAD), scenes)
+    assert shares == {"misnamed": 0, "swallowed": 32 / scored, "outline": 0, "patch": 0}
+    assert error_shares(Always(ROAD), scenes, limit=1) == shares
+    picture = show_error_kinds({"road": Always(ROAD), "car": Always(CAR)}, scenes, 0)
+    assert "road: misnamed 0 %, swallowed 5 %, outline 0 %, patch 0 % of the scored pixels" in picture.alt
+    assert "car: misnamed 95 %" in picture.alt  # the road, as large as what is predicted

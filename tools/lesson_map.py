@@ -1,0 +1,121 @@
+"""The README's map of the lessons: a picture from each, its question, and the seconds it was measured to take.
+
+Run: python -m tools.lesson_map (`make notebooks` does).
+"""
+
+import base64
+import io
+import json
+import re
+from pathlib import Path
+
+import nbformat
+import PIL.Image
+from nbformat import NotebookNode
+
+from tools.badges import badge_line, repository
+from tools.execution import ROOT, is_code
+
+START, END = "<!-- the map, written by tools/lesson_map.py -->", "<!-- end of the map -->"
+PICTURES = "docs/lessons"
+WIDTH = 320  # of a picture in the README, in pixels
+LESSONS = {  # name: (its question, words of the cell whose picture stands for it; the first such cell that shows one)
+    "01_start_here": ("What is a mask, and why can 90 % accuracy be worthless?", "show_predictions"),
+    "02_unet_from_scratch": ("What are U-Net's skips for?", "show_predictions(network"),
+    "03_unet_smp": ("What does a deeper encoder buy, per second and per parameter?", "show_predictions"),
+    "04_unet_fastai": ("What does progressive resizing save?", "show_comparison"),
+    "05_fcn8": ("What do separable convolutions cost in IoU, and what do they save?", "show_alternatives"),
+    "06_segnet": ("Indices or bilinear: how should a map grow?", "show_alternatives"),
+    "07_unet_plusplus": ("Which depth is enough?", "show_nested(model, images[:1])"),
+    "08_fpn": ("Which level finds which size of object?", "show_changes"),
+    "09_pspnet": ("What does global context fix?", "show_error_kinds"),
+    "10_gcn": ("How large must the kernel be?", "show_receptive_field"),
+    "11_deeplabv3": ("Which atrous rates, at which output stride?", "show_receptive_field(fields)"),
+    "12_deeplabv3plus": ("Does squeeze-and-excitation help, beyond seeds?", "show_comparison"),
+    "13_fc_densenet": ("Why so few parameters and so much memory?", "show_lines"),
+    "14_fc_hardnet": ("Why is it faster than its operations say?", "show_links"),
+    "15_attention": ("Where does it look, and is it worth it?", "show_attention(model"),
+    "16_break_it": ("Eight broken trainings: what is wrong here?", "show_against"),
+    "18_kaggle_starter": (
+        "From a competition's folder to a submission that scores, with the internet off?",
+        "show_objects",
+    ),
+}
+
+
+def title(notebook: NotebookNode) -> str:
+    return notebook.cells[0].source.splitlines()[0].removeprefix("# ")
+
+
+def cover(notebook: NotebookNode, name: str) -> tuple[bytes, str]:
+    """The lesson's picture as a small JPEG, and the first sentence of its alt text.
+
+    Raises ValueError where no cell with the words of `LESSONS` shows one.
+    """
+    words = LESSONS[name][1]
+    for cell in notebook.cells:
+        if not is_code(cell) or words not in cell.source:
+            continue
+        for output in cell.outputs:
+            for kind in ("image/png", "image/jpeg"):
+                if kind in output.get("data", {}):
+                    alt = output.metadata[kind]["alt"]
+                    return _small(base64.b64decode(output.data[kind])), _first_sentence(alt)
+    raise ValueError(
+        f"{name} has no cell of {words!r} that shows a picture: mend LESSONS in tools/lesson_map.py"
+    )
+
+
+def _small(picture: bytes) -> bytes:
+    image = PIL.Image.open(io.BytesIO(picture)).convert("RGB")
+    file = io.BytesIO()
+    size = (WIDTH * 2, round(WIDTH * 2 * image.height / image.width))  # twice, for sharp screens
+    image.resize(size, PIL.Image.Resampling.LANCZOS).save(file, "JPEG", quality=70, optimize=True)
+    return file.getvalue()
+
+
+def _first_sentence(alt: str) -> str:
+    return re.sub(r'[\[\]|"<>]', "", re.split(r"(?<=[a-z\])%])[.;:] ", alt.strip())[0].rstrip("."))
+
+
+def row(name: str, notebook: NotebookNode, alt: str, seconds: float) -> str:
+    picture = f'<img src="{PICTURES}/{name}.jpg" alt="{alt}" width="{WIDTH}">'
+    link = f"**[{name[:2]} {title(notebook)}](notebooks/{name}.ipynb)**"
+    return (
+        f"| {picture} | {link}<br>{LESSONS[name][0]}<br>{seconds:.0f} s | {badge_line(repository(), name)} |"
+    )
+
+
+def lessons() -> dict[str, NotebookNode]:
+    return {
+        path.stem: nbformat.read(path, as_version=4) for path in sorted((ROOT / "notebooks").glob("*.ipynb"))
+    }
+
+
+def table() -> str:
+    """The map as Markdown, from the notebooks and benchmarks/results/notebooks.json."""
+    costs = json.loads((ROOT / "benchmarks" / "results" / "notebooks.json").read_text("utf-8"))
+    rows = [
+        row(name, notebook, cover(notebook, name)[1], costs[name]["seconds"])
+        for name, notebook in lessons().items()
+    ]
+    return "\n".join(["| | its question, and its time on two cores | open it |", "|---|---|---|", *rows])
+
+
+def main(root: Path = ROOT) -> None:
+    readme = root / "README.md"
+    before, rest = readme.read_text("utf-8").split(START)
+    _, after = rest.split(END)
+    readme.write_text(f"{before}{START}\n\n{table()}\n\n{END}{after}", "utf-8")
+    folder = root / PICTURES
+    folder.mkdir(parents=True, exist_ok=True)
+    names = lessons()
+    for name, notebook in names.items():
+        (folder / f"{name}.jpg").write_bytes(cover(notebook, name)[0])
+    for path in folder.glob("*.jpg"):
+        if path.stem not in names:
+            path.unlink()
+
+
+if __name__ == "__main__":
+    main()
