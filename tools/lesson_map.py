@@ -20,7 +20,7 @@ START, END = "<!-- the map, written by tools/lesson_map.py -->", "<!-- end of th
 PICTURES = "docs/lessons"
 WIDTH = 320  # of a picture in the README, in pixels
 LESSONS = {  # name: (its question, words of the cell whose picture stands for it; the first such cell that shows one)
-    "01_start_here": ("What is a mask, and why can 90 % accuracy be worthless?", "show_predictions"),
+    "01_start_here": ("What is a mask, and why can 90 % accuracy be worthless?", "show_tasks"),
     "02_unet_from_scratch": ("What are U-Net's skips for?", "show_predictions(network"),
     "03_unet_smp": ("What does a deeper encoder buy, per second and per parameter?", "show_predictions"),
     "04_unet_fastai": ("What does progressive resizing save?", "show_comparison"),
