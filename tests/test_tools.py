@@ -252,6 +252,21 @@ def test_the_setup_cell_fetches_the_package_and_leaves_torch_alone(hosted, capsy
     assert capsys.readouterr().out.startswith("Python 3.")
 
 
+@pytest.mark.parametrize("folder", ["nbhelpers-bundle", "datasets/someone/nbhelpers-bundle"])
+def test_the_setup_cell_takes_the_bundle_on_kaggle(hosted, tmp_path, monkeypatch, folder):
+    commands, _ = hosted
+    monkeypatch.setenv("KAGGLE_INPUT", str(tmp_path))
+    (tmp_path / folder).mkdir(parents=True)
+    wheels = [
+        tmp_path / folder / name for name in ("nbhelpers-0.1-py3-none-any.whl", "other-1-py3-none-any.whl")
+    ]
+    for wheel in wheels:
+        wheel.touch()
+    exec(badges.setup_cell("old/repo"), {})
+    assert "--no-deps" in commands[0] and "--no-index" in commands[0]
+    assert set(commands[0][-2:]) == set(map(str, wheels))
+
+
 def test_the_setup_cell_says_that_there_is_no_internet(hosted):
     _, ending = hosted
     ending.returncode, ending.stderr = 1, "ERROR: no route"

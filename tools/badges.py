@@ -8,12 +8,17 @@ ROOT = Path(__file__).resolve().parents[1]
 SLUG = r"[\w.-]+/[\w.-]+"
 
 SETUP_CELL = r"""import importlib.util
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 if importlib.util.find_spec("nbhelpers") is None:  # Colab, Kaggle: --no-deps leaves their torch as it is
-    package = "https://github.com/{repository}/archive/HEAD.zip"
-    pip = [sys.executable, "-m", "pip", "install", "-qq", "--no-deps", "--retries=0", package]
+    inputs = Path(os.environ.get("KAGGLE_INPUT", "/kaggle/input"))  # `make kaggle` packs a bundle for it
+    bundled = [*inputs.glob("*/nbhelpers-*.whl"), *inputs.glob("datasets/*/*/nbhelpers-*.whl")]
+    wheels = ["--no-index", *map(str, bundled[0].parent.glob("*.whl"))] if bundled else []
+    source = wheels or ["https://github.com/{repository}/archive/HEAD.zip"]
+    pip = [sys.executable, "-m", "pip", "install", "-qq", "--no-deps", "--retries=0", *source]
     done = subprocess.run(pip, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"nbhelpers was not fetched: switch this notebook's internet on.\n{{done.stderr}}")

@@ -14,7 +14,7 @@ from pathlib import Path
 import nbformat
 
 from nbhelpers.kaggle.bundle import write_manifest
-from tools.execution import ROOT, is_code
+from tools.execution import ROOT
 
 NOTEBOOK = "18_kaggle_starter"
 COMPETITION = "data-science-bowl-2018"
@@ -22,27 +22,6 @@ DATASET, KERNEL = "nbhelpers-bundle", "nbhelpers-starter"
 # What a notebook of ours may import and Kaggle's image lacks (github.com/Kaggle/docker-python, kaggle_requirements.txt,
 # and the Colab image below it). The starter itself needs none of them; SMP is what a fork takes first.
 WHEELS = ("segmentation-models-pytorch",)
-
-SETUP_CELL = r"""import importlib.util
-import os
-import subprocess
-import sys
-from pathlib import Path
-
-if importlib.util.find_spec("nbhelpers") is None:  # from the dataset that `make kaggle` made; no internet is needed
-    inputs = Path(os.environ.get("KAGGLE_INPUT", "/kaggle/input"))
-    found = sorted({*inputs.glob("*/nbhelpers-*.whl"), *inputs.glob("datasets/*/*/nbhelpers-*.whl")})
-    if not found:
-        raise RuntimeError(f"no nbhelpers-*.whl in {inputs}: add the dataset nbhelpers-bundle to this notebook")
-    wheels = sorted(map(str, found[-1].parent.glob("*.whl")))
-    pip = [sys.executable, "-m", "pip", "install", "-qq", "--no-index", "--no-deps", *wheels]
-    done = subprocess.run(pip, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"the bundle's wheels cannot be installed:\n{done.stderr}")
-
-from nbhelpers.notebook import setup
-
-run = setup()"""
 
 
 def bundle(out: Path, *, owner: str, weights: list[Path], wheels: list[str]) -> None:
@@ -68,7 +47,7 @@ def bundle(out: Path, *, owner: str, weights: list[Path], wheels: list[str]) -> 
         for path in weights:
             shutil.copy2(path, building / path.name)
         nbformat.write(
-            offline_notebook(ROOT / "notebooks" / f"{NOTEBOOK}.ipynb"), building / f"{NOTEBOOK}.ipynb"
+            without_outputs(ROOT / "notebooks" / f"{NOTEBOOK}.ipynb"), building / f"{NOTEBOOK}.ipynb"
         )
         for name, content in (("dataset", dataset_metadata(owner)), ("kernel", kernel_metadata(owner))):
             (building / f"{name}-metadata.json").write_text(json.dumps(content, indent=2) + "\n", "utf-8")
@@ -97,11 +76,9 @@ def fetch_wheels(folder: Path, names: list[str]) -> None:
         )
 
 
-def offline_notebook(path: Path) -> nbformat.NotebookNode:
-    """The notebook without outputs, its first code cell replaced by one that takes nbhelpers from the bundle."""
+def without_outputs(path: Path) -> nbformat.NotebookNode:
+    """The notebook without outputs."""
     notebook = nbformat.read(path, as_version=4)
-    first = next(cell for cell in notebook.cells if is_code(cell))
-    first.source = SETUP_CELL
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
