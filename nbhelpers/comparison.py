@@ -1,6 +1,5 @@
 """Compare ways of training over several seeds, and say no more than the seeds allow."""
 
-import gc
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -83,18 +82,12 @@ def compare(
     if seeds < 2:
         raise ValueError(f"seeds is {seeds}; it takes at least 2 to tell a difference from noise")
     result = Comparison({name: [] for name in trainings}, {name: [] for name in trainings}, {})
-    # fit and evaluate collect garbage at their end; a search of all that is imported takes as long as a small training
-    gc.collect()
-    gc.freeze()
-    try:
-        for seed in range(seeds):
-            for name, train in trainings.items():
-                torch.manual_seed(seed)
-                started = time.perf_counter()
-                model = train(seed)
-                result.seconds[name].append(time.perf_counter() - started)
-                result.confusions[name].append(evaluate(model, valid, size=size))
-                result.models.setdefault(name, model)
-    finally:
-        gc.unfreeze()
+    for seed in range(seeds):
+        for name, train in trainings.items():
+            torch.manual_seed(seed)
+            started = time.perf_counter()
+            model = train(seed)
+            result.seconds[name].append(time.perf_counter() - started)
+            result.confusions[name].append(evaluate(model, valid, size=size))
+            result.models.setdefault(name, model)
     return result
