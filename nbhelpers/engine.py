@@ -87,7 +87,12 @@ class Engine:
         self.accelerator = accelerator
         self.model = model
         self.loss = loss
-        self.network, self.optimizer = accelerator.prepare(_Forward(model), optimizer)
+        self._wrapper = _Forward(model)
+        self.network, self.optimizer = accelerator.prepare(self._wrapper, optimizer)
+
+    def release(self) -> None:
+        """Let go of the model: what accelerate patched refers to itself, and would keep it until garbage is collected."""
+        del self._wrapper.model
 
     @property
     def precision(self) -> str:

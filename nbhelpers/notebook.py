@@ -5,7 +5,6 @@ DATA (`street`, drawn by code, or `camvid`, photographs), FULL=1 (the long sched
 a GPU) and SMOKE=1 (a few steps only, for tests).
 """
 
-import gc
 import os
 import platform
 from dataclasses import dataclass
@@ -94,7 +93,6 @@ def setup(seed: int = 0, data: str | None = None) -> Run:
     device = _fastest_device()
     mode = _mode(on_gpu=device.type != "cpu")
     set_seed(seed)
-    gc.freeze()  # what was imported is no garbage: fit and evaluate would search it for a third of a second each
     threads = torch.get_num_threads()
     print(
         f"Python {platform.python_version()}, torch {torch.__version__} on {device.type}, "

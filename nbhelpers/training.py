@@ -180,7 +180,7 @@ def fit(
         show(f"\ninterrupted in epoch {len(history.rows) + 1}: the model keeps what it learnt")
     finally:
         bar.close()
-        accelerator.free_memory()
+        engine.release()
     if best is not None:
         model.load_state_dict(best)
     model.eval()
@@ -218,8 +218,9 @@ def evaluate(
     model = model if size is None else AtSize(model, size)
     model.to(accelerator.device, memory_format=torch.channels_last)
     with evaluating(model):
-        confusion, _ = Engine(accelerator, model).score(dataset, batch_size, workers)
-    accelerator.free_memory()
+        engine = Engine(accelerator, model)
+        confusion, _ = engine.score(dataset, batch_size, workers)
+    engine.release()
     return confusion
 
 

@@ -1,6 +1,7 @@
 """Every clause of the contract of `fit` and `evaluate`: one test each."""
 
 import copy
+import gc
 import math
 import os
 import pickle
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -359,6 +361,20 @@ def test_the_model_can_be_copied_pickled_and_trained_again():
     assert torch.equal(clone(images), model(images))
     assert clone(images).dtype == torch.float32
     quick(model, precision="fp32", epochs=1)
+
+
+def test_nothing_holds_on_to_the_model_afterwards():
+    """A notebook trains a dozen networks, and Python's garbage collector may not come by in time."""
+    model = small_unet()
+    parts = [weakref.ref(parameter) for parameter in model.parameters()]
+    gc.disable()
+    try:
+        quick(model, epochs=1)
+        evaluate(model, Discs(8))
+        del model
+        assert [part() for part in parts if part() is not None] == []
+    finally:
+        gc.enable()
 
 
 def test_evaluate_counts_every_pixel_once_and_keeps_the_mode():
