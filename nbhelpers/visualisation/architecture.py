@@ -228,7 +228,7 @@ def show_receptive_field(fields: np.ndarray | Mapping[str, np.ndarray]) -> Pictu
     names = ("1 (strongest)", "1/10", "1/100", "1/1000", "less")
     decades = {name: np.array(HEAT(1 - step / 4)[:3]) * 255 for step, name in enumerate(names)}
     shape = tuple(max(field.shape[axis] for field in fields.values()) for axis in (0, 1))
-    narrow = len(fields) > 3  # the titles need a line more
+    narrow = len(fields) > 2  # the titles need a line more
     head = 0.25 + 0.2 * any(fields) + 0.2 * narrow
     figure, (axes,) = panels(1, len(fields), shape, legend=decades, head=head)
     words = []
