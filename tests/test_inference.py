@@ -6,6 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from nbhelpers.datasets import Cells
 from nbhelpers.inference import TTA, Ensemble, predict, predict_tiled
@@ -73,10 +74,25 @@ def test_every_type_that_loaders_give():
     sample = Cells(size=(40, 56))
     assert predict(model, sample[0][0]).shape == (3, 40, 56)  # a tv_tensor
     assert torch.equal(predict(model, sample[0][0]), predict(model, sample.read(0)[0]))
-    for same in (array, array / 255, (array / 255).astype(np.float32), array.astype(np.uint16) * 257):
+    swapped = (array.astype(np.uint16) * 257).astype(">u2")  # the order of bytes of another machine
+    for same in (
+        array,
+        array / 255,
+        (array / 255).astype(np.float32),
+        array.astype(np.uint16) * 257,
+        swapped,
+        (array / 255).astype(">f4"),
+    ):
         assert torch.allclose(predict(model, same), expected, atol=1e-5), same.dtype
     assert torch.allclose(predict(model, array[..., 0]), predict(model, array[..., :1].repeat(3, 2)))
     assert torch.equal(predict(model, array[::-1]), predict(model, array[::-1].copy()))  # negative strides
+
+
+def test_floats_that_resizing_has_pushed_over_1():
+    image = torch.nn.functional.interpolate(torch.rand(1, 3, 50, 71).round(), (32, 64), mode="bilinear")[0]
+    assert predict(network(), image * 1.0000004).shape == (3, 32, 64)
+    with pytest.raises(ValueError, match="floats from"):
+        predict(network(), image * 1.01)
 
 
 def test_lists_of_unequal_sizes_batches_and_ids():
@@ -149,6 +165,27 @@ def test_models_that_do_not_fit():
         predict(Seen(float("nan")), torch.rand(3, 32, 32))
     with pytest.raises(ValueError, match="precision is 'half'"):
         predict(Seen(), torch.rand(3, 32, 32), precision="half")
+
+    class Dictionary(nn.Module):
+        def forward(self, images):
+            return {"out": images}
+
+    with pytest.raises(ValueError, match="gives dict; it must give a tensor .* wrap it"):
+        predict(Dictionary(), torch.rand(3, 32, 32))
+
+
+@pytest.mark.parametrize("shape", [(40, 50, 4), (40, 50, 1), (3, 40, 50)])
+def test_channels_that_do_not_fit(shape):
+    with pytest.raises(ValueError, match=r"does not take images of .* channels .* arrays \(H, W, 3\)"):
+        predict(network(), np.zeros(shape, np.uint8))
+    assert predict(nn.Conv2d(4, 2, 1), np.zeros((40, 50, 4), np.uint8)).shape == (2, 40, 50)
+
+
+@pytest.mark.parametrize("wrong", [{"batch_size": 0}, {"batch_size": -1}, {"stride": 0}, {"stride": -32}])
+@pytest.mark.parametrize("call", [predict, predict_tiled])
+def test_numbers_below_one(call, wrong):
+    with pytest.raises(ValueError, match=r"(batch_size|stride) is .*; it must be at least 1"):
+        call(Seen(), torch.rand(3, 32, 32), **wrong)
 
 
 # Test-time augmentation
@@ -296,6 +333,24 @@ def test_a_wide_image_is_done_in_columns(monkeypatch):
     expected = predict_tiled(model, image, 96, 48, stride=16, progress=False)
     monkeypatch.setattr(tiled_module, "BAND_BYTES", 4 * 3 * 96 * 150)
     assert torch.allclose(predict_tiled(model, image, 96, 48, stride=16, progress=False), expected, atol=1e-6)
+
+
+def test_one_band_waits_for_its_neighbours():
+    """The memory that is promised: nothing else is as large as the band of probabilities, not for a moment."""
+
+    class Large(TorchDispatchMode):
+        places: set[int] = set()
+
+        def __torch_dispatch__(self, call, types, args=(), kwargs=None):
+            result = call(*args, **(kwargs or {}))
+            if isinstance(result, torch.Tensor) and result.nbytes >= 4 * 3 * 96 * 700:
+                self.places.add(result.untyped_storage().data_ptr())
+            return result
+
+    model, image = network(), np.zeros((300, 700, 3), np.uint8)
+    with Large() as large:
+        predict_tiled(model, image, 96, 48, stride=16, ids=True, progress=False)
+    assert len(large.places) == 1
 
 
 def test_memory_maps_in_and_out(tmp_path):

@@ -16,6 +16,7 @@ from torch import nn
 from nbhelpers.datasets.files import read_image, read_mask
 from nbhelpers.inference import (
     TTA,
+    Ensemble,
     OnnxModel,
     TiledTiff,
     export,
@@ -53,6 +54,16 @@ def test_a_full_disk_leaves_what_was_there(tmp_path):
         raise KeyboardInterrupt
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == ["weights"]
+
+
+def test_an_error_about_another_file_names_that_file(tmp_path):
+    with pytest.raises(FileNotFoundError, match="No such file or directory: .*image.png"):
+        with written_whole(tmp_path / "submission.csv"):
+            (tmp_path / "image.png").read_bytes()
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="masks.png was not written .* nothing was left behind"):
+        with written_whole(tmp_path / "file" / "masks.png"):
+            pass
 
 
 # Weights
@@ -132,6 +143,14 @@ class RandomAtRun(nn.Module):
 
     def forward(self, images):
         return images[:, :2] + torch.rand_like(images[:, :2])
+
+
+@pytest.mark.parametrize("num_classes", [1, 3])
+def test_an_ensemble_is_exported(tmp_path, num_classes):
+    models = Ensemble([nn.Conv2d(3, num_classes, 3, padding=1) for _ in range(2)])
+    export(models, tmp_path / "two.onnx")
+    image = torch.rand(3, 40, 70)
+    assert torch.allclose(predict(OnnxModel(tmp_path / "two.onnx"), image), predict(models, image), atol=1e-4)
 
 
 def test_what_cannot_be_exported_leaves_no_file(tmp_path):
@@ -217,6 +236,23 @@ def test_a_tiled_tiff_is_predicted_as_a_whole_image_is(tmp_path):
     image = open_image(tmp_path / "tiled.tif")
     tiled = predict_tiled(network(), image, 96, 48, stride=16, progress=False)
     assert torch.allclose(tiled, predict(network(), PIXELS, stride=16), atol=1e-5)
+
+
+@pytest.mark.parametrize("tag", [322, 323, 324, 325, 256, 257])
+def test_tiled_tiffs_whose_tags_are_damaged(tmp_path, tag):
+    """Whatever is wrong with sides, places and sizes of tiles, it is a ValueError: a folder's run goes on."""
+    path = tmp_path / "tiled.tif"
+    write_tiled_tiff(path, PIXELS)
+    whole = path.read_bytes()
+    entry = whole.index(tag.to_bytes(2, "little"), int.from_bytes(whole[4:8], "little"))
+    for damage in (
+        b"\xff\xff",
+        (60000).to_bytes(2, "little"),
+    ):  # the tag is unknown; its numbers are of no type
+        place = entry if damage == b"\xff\xff" else entry + 2
+        path.write_bytes(whole[:place] + damage + whole[place + 2 :])
+        with pytest.raises(ValueError, match="tiled.tif"):
+            open_image(path)[0:150, 0:210]
 
 
 def test_damaged_and_other_files(tmp_path):
@@ -309,7 +345,10 @@ def test_folders_that_are_not_there(tmp_path, images, exported):
     (images / "a.jpg").unlink()
     with pytest.raises(FileNotFoundError, match="no exported model"):
         predict_folder(tmp_path / "none.onnx", images, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+    (images / "a.jpg").unlink(missing_ok=True)
+    with pytest.raises(ValueError, match="tile is 100 .* must be multiples of the stride, 16"):
+        predict_folder(exported, images, tmp_path / "out", tile=100)
+    assert not (tmp_path / "out").exists()  # so the right tile may follow
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="torchrun's gloo wants a resolvable host name there")

@@ -97,6 +97,8 @@ def test_what_cannot_be_packed(tmp_path, weights):
     ):
         with pytest.raises(SystemExit, match=words):
             kaggle_bundle.main(["--out", str(out), "--weights", str(wrong), "--wheels"])
+    with pytest.raises(SystemExit, match="two have one name"):
+        kaggle_bundle.main(["--out", str(out), "--weights", str(weights), str(weights), "--wheels"])
     out.mkdir()
     (out / "old").touch()
     with full_disk(after=100), pytest.raises((SystemExit, subprocess.CalledProcessError)):

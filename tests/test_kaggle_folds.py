@@ -1,5 +1,6 @@
 """Folds: near-duplicates together, kinds spread, predictions kept; and the competition's folders."""
 
+import os
 import shutil
 import zipfile
 
@@ -69,7 +70,16 @@ def test_near_duplicates_are_linked():
 def test_hashes_of_what_is_no_image():
     with pytest.raises(ValueError, match="image is float32"):
         perceptual_hash(np.zeros((8, 8), np.float32))
-    assert perceptual_hash(np.zeros((8, 8), np.uint8)) == perceptual_hash(np.full((9, 9, 3), 7, np.uint8))
+    for channels in (1, 4):
+        with pytest.raises(ValueError, match=rf"image is uint8 \(8, 8, {channels}\)"):
+            perceptual_hash(np.zeros((8, 8, channels), np.uint8))
+
+
+def test_blank_images_are_near_duplicates_of_each_other():
+    blank = [
+        np.full((side, side + 3, 3), grey, np.uint8) for side in (8, 33, 64) for grey in range(0, 256, 5)
+    ]
+    assert {perceptual_hash(image) for image in blank} == {0}
 
 
 def test_stains():
@@ -195,6 +205,33 @@ def test_a_perfect_and_a_wrong_submission(drawn, tmp_path):
         score_submission(path, truths)
 
 
+def test_a_solution_that_was_cut_off(drawn, tmp_path):
+    root = shutil.copytree(drawn, tmp_path / "bowl")
+    path = root / "stage1_solution.csv"
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(ValueError, match="stage1_solution.csv: row .* cut off"):
+        Bowl(root).solution()
+
+
+@pytest.mark.parametrize("place", [".", "bowl", "competitions/bowl", "datasets/someone/bowl"])
+def test_where_kaggle_mounts_data(tmp_path, monkeypatch, place):
+    monkeypatch.setenv("KAGGLE_INPUT", str(tmp_path))
+    (tmp_path / place / "stage1_train").mkdir(parents=True)
+    assert find_input("none", "stage1_train") == tmp_path / place
+
+
+def test_what_lies_inside_a_competition_is_not_listed(tmp_path, monkeypatch):
+    """It may be a million files."""
+    for root in ("bowl", "competitions/bowl"):
+        (tmp_path / root / "train" / "images").mkdir(parents=True)
+    listed, scandir = [], os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: listed.append(str(path)) or scandir(path))
+    monkeypatch.setattr(os, "listdir", None)
+    monkeypatch.setenv("KAGGLE_INPUT", str(tmp_path))
+    assert find_input("none") is None
+    assert not [path for path in listed if "train" in path]
+
+
 def test_zipped_as_kaggle_keeps_it(drawn, tmp_path):
     for name in ("stage1_train", "stage1_test"):
         shutil.make_archive(str(tmp_path / name), "zip", drawn / name)
@@ -208,7 +245,7 @@ def test_zipped_as_kaggle_keeps_it(drawn, tmp_path):
 
 def test_what_is_missing_or_corrupt(drawn, tmp_path, monkeypatch):
     monkeypatch.setenv("KAGGLE_INPUT", str(tmp_path))
-    assert Bowl.find() is None and find_input("nothing*") is None
+    assert Bowl.find() is None and find_input("nothing") is None
     monkeypatch.setenv("KAGGLE_INPUT", str(tmp_path / "none"))
     assert Bowl.find() is None
     shutil.copytree(drawn, tmp_path / "bowl")

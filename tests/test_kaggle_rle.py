@@ -2,6 +2,7 @@
 
 import time
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -107,6 +108,7 @@ def test_empty_codes():
         ("1_0 2", "'1_0'"),
         ("1 99999999999999999999", "'99999999999999999999'"),
         (17, "is int 17; it must be text"),
+        (np.array([1, 2]), "is ndarray"),
     ],
 )
 def test_faulty_codes(code, words):
@@ -164,8 +166,6 @@ def test_every_code_of_the_real_data():
     import zipfile
     from collections import defaultdict
 
-    from nbhelpers.datasets.files import read_mask
-
     path = shared_data("dsb2018_stage1_train_subset.zip") / "dsb2018_stage1_train_subset.zip"
     with zipfile.ZipFile(path) as archive:
         table = next(name for name in archive.namelist() if name.endswith("stage1_train_labels.csv"))
@@ -176,7 +176,8 @@ def test_every_code_of_the_real_data():
         present = {name.split("/")[-3] for name in names}
         seen, differ = 0, []
         for name in names:
-            mask = (read_mask(archive.read(name), name) > 0).astype(np.uint8)
+            # not by read_mask: here OpenCV is twice as fast
+            mask = cv2.imdecode(np.frombuffer(archive.read(name), np.uint8), cv2.IMREAD_GRAYSCALE) > 0
             code = rle_encode(mask)
             assert np.array_equal(rle_decode(code, mask.shape), mask)
             if code not in codes[name.split("/")[-3]]:

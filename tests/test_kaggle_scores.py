@@ -221,6 +221,8 @@ def test_tuning_finds_the_best_of_the_grid():
     assert len(choice.table) == 6 and choice.table[0.1, 1] == pytest.approx(2 / 3)
     with pytest.raises(ValueError, match="1 predictions and 2 truths"):
         tune(score, predictions[:1], truths, threshold=(0.5,))
+    with pytest.raises(ValueError, match="score with {'threshold': 0.5} is nan"):
+        tune(lambda p, t, threshold: np.nan, predictions, truths, threshold=(0.5,))
 
 
 def test_gains_and_no_gains():
@@ -233,6 +235,8 @@ def test_gains_and_no_gains():
     assert str(paired_gain(before + 1, before)).endswith("a loss")
     with pytest.raises(ValueError, match="2 scores before and 3 after"):
         paired_gain([1, 2], [1, 2, 3])
+    with pytest.raises(ValueError, match="scores of image 1 are nan"):
+        paired_gain([1, np.nan, 2], [1, 2, 3])
 
 
 def test_the_interval_holds_the_truth_as_often_as_it_says():

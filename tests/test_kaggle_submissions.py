@@ -2,8 +2,8 @@
 
 import shutil
 import subprocess
-import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ from nbhelpers.kaggle import (
     lint_submission,
     read_submission,
     rle_decode,
+    rle_encode,
     write_submission,
 )
 
@@ -86,25 +87,23 @@ def test_a_disk_that_is_really_full(tmp_path):
         or subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode
     ):
         pytest.skip("no user namespaces here (unshare -rm), so no small disk can be mounted")
-    code = (
-        "import sys; from nbhelpers.kaggle.submissions import write_submission as write\n"
-        "write('sub.csv', [('old', '1 1')])\n"
-        "try: write('sub.csv', [('a', '1 2')] * 50_000)\n"
-        "except OSError as error: print(error)\n"
-        "import os; print(os.listdir(), open('sub.csv').read())"
-    )
-    shell = f'mount -t tmpfs -o size=64k none "{tmp_path}" && cd "{tmp_path}" && "{sys.executable}" -c "$0"'
-    environment = {"PYTHONPATH": ":".join(path for path in sys.path if path), "PATH": "/usr/bin:/bin"}
-    done = subprocess.run(
-        ["unshare", "-rm", "sh", "-c", shell, code], capture_output=True, text=True, env=environment
-    )
-    if "mount" in done.stderr:
-        pytest.skip(f"no disk can be mounted here: {done.stderr.strip()}")
-    assert (
-        "No space left on device] sub.csv" in done.stdout
-        or "sub.csv was not written (No space left" in done.stdout
-    )
-    assert "['sub.csv'] ImageId,EncodedPixels\nold,1 1\n" in done.stdout, done.stdout + done.stderr
+    shell = f'mount -t tmpfs -o size=64k none "{tmp_path}" && echo mounted && read until_we_are_done'
+    pipes = {name: subprocess.PIPE for name in ("stdin", "stdout", "stderr")}
+    with subprocess.Popen(["unshare", "-rm", "sh", "-c", shell], text=True, **pipes) as small:
+        if small.stdout.readline() != "mounted\n":
+            pytest.skip(f"no disk can be mounted here: {small.stderr.read().strip()}")
+        path = Path(
+            f"/proc/{small.pid}/root", tmp_path.relative_to("/"), "submission.csv"
+        )  # as seen from inside
+        write_submission(path, [("old", "1 1")])
+        with pytest.raises(
+            OSError, match="submission.csv was not written .No space left on device.; the file"
+        ):
+            write_submission(path, [("a", "1 2")] * 50_000)
+        assert path.read_text() == "ImageId,EncodedPixels\nold,1 1\n" and list(path.parent.iterdir()) == [
+            path
+        ]
+    assert list(tmp_path.iterdir()) == []  # so it was that disk, and not the folder below it
 
 
 # Linting
@@ -155,7 +154,7 @@ def test_a_good_one(sample):
         (HEADER + "a,1 2 3\nb,\n", {}, "row 2: 'a': a run-length code has 3 numbers, an odd count"),
         (HEADER + "a,1 0\nb,\n", {}, "row 2: 'a': run 1, '1 0', has length zero"),
         (HEADER + "a,0 1\nb,\n", {}, "row 2: 'a': run 1, '0 1', begins before the first pixel, 1"),
-        (HEADER + "a,1 2\nb\n", {}, "row 3: has 1 values; it must have two"),
+        (HEADER + "a,1 2\nb\n", {}, "row 3: has 1 values; it must have 2, with an id and its runs"),
         (HEADER + "a,1,2\nb,\n", {}, "row 2: has 3 values"),
         (
             "id,rle\na,\nb,\n",
@@ -194,6 +193,24 @@ def test_overlap_where_it_is_allowed_and_a_zipped_sample(sample):
     with zipfile.ZipFile(archive, "w") as file:
         file.write(sample, "sample.csv")
     assert lint(archive, HEADER + "a,\nb,\n") == []
+
+
+def test_codes_longer_than_the_limit_of_pythons_csv(sample):
+    code = rle_encode(np.indices((500, 500)).sum(0) % 2)
+    assert len(code) > 131_072
+    assert lint(sample, f"{HEADER}a,{code}\nb,\n", sizes={"a": (500, 500), "b": (2, 4)}) == []
+    assert read_submission(sample.with_name("submission.csv"))[0] == ("a", code)
+
+
+def test_zips_without_a_csv(sample):
+    archive = sample.with_suffix(".zip")
+    archive.write_bytes(b"PK cut off")
+    with pytest.raises(ValueError, match="sample.zip cannot be read: the file is no zip of a csv"):
+        lint(archive, HEADER)
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("readme.txt", "")
+    with pytest.raises(ValueError, match="there is no .csv in it"):
+        lint(archive, HEADER)
 
 
 def test_files_that_are_not_there(sample):

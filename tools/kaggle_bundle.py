@@ -22,15 +22,19 @@ DATASET, KERNEL = "nbhelpers-bundle", "nbhelpers-starter"
 # What a notebook of ours may import and Kaggle's image lacks (github.com/Kaggle/docker-python, kaggle_requirements.txt,
 # and the Colab image below it). The starter itself needs none of them; SMP is what a fork takes first.
 WHEELS = ("segmentation-models-pytorch",)
+# The machine they are for, which need not be like this one: github.com/Kaggle/docker-python, pull request 1496
+KAGGLE = ("--python-version=3.12", "--platform=manylinux2014_x86_64", "--platform=manylinux_2_28_x86_64")
 
 
 def bundle(out: Path, *, owner: str, weights: list[Path], wheels: list[str]) -> None:
     """Fill the folder `out`, which is emptied first.
 
     owner: the Kaggle account that uploads. weights: files to take along. wheels: packages to fetch for Kaggle's
-    Python and Linux, without what they depend on. Raises ValueError for weights that are no .safetensors,
+    Python and Linux, without what they depend on. Raises ValueError for weights that are no .safetensors or of one name,
     FileNotFoundError, and RuntimeError where a wheel cannot be fetched; `out` is then as it was.
     """
+    if len({path.name for path in weights}) < len(weights):
+        raise ValueError(f"weights {', '.join(map(str, weights))}: two have one name; rename one of them")
     for path in weights:
         if path.suffix != ".safetensors":
             raise ValueError(
@@ -67,7 +71,7 @@ def build_wheel(folder: Path) -> None:
 def fetch_wheels(folder: Path, names: list[str]) -> None:
     if not names:
         return
-    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", *KAGGLE]
     done = subprocess.run([*pip, "--dest", str(folder), *names], capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(

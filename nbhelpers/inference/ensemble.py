@@ -1,5 +1,6 @@
 """Several models as one."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -22,16 +23,15 @@ class Ensemble(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         logits = [model(images).float() for model in self.models]
-        shapes = sorted({tuple(member.shape) for member in logits})
-        if len(shapes) > 1:
+        if any(member.shape != logits[0].shape for member in logits):
+            shapes = [tuple(member.shape) for member in logits]
             raise ValueError(
                 f"the members give logits of shapes {shapes}; they must have equal classes and sizes"
             )
         # in logarithms, because a probability of 1e-50 is 0 in float32; log(n) makes the sum a mean
-        count = torch.log(torch.tensor(float(len(logits))))
         stacked = torch.stack(logits)  # (members, N, C, H, W)
         if stacked.shape[2] > 1:
-            return stacked.log_softmax(dim=2).logsumexp(dim=0) - count
+            return stacked.log_softmax(dim=2).logsumexp(dim=0) - math.log(len(logits))
         yes = nn.functional.logsigmoid(stacked).logsumexp(dim=0)
         no = nn.functional.logsigmoid(-stacked).logsumexp(dim=0)
         return yes - no  # logit(p) = log p - log(1 - p); the two counts cancel

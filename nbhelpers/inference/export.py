@@ -44,9 +44,10 @@ def export(model: nn.Module, path: str | Path, *, in_channels: int = 3, stride: 
                     verbose=False,
                 )
         except Exception as error:  # the exporter has many kinds, and all mean the same to the caller
+            # the exporter's own error only says in which step it happened
+            why = " ".join(str(error.__cause__ or error).split()) or type(error).__name__
             raise RuntimeError(
-                f"this {type(model).__name__} cannot be exported to ONNX with any size of image: "
-                f"{str(error).strip().splitlines()[0]}"
+                f"this {type(model).__name__} cannot be exported to ONNX with any size of image: {why[:300]}"
             ) from error
         program.model.metadata_props["stride"] = str(stride)
         with written_whole(path) as temporary:

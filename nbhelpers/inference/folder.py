@@ -21,7 +21,7 @@ from nbhelpers.datasets.palette import categorical
 from nbhelpers.inference.export import OnnxModel
 from nbhelpers.inference.predict import PLAIN
 from nbhelpers.inference.sources import READABLE, open_image
-from nbhelpers.inference.tiled import predict_tiled
+from nbhelpers.inference.tiled import check_grid, predict_tiled
 from nbhelpers.inference.tta import TTA
 from nbhelpers.inference.writing import written_whole
 
@@ -59,6 +59,7 @@ def predict_folder(
     model, out, files = Path(model), Path(out), find_images(Path(images))
     state = PartialState(cpu=not torch.cuda.is_available())  # of torchrun's processes; one alone otherwise
     network = OnnxModel(model, device=state.local_process_index)
+    check_grid(tile, overlap, network.stride)
     settings = {"model": hashlib.sha256(model.read_bytes()).hexdigest(), "tile": tile, "overlap": overlap}
     with state.main_process_first():  # it writes, the others compare
         _check_settings(out, settings | {"tta": asdict(tta)})

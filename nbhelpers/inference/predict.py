@@ -14,6 +14,7 @@ from nbhelpers.inference.tta import TTA
 
 Image = Tensor | np.ndarray
 PLAIN = TTA()
+SLACK = 1e-3  # by which floats may leave 0..1: resizing an image makes 1.0000004 of 1
 
 
 def predict(
@@ -31,6 +32,7 @@ def predict(
     Args:
         image: a tensor (3, H, W) or an array (H, W, 3) or (H, W), uint8, uint16, or floats in 0..1; or a batch,
             (N, 3, H, W); or a list of images, whose sizes may differ. Grey arrays become three equal channels.
+            A model that was built for another number of channels takes images of that number.
         tta: the views to average, `TTA(flips="h")`.
         stride: what both sides are padded to a multiple of, by reflection at the right and the lower edge; the
             result is cropped back. Pass the model's largest stride.
@@ -38,11 +40,12 @@ def predict(
         precision: "fp32", "bf16", "fp16", or "auto" for the fastest here.
 
     Returns, on the CPU, float32 (num_classes, H, W), for a model of one channel (1, H, W), the foreground's; or
-    ids uint8 (H, W) (int32 for more than 256 classes; one channel: 1 from a probability of 0.5). A batch gives
+    ids uint8 (H, W) (int32 for more than 256 classes; one channel: 1 above a probability of 0.5). A batch gives
     a batch, a list gives a list. The model runs on its device in eval mode; every mode is restored.
     Raises ValueError for other images, and for a model whose logits are not as large as its images;
     FloatingPointError for logits that are not finite.
     """
+    check_positive(stride=stride, batch_size=batch_size)
     is_list = isinstance(image, list | tuple)
     is_batch = not is_list and isinstance(image, Tensor) and image.ndim == 4
     images = [as_floats(part) for part in (image if is_list or is_batch else [image])]
@@ -92,8 +95,21 @@ class Forward(AbstractContextManager):
         return total / len(views)
 
     def _probabilities(self, images: Tensor) -> Tensor:
-        with self._autocast():
-            logits = self.model(images)
+        try:
+            with self._autocast():
+                logits = self.model(images)
+        except RuntimeError as error:
+            if "channels" not in str(error):
+                raise
+            raise ValueError(
+                f"the model does not take images of {images.shape[1]} channels ({error}); tensors are (3, H, W) and "
+                "arrays (H, W, 3): leave out an alpha channel, by image[..., :3]"
+            ) from error
+        if not isinstance(logits, Tensor):
+            raise ValueError(
+                f"the model gives {type(logits).__name__}; it must give a tensor of logits (N, num_classes, H, W): "
+                'wrap it in a model that picks them, output["out"] of those in torchvision'
+            )
         if logits.ndim != 4 or logits.shape[-2:] != images.shape[-2:] or len(logits) != len(images):
             raise ValueError(
                 f"the model gives {tuple(logits.shape)} for images {tuple(images.shape)}; it must give logits "
@@ -129,7 +145,8 @@ def as_floats(image: Image) -> Tensor:
             array = array.astype(np.float32) / 65535
         if array.dtype.kind not in "uif":
             raise ValueError(f"image is {array.dtype}; it must be uint8, uint16 or floats in 0..1")
-        image = torch.from_numpy(np.array(array))  # an own copy: a memory map may be read-only
+        # an own copy, because a memory map may be read-only; in this machine's order of bytes
+        image = torch.from_numpy(np.array(array, array.dtype.newbyteorder("=")))
     if image.ndim != 3 or 0 in image.shape:
         raise ValueError(
             f"image has shape {tuple(image.shape)}, channels first; it must be a tensor (3, H, W) or an array "
@@ -144,12 +161,18 @@ def as_floats(image: Image) -> Tensor:
             f"image is {str(image.dtype).removeprefix('torch.')}; it must be uint8, uint16 or floats in 0..1"
         )
     low, high = (end.item() for end in image.aminmax())
-    if not (low >= 0 and high <= 1):  # also true for nan
+    if not (low >= -SLACK and high <= 1 + SLACK):  # also true for nan
         raise ValueError(
             f"image holds floats from {low:g} to {high:g}; they must be in 0..1: divide 0..255 by 255, and do not "
             "normalise: the model does"
         )
-    return image.float()
+    return image.float().clamp(0, 1)
+
+
+def check_positive(**counts: int) -> None:
+    for name, count in counts.items():
+        if count < 1:
+            raise ValueError(f"{name} is {count}; it must be at least 1")
 
 
 def up_to(side: int, stride: int) -> int:

@@ -27,6 +27,9 @@ MEANING = (
     tiff.REFERENCEBLACKWHITE,
 )
 ORIENTATION = 274
+# Where the tiles or strips lie, how many bytes they have, and their height and width.
+TILES = (tiff.TILEOFFSETS, tiff.TILEBYTECOUNTS, tiff.TILELENGTH, tiff.TILEWIDTH)
+STRIPS = (tiff.STRIPOFFSETS, tiff.STRIPBYTECOUNTS, tiff.ROWSPERSTRIP, tiff.IMAGEWIDTH)
 
 
 def open_image(path: str | Path) -> "np.ndarray | TiledTiff":
@@ -74,27 +77,19 @@ class TiledTiff:
         height, width = tags[tiff.IMAGELENGTH], tags[tiff.IMAGEWIDTH]
         self.shape = (height, width, 3)
         self._prefix = tags.prefix
-        self._meaning = {tag: tags[tag] for tag in MEANING if tag in tags}
+        self._meaning = {tag: tags[tag] for tag in MEANING if tags.get(tag) is not None}
         self._types = {tag: tags.tagtype[tag] for tag in self._meaning}
         self._tiled = tiff.TILEOFFSETS in tags
-        names = (
-            (tiff.TILEOFFSETS, tiff.TILEBYTECOUNTS)
-            if self._tiled
-            else (tiff.STRIPOFFSETS, tiff.STRIPBYTECOUNTS)
-        )
-        self._offsets, self._counts = (tags[name] for name in names)
-        side = (
-            (tags[tiff.TILELENGTH], tags[tiff.TILEWIDTH]) if self._tiled else (tags[tiff.ROWSPERSTRIP], width)
-        )
-        self.block = (min(side[0], height) if not self._tiled else side[0], side[1])
-        self._across = -(-width // side[1])
-        expected = -(-height // side[0]) * self._across
+        self._offsets, self._counts, high, wide = (tags[tag] for tag in (TILES if self._tiled else STRIPS))
+        self.block = (high if self._tiled else min(high, height), wide)
+        self._across = -(-width // wide)
+        expected = -(-height // high) * self._across
         if not len(self._offsets) == len(self._counts) == expected:
             raise ValueError(
                 f"{path} lists {len(self._offsets)} tiles for {height} x {width} pixels in tiles of "
-                f"{side[0]} x {side[1]}, which makes {expected}; copy or write it again"
+                f"{high} x {wide}, which makes {expected}; copy or write it again"
             )
-        kept = max(1, CACHE_BYTES // (3 * side[0] * side[1]))
+        kept = max(1, CACHE_BYTES // (3 * high * wide))
         self._tile = functools.lru_cache(maxsize=kept)(self._decode)
 
     @staticmethod
@@ -153,5 +148,11 @@ def _tags(path: Path) -> tiff.ImageFileDirectory_v2 | None:
 
 
 def _suits(tags: tiff.ImageFileDirectory_v2) -> bool:
-    tiles = tags.get(tiff.TILEOFFSETS) or tags.get(tiff.STRIPOFFSETS) or ()
-    return len(tiles) > 1 and tags.get(tiff.PLANAR_CONFIGURATION, 1) == 1 and tags.get(ORIENTATION, 1) == 1
+    offsets, counts, *sides = (tags.get(tag) for tag in (TILES if tiff.TILEOFFSETS in tags else STRIPS))
+    if not (isinstance(offsets, tuple) and isinstance(counts, tuple) and len(offsets) > 1):
+        return False
+    numbers = (*offsets, *counts, *sides, tags.get(tiff.IMAGELENGTH), tags.get(tiff.IMAGEWIDTH))
+    whole = all(
+        isinstance(number, int) and number > 0 for number in numbers
+    )  # else Pillow says what is wrong
+    return whole and tags.get(tiff.PLANAR_CONFIGURATION, 1) == 1 and tags.get(ORIENTATION, 1) == 1

@@ -3,7 +3,8 @@
 Two neighbours share `overlap` pixels. Of these each gives up the outer quarter, where it lacks context, and in
 the half between the quarters the one fades into the other. So the result equals that of the whole image as long
 as an output pixel looks no further than overlap / 4 pixels to each side; windows begin at multiples of the
-stride, because pooling in a shifted grid would give other values.
+stride, because pooling in a shifted grid would give other values. Resizing shifts the grid too: with `TTA(scales=...)`
+the two are close, not equal.
 """
 
 import sys
@@ -15,12 +16,19 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from nbhelpers.inference.predict import PLAIN, Forward, as_floats, reflected, to_uint_ids, up_to
+from nbhelpers.inference.predict import (
+    PLAIN,
+    Forward,
+    as_floats,
+    check_positive,
+    reflected,
+    to_uint_ids,
+    up_to,
+)
 from nbhelpers.inference.tta import TTA
 
-BAND_BYTES = (
-    2**28
-)  # of probabilities that wait for their neighbours; a wider image is done in several columns
+# of probabilities that wait for their neighbours; a wider image is done in several columns
+BAND_BYTES = 2**28
 PROBE = 64  # pixels of a corner's side that is predicted first, to learn the number of classes
 
 
@@ -61,7 +69,8 @@ def predict_tiled(
     at most 256 MB (or one window's column), however large the image. Raises ValueError as `predict` does, and for
     a tile, overlap or out that does not fit.
     """
-    _check_grid(tile, overlap, stride)
+    check_grid(tile, overlap, stride)
+    check_positive(batch_size=batch_size)
     height, width = image.shape[-2:] if isinstance(image, Tensor) else image.shape[:2]
     rows, columns = Axis(height, tile, overlap, stride), Axis(width, tile, overlap, stride)
     with Forward(model, precision) as forward:
@@ -89,7 +98,9 @@ def predict_tiled(
                     done = band[:, : bottom - top]  # no later window reaches these rows
                     values = (to_uint_ids(done) if ids else done).cpu().numpy()
                     result[..., top:bottom, left:right] = values
-                    band = torch.cat([band[:, bottom - top :], torch.zeros_like(done)], dim=1)
+                    for of_class in band:  # one by one: a second band would double the memory
+                        of_class.copy_(of_class.roll(top - bottom, 0))
+                    band[:, rows.size - (bottom - top) :] = 0
     if isinstance(result, np.memmap):
         result.flush()
     return torch.from_numpy(result)
@@ -141,7 +152,9 @@ def _chunks(items: list[int], size: int) -> Iterator[list[int]]:
         yield items[first : first + size]
 
 
-def _check_grid(tile: int, overlap: int, stride: int) -> None:
+def check_grid(tile: int, overlap: int, stride: int) -> None:
+    """Raise ValueError unless windows of `tile` pixels that share `overlap` fit a model of this stride."""
+    check_positive(stride=stride)
     if tile < stride or tile % stride or overlap % stride:
         raise ValueError(
             f"tile is {tile} and overlap {overlap}; both must be multiples of the stride, {stride}: "

@@ -1,7 +1,5 @@
 """The Data Science Bowl 2018 in Kaggle's folders: training images with instances, test images, sample, solution."""
 
-import csv
-import io
 import re
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
@@ -108,19 +106,19 @@ class Bowl:
         return None if root is None else Bowl(root)
 
     def solution(self) -> Instances | None:
-        """The true instances of the test images, where the competition has published them; else None."""
+        """The true instances of the test images, where the competition has published them; else None.
+
+        Raises ValueError for a file that was cut off.
+        """
         path = self.root / SOLUTION
         if not path.exists():
             return None
-        rows: dict[str, list[dict[str, str]]] = {}
-        for row in csv.DictReader(io.StringIO(path.read_text("utf-8"))):
-            rows.setdefault(row["ImageId"], []).append(row)
-        return {
-            name: to_instances(
-                [row["EncodedPixels"] for row in own], (int(own[0]["Height"]), int(own[0]["Width"]))
-            )
-            for name, own in rows.items()
-        }
+        codes: dict[str, list[str]] = {}
+        sizes: dict[str, tuple[int, int]] = {}
+        for name, code, height, width, _ in read_submission(path, columns=5):
+            codes.setdefault(name, []).append(code)
+            sizes[name] = int(height), int(width)
+        return {name: to_instances(own, sizes[name]) for name, own in codes.items()}
 
     def _place(self, name: str) -> Path:
         for path in (self.root / name, self.root / f"{name}.zip"):

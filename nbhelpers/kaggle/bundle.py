@@ -8,7 +8,8 @@ from pathlib import Path
 from nbhelpers.inference.writing import written_whole
 
 MANIFEST = "nbhelpers-manifest.json"
-DEPTH = 3  # /kaggle/input/<name> of old, /kaggle/input/datasets/<owner>/<name> of new sessions
+# Below the input folder: <name> in old sessions, in new ones competitions/<name> and datasets/<owner>/<name>
+PLACES = ("*", "competitions/*", "datasets/*/*")
 
 
 def input_folder() -> Path:
@@ -16,19 +17,15 @@ def input_folder() -> Path:
     return Path(os.environ.get("KAGGLE_INPUT", "/kaggle/input"))
 
 
-def find_input(*patterns: str) -> Path | None:
-    """The folder in or below the input folder that has a file or folder of one of these patterns; None if none has.
+def find_input(*names: str) -> Path | None:
+    """The input folder, or one where Kaggle mounts data in it, that has a file or folder of these names; None if none has.
 
-    Looks three folders deep and no further: a competition may have a million files.
+    What lies deeper is never listed: a competition may have a million files.
     """
-    level = [input_folder()]
-    for _ in range(DEPTH + 1):
-        for folder in level:
-            if any(next(folder.glob(pattern), None) for pattern in patterns):
-                return folder
-        level = [
-            path for folder in level if folder.is_dir() for path in sorted(folder.iterdir()) if path.is_dir()
-        ]
+    root = input_folder()
+    for folder in (root, *(path for place in PLACES for path in sorted(root.glob(place)))):
+        if any((folder / name).exists() for name in names):
+            return folder
     return None
 
 

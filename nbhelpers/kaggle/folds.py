@@ -19,11 +19,11 @@ def perceptual_hash(image: np.ndarray) -> int:
     transform of the image at 32 x 32 pixels, without the mean (Zauner, 2010, "Implementation and Benchmarking of
     Perceptual Image Hash Functions", section 3.2.1). Turned, mirrored or differently cropped it is another image.
     """
-    if image.dtype != np.uint8 or image.ndim not in (2, 3):
+    if image.dtype != np.uint8 or not (image.ndim == 2 or image.ndim == 3 and image.shape[2] == 3):
         raise ValueError(f"image is {image.dtype} {image.shape}; it must be uint8 (H, W, 3) or (H, W)")
     grey = image if image.ndim == 2 else cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
     small = cv2.resize(grey.astype(np.float32), (HASH_SIDE, HASH_SIDE), interpolation=cv2.INTER_AREA)
-    low = cv2.dct(small)[:KEPT, :KEPT].ravel()
+    low = cv2.dct(small)[:KEPT, :KEPT].ravel().round(2)  # or rounding errors would tell blank images apart
     bits = low > np.median(low[1:])
     bits[0] = False  # the mean, which brightness changes
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
@@ -98,7 +98,8 @@ def out_of_fold(
     """A prediction for every image by a model that has not seen it nor its group, kept in `folder`.
 
     train_and_predict: gets the indices to train on and those to predict, and gives one array for each of these.
-    What was predicted before, `<index>.npy`, is not computed again, so an interrupted run goes on fold by fold.
+    What was predicted before, `<index>.npy`, is not computed again, so an interrupted run goes on fold by fold. Nothing
+    but the folds is compared: after a change of model or pictures take another folder.
     Raises ValueError if `folder` holds predictions for other folds, or if the number of predictions is wrong.
     """
     folder, folds = Path(folder), np.asarray(folds)

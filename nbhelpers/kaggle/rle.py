@@ -55,7 +55,7 @@ def rle_decode(
 
 def read_runs(text: str | float | None, base: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """Starts, from 0, and lengths of the runs in `text`, int64 (n,). Raises ValueError for what are no pairs."""
-    if text is None or text != text:  # nan: what pandas makes of an empty cell
+    if text is None or isinstance(text, float) and np.isnan(text):  # what pandas makes of an empty cell
         text = ""
     if not isinstance(text, str):
         raise ValueError(

@@ -79,15 +79,15 @@ def write_submission(path: str | Path, rows: Iterable[Row], header: Sequence[str
     return count
 
 
-def read_submission(path: str | Path) -> list[Row]:
-    """The rows of a submission, or of Kaggle's table of training masks, without the header.
+def read_submission(path: str | Path, columns: int = 2) -> list[Row]:
+    """The rows of a submission, or of another table of masks in csv, without the header.
 
-    Raises ValueError for a file that is no csv of two columns, or that was cut off; FileNotFoundError.
+    Raises ValueError for a file that is no csv of so many columns, or that was cut off; FileNotFoundError.
     """
-    header, rows, faults = _read(Path(path))
+    _, rows, faults = _read(Path(path), columns)
     if faults:
         raise ValueError(f"{path}: {faults[0]}")
-    return [(name, code) for _, name, code in rows]
+    return [tuple(values) for _, *values in rows]
 
 
 def lint_submission(
@@ -97,7 +97,6 @@ def lint_submission(
     *,
     rows: str = "instance",
     overlap: bool = False,
-    order: str = "F",
     base: int = 1,
 ) -> list[str]:
     """Everything for which Kaggle would refuse or misread the file at `path`, one sentence each; [] if it is well.
@@ -184,15 +183,19 @@ def _lint_image(
             yield f"row {second}: {name!r} shares pixels with row {first}, from pixel {starts[at] + base} on"
 
 
-def _read(path: Path) -> tuple[list[str] | None, list[tuple[int, str, str]], list[str]]:
+def _read(path: Path, columns: int = 2) -> tuple[list[str] | None, list[tuple], list[str]]:
     """Header, rows as (line number, id, code), and what is wrong with the file, a csv of two columns or a zip of one."""
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path.resolve()}")
     faults: list[str] = []
     data = path.read_bytes()
     if path.suffix == ".zip":  # as Kaggle keeps some sample submissions
-        with zipfile.ZipFile(path) as archive:
-            data = archive.read(next(name for name in archive.namelist() if name.endswith(".csv")))
+        try:
+            with zipfile.ZipFile(path) as archive:
+                data = archive.read(next(name for name in archive.namelist() if name.endswith(".csv")))
+        except (zipfile.BadZipFile, StopIteration) as error:
+            why = str(error) or "there is no .csv in it"
+            return None, [], [f"the file is no zip of a csv ({why}); fetch it again"]
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -203,15 +206,17 @@ def _read(path: Path) -> tuple[list[str] | None, list[tuple[int, str, str]], lis
         line = text.count("\n") + 1
         faults.append(f"row {line}: the last row has no end; the file may be cut off there: write it again")
     header, rows = None, []
+    # Python's own limit, 131,072 letters, is less than one large mask has
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         for values in reader:
             if header is None:
                 header = values
                 continue
-            if len(values) != 2:
+            if len(values) != columns:
                 faults.append(
-                    f"row {reader.line_num}: has {len(values)} values; it must have two, an id and its runs"
+                    f"row {reader.line_num}: has {len(values)} values; it must have {columns}, with an id and its runs"
                 )
             else:
                 rows.append((reader.line_num, *values))

@@ -33,6 +33,8 @@ def tune(score: Callable[..., float], predictions: Sequence, truths: Sequence, *
     for values in product(*grid.values()):
         settings = dict(zip(names, values))
         table[values] = float(np.mean([score(p, t, **settings) for p, t in zip(predictions, truths)]))
+        if np.isnan(table[values]):
+            raise ValueError(f"the score with {settings} is nan for some image; it must be a number")
     best = max(table, key=table.get)
     return Choice(dict(zip(names, best)), table[best], table)
 
@@ -68,6 +70,10 @@ def paired_gain(
             f"{len(before)} scores before and {len(after)} after; both must be of the same two or more images"
         )
     differences = np.asarray(after, float) - np.asarray(before, float)
+    if not np.isfinite(differences).all():
+        raise ValueError(
+            f"the scores of image {int(np.argmin(np.isfinite(differences)))} are nan or infinite; leave it out of both"
+        )
     picks = np.random.default_rng(seed).integers(0, len(differences), (repeats, len(differences)))
     low, high = np.quantile(differences[picks].mean(axis=1), (0.025, 0.975))
     return Gain(float(differences.mean()), float(low), float(high))
