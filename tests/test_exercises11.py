@@ -1,13 +1,18 @@
 """Lesson 11: right answers are accepted, plausible wrong ones get the hint that belongs to them."""
 
-import inspect
 from itertools import product
 
-import pytest
 import torch
 import torch.nn.functional as F
+from exercise_tester import (  # noqa: F401
+    pytest_generate_tests,
+    test_a_slip_gets_its_hint,
+    test_every_check_is_tested,
+    test_none_is_no_answer_yet,
+    test_the_right_answer_is_accepted,
+)
 
-from nbhelpers.exercises import UNANSWERED, lesson11
+from nbhelpers.exercises import lesson11
 
 CHECKS = {  # check: (right answers, {wrong answer: what the hint says})
     lesson11.check_span: (
@@ -60,37 +65,10 @@ SLIPS = [  # (wrong function, what the hint says)
 ]
 
 
-@pytest.mark.parametrize(
-    ("check", "answer"), [(check, answer) for check, (right, _) in CHECKS.items() for answer in right]
-)
-def test_the_right_answer_is_accepted(check, answer):
-    assert check(answer) == "Right."
-
-
-@pytest.mark.parametrize(
-    ("check", "answer", "hint"),
-    [(check, *pair) for check, (_, wrong) in CHECKS.items() for pair in wrong.items()],
-)
-def test_a_slip_gets_its_hint(check, answer, hint):
-    reply = check(answer)
-    assert reply.startswith("Not yet: ") and reply[-1] in ".?" and hint in reply
-
-
-@pytest.mark.parametrize("function", [touched, lambda rates: sorted(touched(rates))])
-def test_a_right_function_is_accepted(function):
-    assert lesson11.check_touched(function) == "Right."
-
-
-@pytest.mark.parametrize(("function", "hint"), SLIPS)
-def test_a_wrong_function_gets_its_hint(function, hint):
-    reply = lesson11.check_touched(function)
-    assert reply.startswith("Not yet: ") and any(part in reply for part in hint.split("|")), reply
-
-
-def test_none_is_no_answer_yet():
-    checks = [f for name, f in inspect.getmembers(lesson11, inspect.isfunction) if name.startswith("check_")]
-    assert len(checks) == 3
-    assert [check(None) for check in checks] == [UNANSWERED] * 3
+RIGHT = [(check, answer) for check, (right, _) in CHECKS.items() for answer in right]
+RIGHT += [(lesson11.check_touched, function) for function in (touched, lambda rates: sorted(touched(rates)))]
+WRONG = [(check, slip, hint) for check, (_, wrong) in CHECKS.items() for slip, hint in wrong.items()]
+WRONG += [(lesson11.check_touched, function, hint) for function, hint in SLIPS]
 
 
 def test_the_answers_are_what_convolutions_do():

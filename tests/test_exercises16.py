@@ -1,6 +1,5 @@
 """The exercises of lesson 16, and its patients: each fault is found by the doctor, and by its own check."""
 
-import inspect
 import math
 
 import pytest
@@ -8,13 +7,15 @@ import torch
 from exercise_tester import (  # noqa: F401
     pytest_generate_tests,
     test_a_slip_gets_its_hint,
+    test_every_check_is_tested,
+    test_none_is_no_answer_yet,
     test_the_right_answer_is_accepted,
 )
 
 from nbhelpers.datasets import Street, in_memory
 from nbhelpers.doctor import CHECKS
 from nbhelpers.doctor.case import name_of
-from nbhelpers.exercises import UNANSWERED, lesson16, patients, symptoms
+from nbhelpers.exercises import lesson16, patients, symptoms
 
 RIGHT_STORIES = dict(lesson16.STORIES)
 
@@ -75,16 +76,6 @@ WRONG = [
     (lesson16.check_leak, lambda train, valid: by_hash(train, valid) / 3 + 0.1, "not a share"),
     (lesson16.check_leak, lambda train, valid: None, "gives None"),
 ]
-
-
-def test_none_is_no_answer_yet_and_every_check_is_tested():
-    checks = {
-        check for name, check in inspect.getmembers(lesson16, inspect.isfunction) if name.startswith("check_")
-    }
-    assert checks == {check for check, _ in RIGHT}
-    for check in checks:
-        assert check(None) == UNANSWERED
-        assert sum(check is other for other, _, _ in WRONG) >= 3
 
 
 def test_the_floor_is_that_of_cross_entropy():

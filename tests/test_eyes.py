@@ -77,7 +77,7 @@ def test_the_mask_agrees_with_the_parameters():
         assert not ((mask == PUPIL) & ~inside(eye.pupil, dataset.size, 0.3)).any()
         assert not ((mask == IRIS) & inside(eye.pupil, dataset.size, -0.3)).any()
         assert eye.iris.b / eye.iris.a == pytest.approx(np.cos(np.radians(np.hypot(*eye.gaze))))
-        assert 0.149 < 2 * eye.iris.a / 160 < 0.601
+        assert 0.149 < 2 * eye.iris.a / 160 < 0.721
         assert eye.pupil.a / eye.iris.a == pytest.approx(eye.dilation)
 
 
@@ -115,8 +115,10 @@ def test_infrared_pictures_are_grey_with_a_dark_pupil():
     assert len(darker) > 20 and np.mean(darker) > 0.9
 
 
-@pytest.mark.parametrize("name", ["_lashes", "_corneal_reflections", "_glasses"])
-def test_what_hides_the_eye_is_background(name, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "often"), [("lashes", 20), ("corneal_reflections", 15), ("glints", 3), ("spectacle_frame", 1)]
+)
+def test_what_hides_the_eye_is_background(name, often, monkeypatch):
     layers, paint = [], getattr(eyes, name)
 
     def record(scene, rng):
@@ -130,7 +132,7 @@ def test_what_hides_the_eye_is_background(name, monkeypatch):
     for index, (layer, mask) in enumerate(zip(layers, masks)):
         assert not mask[layer > 0.5].any()
         covering += ((layer > 0.5) & inside(dataset.parameters(index).iris, dataset.size, -1)).any()
-    assert covering >= 3  # it does happen that they lie over the iris
+    assert covering >= often  # it does happen that they lie over the iris
 
     monkeypatch.setattr(eyes, name, lambda scene, rng: 0 * paint(scene, rng))
     for index, mask in enumerate(masks):
@@ -140,7 +142,7 @@ def test_what_hides_the_eye_is_background(name, monkeypatch):
 
 
 def unwrapped(dataset, index):
-    """The iris between pupil and limbus as a (radius, angle) picture less the mean of each ring; nan where hidden."""
+    """The iris between pupil and limbus as a (radius, angle) picture less its mean over 50 degrees; nan where hidden."""
     image, mask = dataset.read(index)
     eye = dataset.parameters(index)
     angle = np.linspace(0, 2 * np.pi, 180, endpoint=False)
@@ -157,8 +159,12 @@ def unwrapped(dataset, index):
     x, y = np.moveaxis(pupil.T * (1 - u) + limbus.T * u, -1, 0).astype(np.float32) - np.float32(0.5)
     grey = cv2.remap(image.mean(-1).astype(np.float32), x, y, cv2.INTER_LINEAR)
     seen = cv2.remap((mask == IRIS).astype(np.float32), x, y, cv2.INTER_LINEAR) > 0.99
+    total, count = (
+        cv2.blur(np.hstack([part] * 3), (25, 1))[:, 180:360] for part in (grey * seen, 1.0 * seen)
+    )
+    grey = grey - total / np.maximum(count, 1e-6)  # uneven light is no texture
     grey[~seen] = np.nan
-    return (grey - np.nanmean(grey, axis=1, keepdims=True)) / np.nanstd(grey)
+    return grey / np.nanstd(grey)
 
 
 def correlation(a, b):

@@ -11,11 +11,12 @@ from tools.badges import badge_line, repository
 from tools.execution import ROOT
 
 README = (ROOT / "README.md").read_text("utf-8")
+BLOCKS = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 
 
 def test_your_own_data_in_a_few_lines(monkeypatch, capsys):
     """The block runs as it stands, and the model finds more than always the most frequent class."""
-    (block,) = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    (block,) = (block for block in BLOCKS if "Folder" in block)
     monkeypatch.chdir(ROOT)
     torch.manual_seed(0)
     names: dict = {}
@@ -23,6 +24,12 @@ def test_your_own_data_in_a_few_lines(monkeypatch, capsys):
     confusion = names["evaluate"](names["model"], names["val"])
     assert confusion.mean_iou > confusion.majority_baseline().mean_iou + 0.1
     assert f"mean IoU {confusion.mean_iou:.2f}" in capsys.readouterr().out
+
+
+def test_an_iris_code_in_a_few_lines(capsys):
+    (block,) = (block for block in BLOCKS if "iris_code" in block)
+    exec(block, {})
+    assert re.fullmatch(r"\(2, \d+, \d+\)\n", capsys.readouterr().out)  # this eye is open, and is found
 
 
 def test_its_commands_are_make_targets():

@@ -36,6 +36,10 @@ LESSONS = {  # name: (its question, words of the cell whose picture stands for i
     "14_fc_hardnet": ("Why is it faster than its operations say?", "show_links"),
     "15_attention": ("Where does it look, and is it worth it?", "show_attention(model"),
     "16_break_it": ("Eight broken trainings: what is wrong here?", "show_against"),
+    "17_iris_segmentation": (
+        "How does the error of recognition grow as the mask is degraded?",
+        "show_rubber_sheet",
+    ),
     "18_kaggle_starter": (
         "From a competition's folder to a submission that scores, with the internet off?",
         "show_objects",

@@ -53,6 +53,7 @@ class Eye:
     opening: float  # of the lids: 0 is closed, 1 shows the whole iris, more is wide open
     dilation: float  # radius of the pupil / radius of the iris
     blur: float  # standard deviation of the defocus
+    glasses: bool
     iris: Ellipse
     pupil: Ellipse
 
@@ -80,14 +81,22 @@ class Person:
         self.half_width = rng.uniform(2.1, 2.6)  # of the lids' opening
         self.tilt = rng.normal(0.08, 0.06)  # the outer corner stands higher
         self.crease = rng.uniform(0.25, 0.7)  # its height over the lid's edge
-        self.crease_depth = rng.uniform(0.05, 0.3)
-        self.brow = rng.uniform(2.1, 3.2)  # its height over the eye
+        self.crease_depth = rng.uniform(0.0, 0.45)
+        self.pores = rng.uniform(0.01, 0.06)  # how uneven the skin is
+        self.brow = rng.uniform(1.9, 3.2)  # its height over the eye
+        self.brow_thickness = rng.uniform(0.12, 0.34)
+        self.brow_density = rng.uniform(0.45, 0.95)
         self.brow_hairs = int(rng.integers(80, 320))
         self.brow_width = rng.uniform(0.02, 0.045)  # of one hair
         self.hair = np.array([0.10, 0.07, 0.05]) * rng.uniform(0.4, 3) ** (1 - self.melanin)
-        self.lashes = int(rng.integers(40, 130))
-        self.lash_width = rng.uniform(0.012, 0.04)
-        self.lash_length = rng.uniform(0.5, 1.1)
+        made_up = rng.random() < 0.2
+        self.liner = rng.uniform(0.3, 1) if made_up else 0.0  # a dark line along both lids
+        self.straight_lashes = rng.random() < 0.25
+        self.lashes = int(rng.integers(40, 140))
+        self.lash_width = rng.uniform(0.03, 0.055) if made_up else rng.uniform(0.012, 0.04)
+        self.lash_length = rng.uniform(0.5, 1.2)
+        self.tufts = float(rng.uniform(6, 16) if made_up or rng.random() < 0.3 else 300)  # half their number
+        self.untidy = rng.uniform(0.08, 0.3)  # deviation of the lashes' direction
         self.texture = _iris_texture(rng)
 
 
@@ -154,7 +163,7 @@ class Scene:
     ) -> None:
         self.size, self.person = size, person
         height, width = size
-        share = 0.15 * 4 ** rng.random()  # the iris is 15 to 60 % as wide as a 4 : 3 picture
+        share = 0.15 * 4.8 ** rng.random()  # the iris is 15 to 72 % as wide as a 4 : 3 picture
         self.radius = 0.5 * share * min(width, height * 4 / 3)  # px
         self.infrared = bool(rng.random() < 0.6)
         centre = rng.normal(0.5, 0.1, 2).clip(0.25, 0.75) * (width, height)
@@ -183,6 +192,7 @@ class Scene:
             opening=opening,
             dilation=dilation,
             blur=width * max(0.0, rng.normal(0.002, 0.005)),
+            glasses=bool(rng.random() < 0.15),
             iris=_ellipse(centre, self.disc),
             pupil=_ellipse(centre + self.disc @ person.pupil, self.disc * dilation),
         )

@@ -26,6 +26,7 @@ from nbhelpers.visualisation.diagnosis import show_against, show_patient
 from nbhelpers.visualisation.error_kinds import KINDS, error_kinds, error_shares, show_error_kinds
 from nbhelpers.visualisation.first_steps import show_ids, show_scores, show_tasks
 from nbhelpers.visualisation.grid import show_changes
+from nbhelpers.visualisation.iris import show_boundaries, show_distances, show_roc, show_rubber_sheet
 from nbhelpers.visualisation.labels import colour_mask
 from nbhelpers.visualisation.links import show_links
 from nbhelpers.visualisation.nested import show_nested
@@ -46,10 +47,12 @@ __all__ = [
     "predict_ids",
     "show_alternatives",
     "show_batch",
+    "show_boundaries",
     "show_changes",
     "show_comparison",
     "show_confusion",
     "show_curves",
+    "show_distances",
     "show_error_kinds",
     "show_folds",
     "show_gains",
@@ -66,6 +69,8 @@ __all__ = [
     "show_overlay",
     "show_predictions",
     "show_receptive_field",
+    "show_roc",
+    "show_rubber_sheet",
     "show_scores",
     "show_source",
     "show_staircase",

@@ -1,0 +1,54 @@
+"""The four networks of lesson 17 at full size: parameters, megabytes of weights, seconds for one 240 x 320 picture.
+
+float32, batch 1, random weights; one network after the other, the median of several passes.
+Run: python -m benchmarks.iris_networks
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from benchmarks.record import record
+from nbhelpers.models.encoder_unet import Pix2PixUNet
+from nbhelpers.models.fc_densenet import FCDenseNet
+from nbhelpers.models.fcn8 import FCN8, FastFCN8
+
+PASSES = 5
+NETWORKS: dict[str, Callable[[], nn.Module]] = {
+    "FCN8": lambda: FCN8(num_classes=2),
+    "FastFCN8": lambda: FastFCN8(num_classes=2),
+    "U-Net on MobileNetV2": lambda: Pix2PixUNet(num_classes=2),
+    "FC-DenseNet103": lambda: FCDenseNet(num_classes=2),
+}
+
+
+@torch.inference_mode()
+def measure(make: Callable[[], nn.Module]) -> dict[str, float]:
+    model = make().eval().to(memory_format=torch.channels_last)
+    picture = torch.rand(1, 3, 240, 320)
+    seconds = []
+    for _ in range(PASSES + 1):
+        started = time.perf_counter()
+        model(picture)
+        seconds.append(time.perf_counter() - started)
+    size = sum(tensor.numel() * tensor.element_size() for tensor in model.state_dict().values())
+    return {
+        "million parameters": round(sum(p.numel() for p in model.parameters()) / 1e6, 1),
+        "megabytes": round(size / 1e6),
+        "milliseconds": round(1000 * statistics.median(seconds[1:])),
+    }
+
+
+def main() -> None:
+    results = {}
+    for name, make in NETWORKS.items():
+        results[name] = measure(make)
+        print(f"{name:22}", results[name])
+    print("->", record("iris_networks", results))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""A trained network for irises, small enough to be a file of the package.
+
+It was trained by `python -m tools.train_iris` on toy eyes (`nbhelpers.datasets.Eyes`) and has seen no photograph.
+"""
+
+from importlib.resources import as_file, files
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nbhelpers.inference.weights import load_weights
+from nbhelpers.models.unet import UNet
+
+WEIGHTS = "segmenter.safetensors"
+WORKING_SIZE = (144, 192)  # pixels; a picture of another shape is brought to the same area
+CELL = 2  # the U-Net works on cells of 2 x 2 pixels: a quarter of the work, and no pixel is thrown away
+PARTS, IRIS = 4, 2  # background, sclera, iris, pupil, as in Eyes(parts=True): it learns sooner from all four
+
+
+class IrisSegmenter(nn.Module):
+    """A U-Net that finds the visible iris: images (N, 3, H, W) float 0..1, of any size -> logits (N, 2, H, W).
+
+    The classes are Background and Iris, as in `Eyes`. Inside, images are resized to about WORKING_SIZE, in their
+    own shape, and each is brought to zero mean and unit deviation, so that exposure and contrast do not matter.
+    """
+
+    def __init__(self, *, widths: tuple[int, ...] = (32, 48, 64, 96, 128)) -> None:
+        super().__init__()
+        self.unet = UNet(in_channels=3 * CELL**2, num_classes=PARTS * CELL**2, widths=widths)
+
+    def forward(self, images: Tensor) -> Tensor:
+        height, width = images.shape[-2:]
+        x = F.interpolate(images, working_size(height, width), mode="bilinear", antialias=True)
+        logits = F.interpolate(self.parts(x), (height, width), mode="bilinear")
+        others = [part for part in range(PARTS) if part != IRIS]
+        return torch.stack([logits[:, others].logsumexp(dim=1), logits[:, IRIS]], dim=1)
+
+    def parts(self, images: Tensor) -> Tensor:
+        """Images of even sides, as they are -> logits (N, PARTS, H, W)."""
+        x = images - images.mean(dim=(1, 2, 3), keepdim=True)
+        x = x / (
+            x.square().mean(dim=(1, 2, 3), keepdim=True).sqrt() + 0.02
+        )  # + 0.02: a blank one stays blank
+        logits = self.unet(F.pixel_unshuffle(x, CELL))  # (N, 12, H / 2, W / 2) -> (N, 16, H / 2, W / 2)
+        return F.pixel_shuffle(logits, CELL)
+
+
+def working_size(height: int, width: int) -> tuple[int, int]:
+    """The size of WORKING_SIZE's area that is nearest in shape; its sides are whole cells, at least 32 pixels."""
+    scale = (WORKING_SIZE[0] * WORKING_SIZE[1] / (height * width)) ** 0.5
+    return tuple(max(32, CELL * round(side * scale / CELL)) for side in (height, width))
+
+
+def load_segmenter() -> IrisSegmenter:
+    """The trained network, in eval mode, on the CPU. Its file holds numbers only: loading it runs no code."""
+    model = IrisSegmenter()
+    with as_file(files("nbhelpers.iris") / WEIGHTS) as path:
+        load_weights(model, path)
+    return model.eval()

@@ -1,0 +1,237 @@
+"""Train the network that `nbhelpers.iris.load_segmenter` loads, on toy eyes alone, and score it.
+
+Run: python -m tools.train_iris
+It draws its data, trains for about 40 minutes on one core, and writes the weights to
+nbhelpers/iris/segmenter.safetensors and the scores to benchmarks/results/iris_segmenter.json.
+"""
+
+import argparse
+import copy
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torchvision import tv_tensors
+from torchvision.transforms import InterpolationMode, v2
+
+from benchmarks.record import record
+from nbhelpers.datasets import Eyes, in_memory
+from nbhelpers.datasets.dataset import SegmentationDataset
+from nbhelpers.inference import save_weights
+from nbhelpers.iris import e1
+from nbhelpers.iris.segmenter import IRIS, WEIGHTS, WORKING_SIZE, IrisSegmenter, load_segmenter
+from nbhelpers.losses import pixel_loss
+from nbhelpers.metrics import ConfusionMatrix
+from nbhelpers.training import fit
+
+BATCH = 8
+HALF = (WORKING_SIZE[0] // 2, WORKING_SIZE[1] // 2)
+STAGES = (  # many small pictures, to learn what an eye is; fewer large ones, for its edges; others, in rougher light
+    {"size": HALF, "pictures": 10_000, "epochs": 6, "lr": 6e-3, "seed": 0, "rough": 0.0},
+    {"size": WORKING_SIZE, "pictures": 4_000, "epochs": 5, "lr": 3e-3, "seed": 0, "rough": 0.0},
+    {"size": WORKING_SIZE, "pictures": 4_000, "epochs": 4, "lr": 2e-3, "seed": 1, "rough": 0.2},
+)
+
+
+class Step(torch.nn.Module):
+    """A change of the picture's look, made with probability `p`."""
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, image: tv_tensors.Image, mask: tv_tensors.Mask):
+        if torch.rand(()).item() >= self.p:
+            return image, mask
+        return tv_tensors.wrap(self.change(image.as_subclass(Tensor)), like=image), mask
+
+
+class ToneCurve(Step):
+    """Gamma, exposure, contrast and a lifted black at once: one table for 256 levels."""
+
+    def change(self, image: Tensor) -> Tensor:
+        gamma, gain, lift = torch.randn(()).mul(0.35).exp(), 0.5 + torch.rand(()), 0.25 * torch.rand(())
+        table = torch.linspace(0, 1, 256) ** gamma * gain
+        if torch.rand(()) < 0.3:
+            table = lift + (1 - lift) * table
+        return (table.clamp(0, 1) * 255).round().to(torch.uint8)[image.int()]
+
+
+class Coarse(Step):
+    """Shrink, and enlarge again: a picture of fewer pixels."""
+
+    def change(self, image: Tensor) -> Tensor:
+        share = 0.35 + 0.55 * torch.rand(()).item()
+        small = [max(8, round(side * share)) for side in image.shape[-2:]]
+        image_small = v2.functional.resize(image, small, antialias=True)
+        return v2.functional.resize(image_small, list(image.shape[-2:]), antialias=False)
+
+
+class Uneven(Step):
+    """Light that changes over the picture, by a factor of up to about 2."""
+
+    def change(self, image: Tensor) -> Tensor:
+        field = F.interpolate(torch.randn(1, 1, 3, 4), image.shape[-2:], mode="bicubic")[0] * 0.25
+        return (image * field.exp()).clamp(0, 255).to(torch.uint8)
+
+
+class Noise(Step):
+    """The same noise in all channels: fine grain, or grains of two pixels."""
+
+    def change(self, image: Tensor) -> Tensor:
+        height, width = image.shape[-2:]
+        grain = int(torch.randint(1, 3, ()))
+        noise = torch.randn(1, 1, height // grain + 1, width // grain + 1)
+        noise = F.interpolate(noise, scale_factor=grain)[0, :, :height, :width]
+        return (image + noise * 30 * torch.rand(())).clamp(0, 255).to(torch.uint8)
+
+
+def augmentation(width: int, rough: float) -> v2.Compose:
+    """Turn, shift, zoom, stretch; then what other cameras do to light, tone and sharpness, and `rough` of it worse."""
+    fill = {tv_tensors.Image: 0, tv_tensors.Mask: 0}  # a dark border is no iris, and the network must know it
+    move = v2.RandomAffine(45, (0.15, 0.15), (0.7, 1.4), (-8, 8, -8, 8), InterpolationMode.BILINEAR, fill)
+    return v2.Compose(
+        [
+            v2.RandomHorizontalFlip(),
+            v2.RandomApply([move], 0.5),
+            v2.RandomGrayscale(0.3),
+            v2.RandomApply([v2.GaussianBlur(7, (0.3, 0.008 * width))], 0.2),
+            Coarse(0.2),
+            ToneCurve(0.5),
+            v2.RandomAutocontrast(0.1),
+            Uneven(rough),
+            Noise(rough),
+            v2.RandomAdjustSharpness(3, 0.15),
+            v2.RandomApply([v2.JPEG((15, 80))], 0.1),
+        ]
+    )
+
+
+class OfParts(torch.nn.Module):
+    """The segmenter as `fit` trains it: images of the stage's size -> logits of the four parts."""
+
+    def __init__(self, segmenter: IrisSegmenter) -> None:
+        super().__init__()
+        self.segmenter = segmenter
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.segmenter.parts(images)
+
+
+def loss(logits: Tensor, masks: Tensor) -> Tensor:
+    """Cross-entropy of the four parts, and half of 1 - IoU of the iris, both over the batch."""
+    iris, true = logits.softmax(dim=1)[:, IRIS], (masks == IRIS).float()
+    common = (iris * true).sum()
+    return pixel_loss(logits, masks) + 0.5 * (1 - common / ((iris + true).sum() - common + 1))
+
+
+class StrangeCamera(SegmentationDataset):
+    """The eyes of `source` by a camera that training never saw: a stand-in for photographs.
+
+    Some are cropped near the iris; then equalised by tiles, or through a steep tone curve, under bands of light, or with
+    speckle and shifted lines; most are grey, some out of focus, all are pressed hard as JPEG.
+    """
+
+    def __init__(self, source: SegmentationDataset, seed: int = 5) -> None:
+        super().__init__()
+        self.source, self.seed = source, seed
+        self.classes, self.palette = source.classes, source.palette
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        rng = np.random.default_rng((self.seed, index))
+        image, mask = self.source.read(index)
+        height, width = mask.shape
+        if rng.random() < 0.4:
+            zoom = rng.uniform(1.2, 1.8)
+            rows, columns = np.nonzero(mask) if mask.any() else ([height / 2], [width / 2])
+            top = int(np.clip(np.mean(rows) - height / zoom / 2, 0, height - height / zoom))
+            left = int(np.clip(np.mean(columns) - width / zoom / 2, 0, width - width / zoom))
+            box = slice(top, top + int(height / zoom)), slice(left, left + int(width / zoom))
+            image = cv2.resize(image[box], (width, height), interpolation=cv2.INTER_CUBIC)
+            mask = cv2.resize(mask[box], (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+        if rng.random() < 0.8:
+            image = np.repeat(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+        kind = rng.integers(4)
+        if kind == 0:
+            tiles = cv2.createCLAHE(rng.uniform(2, 8), (8, 8))
+            image = cv2.merge([tiles.apply(channel) for channel in cv2.split(image)])
+        elif kind == 1:
+            image = 255 / (1 + np.exp(-rng.uniform(4, 12) * (image / 255 - rng.uniform(0.25, 0.6))))
+        elif kind == 2:
+            phase = np.linspace(0, 1, width)[:, None] * rng.uniform(0.5, 1.5) + rng.random()
+            image = cv2.medianBlur(
+                (image * (0.35 + 0.65 * np.abs(np.sin(np.pi * phase)))).astype(np.uint8), 5
+            )
+        else:
+            image = np.clip(image * (1 + 0.15 * rng.standard_normal((height, width, 1))), 0, 255)
+            image[::2] = np.roll(image[::2], 2, axis=1)
+        if rng.random() < 0.3:
+            image = cv2.GaussianBlur(image, (0, 0), rng.uniform(1, 1 + 0.012 * width))
+        image = image.astype(np.uint8)
+        _, file = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(8, 60))))
+        return cv2.imdecode(file, cv2.IMREAD_COLOR), mask
+
+
+@torch.inference_mode()
+def scores(model: torch.nn.Module, dataset: SegmentationDataset) -> dict[str, float]:
+    """E1 in percent, the IoU of the iris over all pixels together, and its mean over images that show one."""
+    confusion, truth, predictions, single = ConfusionMatrix(2), [], [], []
+    for image, mask in dataset:
+        predicted = model(image[None] / 255).argmax(dim=1)[0]
+        one = ConfusionMatrix(2)
+        for matrix in (confusion, one):
+            matrix.update(predicted[None], mask[None])
+        if mask.any():
+            single.append(one.iou[1].item())
+        truth.append(mask.bool().numpy())
+        predictions.append(predicted.bool().numpy())
+    found = {"E1 percent": 100 * e1(predictions, truth), "IoU": confusion.iou[1].item()}
+    found |= {"mean IoU of images": float(np.mean(single)), "median IoU of images": float(np.median(single))}
+    return {name: round(value, 4) for name, value in found.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--score", action="store_true", help="score the stored network, train nothing")
+    parser.add_argument(
+        "--last", action="store_true", help="train the last stage only, from the stored network"
+    )
+    arguments = parser.parse_args()
+    path = Path(__file__).resolve().parents[1] / "nbhelpers" / "iris" / WEIGHTS
+    results = {}
+    if not arguments.score:
+        started = time.perf_counter()
+        torch.manual_seed(STAGES[0]["seed"])  # of the first weights
+        model = load_segmenter() if arguments.last else IrisSegmenter()
+        for stage in STAGES[-1:] if arguments.last else STAGES:
+            train = Eyes("train", stage["size"], stage["pictures"], stage["seed"], parts=True)
+            train = in_memory(train, transform=augmentation(stage["size"][1], stage["rough"]))
+            valid = in_memory(Eyes("val", stage["size"], parts=True))
+            plan = {name: stage[name] for name in ("epochs", "lr", "seed")}
+            fit(OfParts(model), train, valid, loss=loss, batch_size=BATCH, **plan)
+        save_weights(copy.deepcopy(model).half(), path)  # half the size; it is the file that is scored below
+        seconds = round(time.perf_counter() - started)
+        results["training"] = {"stages": STAGES, "batch_size": BATCH, "seconds": seconds}
+    model = load_segmenter()
+    results["file"] = {"bytes": path.stat().st_size, "parameters": sum(p.numel() for p in model.parameters())}
+    large = Eyes("test", (240, 320))
+    for name, dataset in (
+        ("test 96 x 128", Eyes("test")),
+        ("test 240 x 320", large),
+        ("test 240 x 320, another camera", StrangeCamera(large)),
+    ):
+        results[name] = scores(model, dataset)
+        print(name, results[name])
+    if not arguments.score:
+        print("->", record("iris_segmenter", results, "python -m tools.train_iris"))
+
+
+if __name__ == "__main__":
+    main()
