@@ -1,6 +1,5 @@
 """Lesson 4: every exercise accepts the right answer, and tells plausible wrong ones what went wrong."""
 
-import pytest
 import torch
 from exercise_tester import (  # noqa: F401
     pytest_generate_tests,

@@ -1,6 +1,5 @@
 """The exercises of lesson 5 accept the right answer, and tell plausible wrong ones what went wrong."""
 
-import pytest
 import torch
 from exercise_tester import (  # noqa: F401
     pytest_generate_tests,

@@ -1,6 +1,5 @@
 """The exercises of lesson 6 accept the right answer, and tell plausible wrong ones what went wrong."""
 
-import pytest
 import torch
 import torch.nn.functional as F
 from exercise_tester import (  # noqa: F401

@@ -218,7 +218,7 @@ def test_no_file_names_a_machine_or_a_package_mirror():
     this = Path(__file__).resolve()
     found = []
     for path in tracked():
-        if path == this or path.suffix in {".png", ".jpg", ".pt", ".zip"}:
+        if path == this or path.suffix in {".png", ".jpg", ".safetensors"}:
             continue
         text = path.read_text("utf-8")
         found += [
@@ -228,8 +228,9 @@ def test_no_file_names_a_machine_or_a_package_mirror():
 
 
 def test_no_file_is_heavy():
-    heavy = {path.name: path.stat().st_size for path in tracked() if path.stat().st_size > 1_000_000}
-    assert heavy == {}
+    """Except the stored iris network, whose size the wheel's test limits."""
+    heavy = {path.name for path in tracked() if path.stat().st_size > 1_000_000}
+    assert heavy <= {"segmenter.safetensors"}
 
 
 @pytest.mark.parametrize("licence", ["LICENSE", "LICENSE-text"])

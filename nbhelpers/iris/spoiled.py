@@ -41,8 +41,14 @@ def degrade(mask: np.ndarray, step: int) -> np.ndarray:
             pupil=(pair.pupil - limbus_way) / limbus_times,
             ratio=pair.ratio / limbus_times,
         )
-    y, x = np.indices(mask.shape).reshape(2, -1) + 0.5  # the middles of the pixels
-    return pair.holds(np.stack([x, y], axis=-1)).reshape(mask.shape)
+    reach = np.linalg.norm(pair.matrix, axis=1) + 1  # from the middle of the limbus to the sides of its box
+    left, top = np.maximum(pair.centre - reach, 0).astype(int)
+    right, bottom = (pair.centre + reach).astype(int)
+    spoilt = np.zeros(mask.shape, bool)
+    box = spoilt[top:bottom, left:right]
+    y, x = np.indices(box.shape) + np.array([top, left])[:, None, None] + 0.5  # the middles of the pixels
+    box[:] = pair.holds(np.stack([x, y], axis=-1).reshape(-1, 2)).reshape(box.shape)
+    return spoilt
 
 
 @lru_cache(maxsize=256)
