@@ -136,11 +136,13 @@ def main() -> None:
     samples = [eyes[index] for index in range(count)]
     images, truth = [image for image, _ in samples], [mask.numpy() == 1 for _, mask in samples]
     predicted = masks_of(load_segmenter(), images)
-    spoiled = {step: [or_none(degrade, mask, step) for mask in truth] for step in (1, 2, 3)}
-    nothing = np.zeros(SIZE, bool)
+    fitted = [or_none(fit_boundaries, mask) for mask in truth]
     cases = {"true masks": truth, "stored network": predicted} | {
-        f"degraded, step {step}": [nothing if mask is None else mask for mask in masks]
-        for step, masks in spoiled.items()
+        f"degraded, step {step}": [
+            np.zeros(SIZE, bool) if boundaries is None else degrade(mask, boundaries, step)
+            for mask, boundaries in zip(truth, fitted)
+        ]
+        for step in (1, 2, 3)
     }
     results = {
         "identities": count // PICTURES,

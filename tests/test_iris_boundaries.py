@@ -182,8 +182,12 @@ def farthest_of(pair):
 @pytest.mark.parametrize("step", [1, 2, 3])
 def test_a_spoiled_mask_is_worse_from_step_to_step(step):
     mask = under_lids(ring(ROUND), ROUND, 0.3)
-    spoiled = degrade(mask, step)
-    assert spoiled.dtype == bool and spoiled.shape == mask.shape and (spoiled == degrade(mask, step)).all()
+    spoiled = degrade(mask, ROUND, step)
+    assert (
+        spoiled.dtype == bool
+        and spoiled.shape == mask.shape
+        and (spoiled == degrade(mask, ROUND, step)).all()
+    )
     found = fit_boundaries(spoiled)
     pupil_off = farthest(found.pupil, ROUND.pupil) / ROUND.limbus.a
     limbus_off = farthest(found.limbus, ROUND.limbus) / ROUND.limbus.a
@@ -194,6 +198,6 @@ def test_a_spoiled_mask_is_worse_from_step_to_step(step):
 
 def test_degrade_refuses():
     with pytest.raises(ValueError, match="step is 4; it must be 1, 2 or 3"):
-        degrade(ring(ROUND), 4)
-    with pytest.raises(NoIris):
-        degrade(np.zeros(SHAPE, bool), 1)
+        degrade(ring(ROUND), ROUND, 4)
+    with pytest.raises(ValueError, match="must be bool"):
+        degrade(ring(ROUND).astype(np.uint8), ROUND, 1)

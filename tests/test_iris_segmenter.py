@@ -28,7 +28,8 @@ def test_the_file_is_small_and_is_what_was_scored():
     assert FILE.stat().st_size < 5e6
     assert FILE.stat().st_size == recorded["results"]["file"]["bytes"]
     assert recorded["command"] == "python -m tools.train_iris"
-    assert {"stages", "seed", "seconds"} <= set(recorded["results"]["training"])
+    training = recorded["results"]["training"]
+    assert training["seconds"] > 0 and all("seed" in stage for stage in training["stages"])
 
 
 def test_loading_is_quick_and_gives_an_evaluating_network_in_float32(segmenter):

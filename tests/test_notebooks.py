@@ -38,10 +38,11 @@ def test_measured_cost(path):
     assert results[path.stem]["peak_mb"] <= 1500
 
 
-def test_unet_on_photographs():
-    """The very same cells run on CamVid, for a few steps."""
+@pytest.mark.parametrize("name", ["02_unet_from_scratch", "04_unet_fastai", "14_fc_hardnet"])
+def test_on_photographs(name):
+    """The very same cells run on CamVid, for a few steps: by `fit`, by fastai from files, and with what measures."""
     data = shared_data("camvid")
-    path = ROOT / "notebooks" / "02_unet_from_scratch.ipynb"
+    path = ROOT / "notebooks" / f"{name}.ipynb"
     notebook = nbformat.read(path, as_version=4)
     execute(notebook, path.parent, {"DATA": "camvid", "SMOKE": "1", "FULL": "", "NBHELPERS_DATA": str(data)})
     assert "camvid, photographs" in notebook_text(notebook)

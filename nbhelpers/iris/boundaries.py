@@ -36,6 +36,15 @@ class Boundaries(NamedTuple):
     pupil: Ellipse
     limbus: Ellipse
 
+    @property
+    def pair(self) -> Pair:
+        """The same as the eight numbers that are fitted."""
+        matrix, centre = matrix_of(self.limbus), np.array([self.limbus.x, self.limbus.y])
+        pupil = np.linalg.solve(matrix, np.array([self.pupil.x, self.pupil.y]) - centre)
+        return Pair(
+            centre, matrix, pupil, (self.pupil.a * self.pupil.b / self.limbus.a / self.limbus.b) ** 0.5
+        )
+
 
 def check_mask(mask: np.ndarray) -> np.ndarray:
     """The mask as an array; ValueError unless it is bool (H, W)."""
@@ -60,40 +69,34 @@ def fit_boundaries(mask: np.ndarray) -> Boundaries:
 
     Raises NoIris where the mask gives no honest pair of boundaries, ValueError for another dtype or shape.
     """
-    pair = fit_pair(mask)
+    mask = check_mask(mask)
+    pieces = _pieces(mask)
+    starts = [pieces > 0]
+    if (pieces > 1).any():  # lashes cut an iris to pieces, but a piece may also be a brow, or another eye
+        starts.append(pieces == 1)
+    failures = []
+    for start in starts:
+        try:
+            best = _fit(start, pieces)
+            break
+        except NoIris as failure:
+            failures.append(failure)
+    else:
+        raise failures[0]
+    stray = (pieces > 0) & ~best.home
+    if stray.sum() > STRAY * best.home.sum() and _is_iris(stray):
+        raise NoIris("the mask holds two irises", "cut the picture so that it shows one eye")
+    pair = best.pair
     return Boundaries(
         pupil=_ellipse(pair.centre + pair.matrix @ pair.pupil, pair.ratio * pair.matrix),
         limbus=_ellipse(pair.centre, pair.matrix),
     )
 
 
-def fit_pair(mask: np.ndarray) -> Pair:
-    """What `fit_boundaries` returns as ellipses, as the eight numbers that were fitted; its errors."""
-    mask = check_mask(mask)
-    pieces = _pieces(mask)
-    starts = [pieces > 0]
-    if (pieces > 1).any():  # lashes cut an iris to pieces, but a piece may also be a brow, or another eye
-        starts.append(pieces == 1)
-    fits, failures = [], []
-    for start in starts:
-        try:
-            fits.append(_fit(start, pieces))
-        except NoIris as failure:
-            failures.append(failure)
-    if not fits:
-        raise failures[0]
-    best = max(fits, key=lambda fit: fit.shown)
-    stray = (pieces > 0) & ~best.home
-    if stray.sum() > STRAY * best.home.sum() and _is_iris(stray):
-        raise NoIris("the mask holds two irises", "cut the picture so that it shows one eye")
-    return best.pair
-
-
 class _Fit(NamedTuple):
-    """A sound pair, how much of both edges can be seen (0 to 2), and the mask's pieces in its ring, bool (H, W)."""
+    """A sound pair, and the mask's pieces in its ring, bool (H, W)."""
 
     pair: Pair
-    shown: float
     home: np.ndarray
 
 
@@ -151,7 +154,7 @@ def _fit(mask: np.ndarray, pieces: np.ndarray) -> _Fit:
             f"{100 * held.mean():.0f} % of the mask lie between the best limbus and pupil, too little to trust them",
             "check the mask: one ring, cut by lids, and small errors are allowed",
         )
-    return _Fit(pair, limbus + pupil, home)
+    return _Fit(pair, home)
 
 
 def _ellipse(centre: np.ndarray, matrix: np.ndarray) -> Ellipse:

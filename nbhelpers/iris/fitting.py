@@ -18,7 +18,7 @@ SHAPES = [(1.0, 0.0)] + [
     (ratio, np.pi * turn / 6) for ratio in (0.85, 0.7) for turn in range(6)
 ]  # 0.7: 45 degrees
 PROPOSALS = 80  # of each shape
-KEPT, REFINED = 15, 4  # limbus proposals that get a pupil, and pairs of them that are fitted
+KEPT, REFINED = 9, 3  # limbus proposals that get a pupil, and pairs of them that are fitted
 SAMPLE = 240  # points of the outline that judge a proposal
 ALIGNED = 0.7  # least cosine between the outline's normal and the ellipse's
 COARSE, FINE = (
@@ -54,7 +54,8 @@ class Pair(NamedTuple):
     @property
     def radius(self) -> float:
         """Of a circle with the limbus' area."""
-        return float(np.sqrt(np.linalg.det(self.matrix)))
+        (a, b), (c, d) = self.matrix
+        return float(np.sqrt(a * d - b * c))
 
     def holds(self, points: np.ndarray) -> np.ndarray:
         """Which points (n, 2) lie in the ring between pupil and limbus, bool (n,)."""
@@ -66,7 +67,7 @@ class Pair(NamedTuple):
         """The outline as seen on the unit disc that the limbus bounds."""
         points = np.linalg.solve(self.matrix, (outline.points - self.centre).T).T
         normals = outline.normals @ self.matrix
-        return Outline(points, normals / np.linalg.norm(normals, axis=1, keepdims=True))
+        return Outline(points, normals / np.hypot(*normals.T)[:, None])
 
 
 def outline_of(mask: np.ndarray) -> Outline:
@@ -157,7 +158,7 @@ def _limbus_proposals(
         shape = np.eye(2) * ratio + (1 - ratio) * np.outer(axis, axis)  # 1 along the axis, `ratio` across
         points = (outline.points - middle) @ np.linalg.inv(shape)
         normals = outline.normals @ shape
-        normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+        normals /= np.hypot(*normals.T)[:, None]
         outer = (points * normals).sum(1) > 0
         if outer.sum() < 3:
             continue
@@ -186,7 +187,7 @@ def _limbus_proposals(
 def _with_pupil(outline: Outline, limbus: Pair, rng: np.random.Generator) -> Pair | None:
     """The limbus with the best pupil that fits inside."""
     disc = limbus.on_disc(outline)
-    length = np.linalg.norm(disc.points, axis=1)
+    length = np.hypot(*disc.points.T)
     inner = ((disc.points * disc.normals).sum(1) < 0) & (length < RATIOS[1] + OFF_CENTRE)
     if inner.sum() < 3:
         return None
@@ -215,7 +216,7 @@ def arcs(outline: Outline, pair: Pair, parts: int = 72) -> tuple[float, float]:
     shares = []
     for origin, radius, outward in ((np.zeros(2), 1.0, 1), (pair.pupil, pair.ratio, -1)):
         away = disc.points - origin
-        length = np.linalg.norm(away, axis=1)
+        length = np.hypot(*away.T)
         near = np.abs(length - radius) < SUBPIXEL / pair.radius + FINE
         near &= outward * (away * disc.normals).sum(1) > ALIGNED * length
         turn = np.arctan2(away[near, 1], away[near, 0]) / (2 * np.pi) + 0.5
@@ -257,12 +258,12 @@ def _distances(outline: Outline, pair: Pair, width: float) -> tuple[np.ndarray, 
     parts = []
     for origin, length, sign in ((np.zeros(2), 1.0, 1), (pair.pupil, pair.ratio, -1)):
         away = disc - origin
-        far = np.linalg.norm(away, axis=1)
+        far = np.hypot(*away.T)
         distance = radius * (far - length)
         near = np.abs(distance) < width
         unit = away[near] / far[near, None]
         normal = unit @ inverse
-        aligned = sign * (normal * outline.normals[near]).sum(1) > ALIGNED * np.linalg.norm(normal, axis=1)
+        aligned = sign * (normal * outline.normals[near]).sum(1) > ALIGNED * np.hypot(*normal.T)
         weight = (1 - (distance[near] / width) ** 2) * aligned  # the square root of the biweight
         (x, y), (u, v), g = disc[near].T, unit.T, radius * normal
         nothing = np.zeros_like(x)

@@ -1,11 +1,10 @@
 """Masks as worse and worse networks would draw them, to ask what a mask is worth."""
 
 import zlib
-from functools import lru_cache
 
 import numpy as np
 
-from nbhelpers.iris.boundaries import check_mask, fit_pair
+from nbhelpers.iris.boundaries import Boundaries, check_mask
 from nbhelpers.iris.fitting import Pair
 
 # How far an edge moves, in radii of the iris; and how its radius changes, times or over exp of this.
@@ -13,8 +12,8 @@ PUPIL_OFF = 0.05, 0.15
 LIMBUS_OFF = 0.08, 0.08
 
 
-def degrade(mask: np.ndarray, step: int) -> np.ndarray:
-    """Spoil the mask of an iris, bool (H, W), in three steps, each on top of the one before.
+def degrade(mask: np.ndarray, boundaries: Boundaries, step: int) -> np.ndarray:
+    """Spoil the mask of an iris, bool (H, W), whose boundaries are known, in three steps, each on top of the one before.
 
     1: lids, lashes and reflections are forgotten: the whole ring between pupil and limbus counts as iris, as if
        the network drew what it expects instead of what it sees. Both edges stay right.
@@ -22,14 +21,12 @@ def degrade(mask: np.ndarray, step: int) -> np.ndarray:
        smaller by PUPIL_OFF[1], as where dark iris is taken for pupil. So the inner rows of the rubber sheet are wrong.
     3: the limbus is off as well, by LIMBUS_OFF, as where it is blurred or in shadow. So all rows are wrong.
     Directions and signs are drawn at random, but from the mask itself: the same mask is always spoiled alike.
-    Raises NoIris as `fit_boundaries` does, ValueError for another step, dtype or shape.
+    Raises ValueError for another step, dtype or shape.
     """
     if step not in (1, 2, 3):
         raise ValueError(f"step is {step!r}; it must be 1, 2 or 3, the worst")
-    mask = check_mask(mask)
-    bits = np.packbits(mask).tobytes()
-    pair = _fitted(bits, mask.shape)
-    rng = np.random.default_rng(zlib.crc32(bits))
+    mask, pair = check_mask(mask), boundaries.pair
+    rng = np.random.default_rng(zlib.crc32(np.packbits(mask).tobytes()))
     pupil_way, pupil_times = _way(rng) * PUPIL_OFF[0], np.exp(rng.choice([-1, 1]) * PUPIL_OFF[1])
     limbus_way, limbus_times = _way(rng) * LIMBUS_OFF[0], np.exp(rng.choice([-1, 1]) * LIMBUS_OFF[1])
     if step >= 2:
@@ -49,13 +46,6 @@ def degrade(mask: np.ndarray, step: int) -> np.ndarray:
     y, x = np.indices(box.shape) + np.array([top, left])[:, None, None] + 0.5  # the middles of the pixels
     box[:] = pair.holds(np.stack([x, y], axis=-1).reshape(-1, 2)).reshape(box.shape)
     return spoilt
-
-
-@lru_cache(maxsize=256)
-def _fitted(bits: bytes, shape: tuple[int, int]) -> Pair:
-    """`fit_pair`, which costs nearly all of the time, once for the three steps of a mask."""
-    pixels = np.unpackbits(np.frombuffer(bits, np.uint8), count=shape[0] * shape[1])
-    return fit_pair(pixels.astype(bool).reshape(shape))
 
 
 def _way(rng: np.random.Generator) -> np.ndarray:
