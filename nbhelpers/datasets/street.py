@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable
 from functools import partial
 from random import Random
-from typing import NamedTuple
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from nbhelpers.datasets.street_parts import cars, furniture, ground, people, plo
 from nbhelpers.datasets.street_parts.canvas import Camera, Canvas, Light
 from nbhelpers.datasets.street_parts.paint import Colour, mix
 from nbhelpers.datasets.street_parts.photo import photograph
+from nbhelpers.datasets.street_parts.plan import Block, Plan, Thing
 from nbhelpers.datasets.toy import ToyDataset
 
 # Seen from the road, what stands on it hides the rails beside it, and they what stands on the pavement.
@@ -46,43 +46,6 @@ class Street(ToyDataset):
     def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         rng = Random(f"street {self.split} {self.seed} {index}")
         return photograph(draw(rng, self.size), rng)
-
-
-class Plan(NamedTuple):
-    """The ground plan, in metres: the road from left to right of the camera, and where the street ends."""
-
-    left: float
-    right: float
-    pavement: float  # width
-    end: float
-    zebra: float | None  # distance of a crossing
-
-    def edge(self, side: int) -> float:
-        """Where the road meets the pavement of side -1 (left) or 1 (right)."""
-        return self.left if side < 0 else self.right
-
-
-class Block(NamedTuple):
-    """A plot along the street, from `near` to `far` metres, on side -1 or 1."""
-
-    side: int
-    near: float
-    far: float
-    kind: str  # house, garden, park or turning
-    height: float  # of its house
-    free: bool  # no house stands right in front of it
-
-
-class Thing(NamedTuple):
-    """Something on the street: where it stands, the shadow it casts, how it is painted."""
-
-    x: float
-    z: float
-    room: float  # metres about it that nothing else may take
-    height: float
-    width: float
-    layer: int  # PAVED, RAILS or DRIVEN
-    paint: Callable[[Canvas, Random], None]
 
 
 def draw(rng: Random, size: tuple[int, int]) -> Canvas:
