@@ -5,14 +5,12 @@ Run: NBHELPERS_DATA=folder python -m benchmarks.camvid_lessons 13_fc_densenet
 
 import json
 import os
-import platform
 import sys
-from importlib.metadata import version
 from pathlib import Path
 
 import nbformat
 
-from benchmarks.record import RESULTS, machine
+from benchmarks.record import RESULTS, provenance
 from tools.execution import execute
 from tools.notebooks import find, score
 
@@ -23,14 +21,8 @@ def measure(path: Path) -> dict:
     """What the lesson at `path` scores on CamVid, and what it costs."""
     notebook = nbformat.read(path, as_version=4)
     cost = execute(notebook, path.parent, {"DATA": "camvid", "FULL": "0", "SMOKE": ""})
-    return {
-        "score": score(notebook),
-        **cost,
-        "command": f"NBHELPERS_DATA=folder python -m benchmarks.camvid_lessons {path.stem}",
-        "machine": machine(),
-        "versions": {package: version(package) for package in ("torch", "torchvision", "accelerate")},
-        "python": platform.python_version(),
-    }
+    command = f"NBHELPERS_DATA=folder python -m benchmarks.camvid_lessons {path.stem}"
+    return {"score": score(notebook)} | cost | provenance(command)
 
 
 def main(names: list[str]) -> None:

@@ -24,16 +24,21 @@ def machine() -> str:
     return f"{name}, {torch.get_num_threads()} of {os.cpu_count()} threads"
 
 
+def provenance(command: str) -> dict:
+    """The command that made a result, the machine and the versions."""
+    return {
+        "command": command,
+        "machine": machine(),
+        "versions": {package: version(package) for package in ("torch", "torchvision", "accelerate")},
+        "python": platform.python_version(),
+    }
+
+
 def record(name: str, results: dict, command: str | None = None) -> Path:
     """Write `results` to benchmarks/results/<name>.json, and return the path."""
     path = RESULTS / f"{name}.json"
     path.parent.mkdir(exist_ok=True)
-    content = {
-        "command": command or " ".join(["python -m", f"benchmarks.{Path(sys.argv[0]).stem}", *sys.argv[1:]]),
-        "machine": machine(),
-        "versions": {package: version(package) for package in ("torch", "torchvision", "accelerate")},
-        "python": platform.python_version(),
-        "results": results,
-    }
+    command = command or " ".join(["python -m", f"benchmarks.{Path(sys.argv[0]).stem}", *sys.argv[1:]])
+    content = provenance(command) | {"results": results}
     path.write_text(json.dumps(content, indent=1) + "\n")
     return path
