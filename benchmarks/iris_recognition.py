@@ -21,6 +21,7 @@ from nbhelpers.datasets import Eyes
 from nbhelpers.datasets.eye_scene import Ellipse
 from nbhelpers.inference import predict
 from nbhelpers.iris import (
+    Boundaries,
     IrisCode,
     NoIris,
     all_distances,
@@ -29,7 +30,6 @@ from nbhelpers.iris import (
     encode,
     fit_boundaries,
     genuine_and_impostor,
-    iris_code,
     load_segmenter,
     roc,
     unwrap,
@@ -61,12 +61,11 @@ def distance_of(found: Ellipse, true: Ellipse) -> float:
     return float(np.linalg.norm(away, axis=0).mean())
 
 
-def boundary_errors(eyes: Eyes, masks: Sequence[np.ndarray]) -> dict:
+def boundary_errors(eyes: Eyes, boundaries: Sequence[Boundaries | None]) -> dict:
     """Errors of both edges against the drawn ellipses, in pixels and in shares of the iris' radius."""
     pixels, shares, refused = [], [], 0
-    for index, mask in enumerate(masks):
+    for index, found in enumerate(boundaries):
         true = eyes.parameters(index)
-        found = or_none(fit_boundaries, mask)
         if found is None:
             refused += 1
             continue
@@ -136,23 +135,32 @@ def main() -> None:
     samples = [eyes[index] for index in range(count)]
     images, truth = [image for image, _ in samples], [mask.numpy() == 1 for _, mask in samples]
     predicted = masks_of(load_segmenter(), images)
-    fitted = [or_none(fit_boundaries, mask) for mask in truth]
+    edges = [or_none(fit_boundaries, mask) for mask in truth]
     cases = {"true masks": truth, "stored network": predicted} | {
         f"degraded, step {step}": [
-            np.zeros(SIZE, bool) if boundaries is None else degrade(mask, boundaries, step)
-            for mask, boundaries in zip(truth, fitted)
+            np.zeros(SIZE, bool) if found is None else degrade(mask, found, step)
+            for mask, found in zip(truth, edges)
         ]
         for step in (1, 2, 3)
+    }
+    fitted = {
+        name: edges if masks is truth else [or_none(fit_boundaries, mask) for mask in masks]
+        for name, masks in cases.items()
     }
     results = {
         "identities": count // PICTURES,
         "pictures_per_identity": PICTURES,
         "size": SIZE,
         "e1_of_stored_network": round(e1(predicted, truth), 5),
-        "boundaries": {name: boundary_errors(eyes, cases[name]) for name in ("true masks", "stored network")},
+        "boundaries": {
+            name: boundary_errors(eyes, fitted[name]) for name in ("true masks", "stored network")
+        },
         "recognition": {
             name: recognition(
-                [or_none(iris_code, image, mask) for image, mask in zip(images, masks)],
+                [
+                    None if found is None else encode(*unwrap(image, mask, found))
+                    for image, mask, found in zip(images, masks, fitted[name])
+                ],
                 [index // PICTURES for index in range(count)],
             )
             for name, masks in cases.items()
