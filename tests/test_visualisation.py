@@ -15,6 +15,8 @@ from torch import nn
 from nbhelpers.datasets.dataset import SegmentationDataset
 from nbhelpers.datasets.palette import CAMVID, CAMVID_CLASSES, VOID
 from nbhelpers.metrics import ConfusionMatrix
+from nbhelpers.models.deeplabv3_plus import DeepLabV3Plus
+from nbhelpers.models.gcn import GCN
 from nbhelpers.models.unet import DoubleConv, UNet, Up
 from nbhelpers.visualisation import (
     colour_mask,
@@ -415,6 +417,54 @@ def test_trace_follows_several_outputs_into_the_stage_that_takes_them():
     ]
 
 
+class Joined(nn.Module):
+    """Two convolutions, of which the second reads a half-sized map; what `join` makes of them goes into the head."""
+
+    def __init__(self, join):
+        super().__init__()
+        self.join = join
+        self.fine, self.coarse = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1)
+        self.head, self.other = nn.Conv2d(4, 2, 1), nn.Conv2d(4, 2, 1)
+
+    def forward(self, images):
+        fine = self.fine(images)
+        small = nn.functional.avg_pool2d(fine, 2)
+        coarse = nn.functional.interpolate(self.coarse(small), size=fine.shape[-2:])
+        return self.join(self, fine, coarse)
+
+
+@pytest.mark.parametrize(
+    ("join", "expected"),
+    [
+        (lambda net, fine, coarse: net.head(fine + coarse), [(0,), (1,), (1, 2)]),
+        (lambda net, fine, coarse: net.head(torch.stack([fine, coarse]).mean(0)), [(0,), (1,), (1, 2)]),
+        (lambda net, fine, coarse: net.head(fine.add_(coarse)), [(0,), (1,), (1, 2)]),
+        (lambda net, fine, coarse: net.head(2 * fine.relu()[..., :-1]), [(0,), (1,), (1,)]),
+        (lambda net, fine, coarse: net.head(fine + torch.zeros_like(coarse)), [(0,), (1,), (1,)]),
+        (lambda net, fine, coarse: net.head(torch.rand(1, 4, 8, 8)), [(0,), (1,), (2,)]),
+    ],
+)
+def test_trace_follows_operations_between_modules(join, expected):
+    assert [stage.sources for stage in trace(Joined(join), torch.rand(1, 3, 8, 8))[1:]] == expected
+
+
+def test_a_sum_that_two_stages_read_is_a_part_of_the_last_in_it():
+    class Pyramid(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.laterals = nn.ModuleList(nn.Conv2d(3, 4, 1, stride=stride) for stride in (4, 2, 1))
+            self.heads = nn.ModuleList(nn.Conv2d(4, 2, 1) for _ in range(3))
+
+        def forward(self, images):
+            coarse, middle, fine = (lateral(images) for lateral in self.laterals)
+            middle = middle + nn.functional.interpolate(coarse, scale_factor=2)
+            fine = fine + nn.functional.interpolate(middle, scale_factor=2)
+            return [head(level) for head, level in zip(self.heads, (coarse, middle, fine))]
+
+    stages = trace(Pyramid(), torch.rand(1, 3, 16, 16))
+    assert [stage.sources for stage in stages] == [(), (0,), (0, 1), (0,), (1,), (2,), (2, 3)]
+
+
 def test_staircase_names_blocks_and_skips(model):
     alt = show_staircase(model, torch.rand(1, 3, 48, 64)).alt
     assert "stem 4 × 48 × 64; downs.0 8 × 24 × 32; downs.1 16 × 12 × 16; ups.0 8 × 24 × 32" in alt
@@ -422,6 +472,19 @@ def test_staircase_names_blocks_and_skips(model):
     chain = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(inplace=True), nn.MaxPool2d(2), nn.Conv2d(8, 2, 1))
     alt = show_staircase(chain, torch.rand(1, 3, 10, 12)).alt
     assert alt.endswith("images 3 × 10 × 12; 0 8 × 8 × 10; 3 2 × 4 × 5. No skips.")
+
+
+@pytest.mark.parametrize(
+    ("network", "skips"),
+    [
+        (GCN, "encoder.c4 to scorers.1, encoder.c3 to scorers.2, encoder.c2 to scorers.3, "
+              "scorers.1 to refiners.0, scorers.2 to refiners.1, scorers.3 to refiners.2"),
+        (DeepLabV3Plus, "encoder.c2 to reduce, reduce to head"),
+    ],
+)  # fmt: skip
+def test_the_main_path_is_the_longest(network, skips):
+    alt = show_staircase(network(num_classes=3, encoder="resnet18"), torch.rand(1, 3, 64, 64)).alt
+    assert alt.endswith(f". Skips: {skips}.")
 
 
 def test_staircase_refuses_what_cannot_be_read():

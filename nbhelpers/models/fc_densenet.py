@@ -107,13 +107,13 @@ class TransitionDown(nn.Module):
 
 
 class TransitionUp(nn.ConvTranspose2d):
-    """Double the size to that of `skip`: (N, C_in, h, w), (N, C_skip, H, W) -> (N, C_out, H, W)."""
+    """Double the size to (H, W), that of the skip: (N, C_in, h, w) -> (N, C_out, H, W)."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__(in_channels, out_channels, kernel_size=3, stride=2)
 
-    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        height, width = skip.shape[-2:]
+    def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
+        height, width = size
         return super().forward(x)[..., :height, :width]  # of 2 h + 1
 
 
@@ -168,7 +168,7 @@ class FCDenseNet(nn.Module):
         x = self.bottleneck(x)
         for up, dense in zip(self.transitions_up, self.ups):
             skip = skips.pop()
-            x = up(x[:, seen:], skip)  # what the block added
+            x = up(x[:, seen:], skip.shape[-2:])  # what the block added
             seen = x.shape[1] + skip.shape[1]
             x = dense(x, skip)
         return self.head(x)

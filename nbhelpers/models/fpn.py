@@ -35,10 +35,10 @@ class Branch(nn.Module):
             for channels in [in_channels] + [out_channels] * (max(1, doublings) - 1)
         )
 
-    def forward(self, x: Tensor, finer: Sequence[Tensor]) -> Tensor:
-        """`finer` are the levels on the way, whose sizes `x` takes one after the other."""
-        for conv, level in zip(self.convs, finer, strict=True):
-            x = resize_to(conv(x), level)
+    def forward(self, x: Tensor, sizes: Sequence[tuple[int, int]]) -> Tensor:
+        """`sizes` are those of the finer levels on the way, which `x` takes one after the other."""
+        for conv, size in zip(self.convs, sizes, strict=True):
+            x = F.interpolate(conv(x), size=size, mode="bilinear")
         return x
 
 
@@ -80,6 +80,7 @@ class FPN(nn.Module):
                 level = level + F.interpolate(pyramid[-1], size=level.shape[-2:], mode="nearest")
             pyramid.append(level)
         # the semantic head: every level climbs over the finer ones to p2, where all are added
-        climbs = [pyramid[position + 1 :] or pyramid[-1:] for position in range(len(pyramid))]
+        sizes = [level.shape[-2:] for level in pyramid]
+        climbs = [sizes[position + 1 :] or sizes[-1:] for position in range(len(sizes))]
         x = sum(branch(level, climb) for branch, level, climb in zip(self.branches, pyramid, climbs))
         return resize_to(self.head(x), images)

@@ -40,8 +40,8 @@ def show_staircase(model: nn.Module, images: Tensor, *, depth: int = 1) -> Pictu
     """The feature maps of `model` for `images` (N, 3, H, W), left to right as they are made.
 
     Each stage with weights is a block: the taller, the larger the map; the wider, the more channels (both on
-    a log scale); the lower, the coarser. So a U-Net draws the U of its paper. Arrows lead along the main
-    path; dashed ones are skips: tensors that a stage takes from further back. Stages are the modules `depth`
+    a log scale); the lower, the coarser. So a U-Net draws the U of its paper. Arrows lead along the main path, the
+    longest from the images to the logits; dashed ones are skips, shorter ways. Stages are the modules `depth`
     levels down; see `trace`.
 
     Raises ValueError if there are no maps (N, C, h, w) to draw, or more stages than can be read.
@@ -49,21 +49,26 @@ def show_staircase(model: nn.Module, images: Tensor, *, depth: int = 1) -> Pictu
     blocks = _place(trace(model, images, depth))
     left, right = -0.95, blocks[-1].x + blocks[-1].width + 0.4  # inches; the sizes stand at the left
     low = min(block.y - block.height / 2 for block in blocks) - 0.75
+    arrows = [(source, index) for index, block in enumerate(blocks) for source in block.sources]
+    bows = {arrow: _bow(blocks, *arrow) for arrow in arrows}
     high = max(block.y + block.height / 2 for block in blocks) + 0.3
+    high = max([high] + [blocks[end].y + bow + 0.1 for (_, end), bow in bows.items()])
     figure = Figure(figsize=(right - left, high - low), dpi=DPI)
     axes = figure.add_axes((0, 0, 1, 1), xlim=(left, right), ylim=(low, high))
     axes.set_axis_off()
     for size, y in {block.stage.shape[-2:]: block.y for block in blocks}.items():
         axes.text(left + 0.08, y, "{} × {}".format(*size), va="center", color=STEP)
-    skips = []
+    main_path = _main_path(blocks)
+    for (start, end), bow in bows.items():
+        _connect(axes, blocks[start], blocks[end], (start, end) not in main_path, bow)
     for index, block in enumerate(blocks):
-        for source in block.sources:
-            is_skip = source < index - 1
-            _connect(axes, blocks[source], block, is_skip)
-            if is_skip:
-                skips.append(f"{blocks[source].stage.name} to {block.stage.name}")
         _draw(axes, block, BLOCK if 0 < index < len(blocks) - 1 else ENDS)
     caption = "left: height × width of the map    above a block: its channels"
+    skips = [
+        f"{blocks[start].stage.name} to {blocks[end].stage.name}"
+        for start, end in arrows
+        if (start, end) not in main_path
+    ]
     caption += "    dashed: skip" if skips else ""
     axes.text((left + right) / 2, low + 0.08, caption, ha="center", va="bottom", size=9, color=STEP)
     steps = "; ".join("{} {} × {} × {}".format(block.stage.name, *block.stage.shape[1:]) for block in blocks)
@@ -111,6 +116,26 @@ def _place(stages: Sequence[Stage]) -> list[Block]:
         blocks.append(Block(stage, x, level_y[stage.shape[-2:]], width, height, feeding))
         x += width + gap
     return blocks
+
+
+def _bow(blocks: Sequence[Block], start: int, end: int) -> float:
+    """How high an arrow must rise, in inches, to pass over the blocks that stand between its ends."""
+    level = blocks[start].y
+    over = [block.height for block in blocks[start + 1 : end] if block.y == level == blocks[end].y]
+    return max(over) / 2 + 0.35 if over else 0.0
+
+
+def _main_path(blocks: Sequence[Block]) -> set[tuple[int, int]]:
+    """The arrows (from, to) of the longest way from the first block to the last."""
+    steps = [0] * len(blocks)
+    for index, block in enumerate(blocks):
+        steps[index] = 1 + max((steps[source] for source in block.sources), default=0)
+    path, end = set(), len(blocks) - 1
+    while blocks[end].sources:
+        start = max(blocks[end].sources, key=lambda source: steps[source])
+        path.add((start, end))
+        end = start
+    return path
 
 
 def _wrapped(stage: Stage) -> str:
@@ -163,7 +188,7 @@ def _draw(axes: Axes, block: Block, colour: str) -> None:
     )
 
 
-def _connect(axes: Axes, start: Block, end: Block, is_skip: bool) -> None:
+def _connect(axes: Axes, start: Block, end: Block, is_skip: bool, bow: float) -> None:
     begin = (start.x + start.width, start.y)
     arrive = (end.x, end.y)
     axes.add_patch(
@@ -171,6 +196,7 @@ def _connect(axes: Axes, start: Block, end: Block, is_skip: bool) -> None:
             begin,
             arrive,
             arrowstyle="-|>",
+            connectionstyle=f"arc3,rad={-2 * bow / (end.x - start.x - start.width)}",  # the bow is half as high
             mutation_scale=11,
             color=SKIP if is_skip else STEP,
             linestyle="--" if is_skip else "-",

@@ -4,15 +4,19 @@ Every probe runs the model in eval mode, where batch norm does not mix images, a
 as they were.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from nbhelpers import metrics
 from nbhelpers.checks import evaluating
+
+JOIN = "+"  # the name of what joins tensors between the stages
 
 
 def as_batch(images: Tensor) -> Tensor:
@@ -46,46 +50,106 @@ class Stage:
     mixes: bool  # has weights that mix channels or pixels, unlike pooling, dropout or a norm
 
 
+class _Recorder(TorchFunctionMode):
+    """Notes stages as they are made, and, outside of them, the operations that join what several have made."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stages: list[Stage] = []
+        self.inside = 0  # how many stages are running
+        self._makers: dict[int, tuple[int, ...]] = {}  # id of a tensor -> the stage that it comes from
+        self._alive: list[Tensor] = []  # a freed tensor's id could be taken by a new one
+
+    def knows(self, tensor: Tensor) -> bool:
+        return id(tensor) in self._makers
+
+    def makers(self, value) -> tuple[int, ...]:
+        return tuple(sorted({i for _, tensor in _tensors(value) for i in self._makers.get(id(tensor), ())}))
+
+    def note(self, tensor: Tensor, stage: Stage) -> None:
+        self.stages.append(stage)
+        self._keep(tensor, (len(self.stages) - 1,))
+
+    def _keep(self, tensor: Tensor, makers: tuple[int, ...]) -> None:
+        self._makers[id(tensor)] = makers
+        self._alive.append(tensor)
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        if not self.inside:
+            # zeros_like takes a shape, and nothing of what is in it
+            makers = () if function.__name__.endswith("_like") else self.makers([args, kwargs])
+            for _, tensor in _tensors(result):
+                if len(makers) > 1:
+                    self.note(tensor, Stage(JOIN, tuple(tensor.shape), makers, False))
+                else:
+                    self._keep(tensor, makers)
+        return result
+
+
 def trace(model: nn.Module, images: Tensor, depth: int = 1) -> list[Stage]:
     """Run `images` (N, 3, H, W) through `model` and note the modules `depth` levels down as they are called.
 
     Stage 0 is the images. `nn.ModuleList` and `nn.ModuleDict`, which are never called, do not count as a
     level. A module that is called several times, as one pooling often is, makes a stage at each call; one
-    that returns several tensors makes a stage for each. `sources` are found by the tensors' identity, so a
-    stage that gets its tensor from an operation outside of any module is taken to follow the stage before it.
+    that returns several tensors makes a stage for each. Operations between the modules make none: what they resize
+    keeps its source, what they join has all; but a sum that several stages read, as a pyramid's, counts as a part of
+    the last stage in it. A stage whose tensors come from nowhere known is taken to follow the stage before it.
     """
     images = as_batch(images)
-    stages = [Stage("images", tuple(images.shape), (), False)]
-    maker: dict[int, int] = {}  # id of a tensor -> position of the stage that made it
-    alive: list[Tensor] = []  # a freed tensor's id could be taken by a new one
+    recorder = _Recorder()
 
-    def hook(name: str, module: nn.Module):
+    def enter(*_) -> None:
+        recorder.inside += 1
+
+    def leave(name: str, module: nn.Module):
         mixes = any(parameter.ndim > 1 for parameter in module.parameters())
 
         def record(_, args: tuple, kwargs: dict, output) -> None:
-            found = {maker[id(tensor)] for _, tensor in _tensors([args, kwargs]) if id(tensor) in maker}
-            sources = tuple(sorted(found)) or (len(stages) - 1,)
+            recorder.inside -= 1
+            sources = recorder.makers([args, kwargs]) or (len(recorder.stages) - 1,)
             outputs = list(_tensors(output))
             for suffix, tensor in outputs:
-                if len(outputs) == 1 or id(tensor) not in maker:  # some encoders hand on the image itself
-                    stages.append(Stage(name + suffix, tuple(tensor.shape), sources, mixes))
-                    alive.append(tensor)
-                    maker[id(tensor)] = len(stages) - 1
-                    sources = (len(stages) - 1,)  # an encoder's c1, c2, ... follow one another
+                if len(outputs) == 1 or not recorder.knows(tensor):  # some encoders hand on the image itself
+                    recorder.note(tensor, Stage(name + suffix, tuple(tensor.shape), sources, mixes))
+                    sources = (len(recorder.stages) - 1,)  # an encoder's c1, c2, ... follow one another
 
-        return module.register_forward_hook(record, with_kwargs=True)
+        return record
 
     handles = []
     try:
         with evaluating(model) as device, torch.no_grad():
             images = images.to(device)
-            maker[id(images)] = 0
-            handles += [hook(name, module) for name, module in _modules_at(model, depth)]
-            model(images)
+            recorder.note(images, Stage("images", tuple(images.shape), (), False))
+            for name, module in _modules_at(model, depth):
+                handles.append(module.register_forward_pre_hook(enter))
+                handles.append(module.register_forward_hook(leave(name, module), with_kwargs=True))
+            with recorder:
+                model(images)
     finally:
         for handle in handles:
             handle.remove()
-    return stages
+    return _without_joins(recorder.stages)
+
+
+def _without_joins(stages: Sequence[Stage]) -> list[Stage]:
+    """The stages that are no joins; their sources lead through the joins."""
+    readers = Counter(source for stage in stages for source in stage.sources)
+    kept: list[Stage] = []
+    standing: list[set[int]] = []  # for each of `stages`: the kept ones that stand for it
+    for index, stage in enumerate(stages):
+        sources = set().union(*(standing[source] for source in stage.sources))
+        last = max(sources, default=0)
+        if stage.name != JOIN:
+            standing.append({len(kept)})
+            kept.append(replace(stage, sources=tuple(sorted(sources))))
+        elif readers[index] > 1 and kept[last].shape[-2:] == stage.shape[-2:]:
+            joined = sources.union(kept[last].sources) - {last}
+            kept[last] = replace(kept[last], sources=tuple(sorted(joined)))
+            standing.append({last})
+        else:
+            standing.append(sources)
+    return kept
 
 
 def _modules_at(module: nn.Module, depth: int, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
