@@ -2,7 +2,7 @@
 
 Cost: parameters, megabytes of weights, and the median milliseconds of several passes of one 240 x 320 picture, in
 float32, with random weights. Learning: the narrow networks of the lesson, on the same close-ups of toy eyes in the same
-order, for some 7,500 steps instead of the lesson's few dozen; scored at 120 x 160 on the lesson's test pictures.
+order, for some 2,500 steps instead of the lesson's few dozen; scored at 120 x 160 on the lesson's test pictures.
 Run: python -m benchmarks.iris_networks
 """
 
@@ -18,6 +18,7 @@ from torchvision.transforms import InterpolationMode, v2
 
 from benchmarks.record import record
 from nbhelpers.datasets import IGNORE, Eyes, in_memory
+from nbhelpers.datasets.memory import InMemory
 from nbhelpers.iris import OPEN, close_ups, e1, e2
 from nbhelpers.metrics import ConfusionMatrix
 from nbhelpers.models.encoder_unet import Pix2PixUNet
@@ -42,7 +43,7 @@ NARROW: dict[str, Callable[[], nn.Module]] = {
     ),
 }
 SIZE = (48, 64)  # of the close-ups that are learnt from
-TERMS = {"epochs": 30, "lr": 1e-2, "batch_size": 8, "weight_decay": 0.05, "quiet": True}
+TERMS = {"epochs": 10, "lr": 1e-2, "batch_size": 8, "weight_decay": 0.05, "quiet": True}
 
 
 @torch.inference_mode()
@@ -62,11 +63,13 @@ def cost(make: Callable[[], nn.Module]) -> dict[str, float]:
     }
 
 
-def cut_from(eyes: Eyes, size: tuple[int, int]):
+def cut_from(eyes: Eyes, size: tuple[int, int]) -> InMemory:
     return close_ups(in_memory(eyes), [eyes.parameters(index) for index in range(len(eyes))], size)
 
 
-def learnt(make: Callable[[], nn.Module], train, valid, test) -> dict[str, float]:
+def learnt(
+    make: Callable[[], nn.Module], train: InMemory, valid: InMemory, test: InMemory
+) -> dict[str, float]:
     torch.manual_seed(0)
     model = make()
     parameters = sum(p.numel() for p in model.parameters())
