@@ -13,7 +13,7 @@ from nbhelpers.inference.weights import load_weights
 from nbhelpers.models.unet import UNet
 
 WEIGHTS = "segmenter.safetensors"
-WORKING_SIZE = (144, 192)  # pixels; a picture of another shape is brought to the same area
+WORKING_SIZE = (240, 320)  # pixels; a picture of another shape is brought to the same area
 CELL = 2  # the U-Net works on cells of 2 x 2 pixels: a quarter of the work, and no pixel is thrown away
 PARTS, IRIS = 4, 2  # background, sclera, iris, pupil, as in Eyes(parts=True): it learns sooner from all four
 
@@ -21,35 +21,41 @@ PARTS, IRIS = 4, 2  # background, sclera, iris, pupil, as in Eyes(parts=True): i
 class IrisSegmenter(nn.Module):
     """A U-Net that finds the visible iris: images (N, 3, H, W) float 0..1, of any size -> logits (N, 2, H, W).
 
-    The classes are Background and Iris, as in `Eyes`. Inside, images are resized to about WORKING_SIZE, in their
-    own shape, and each is brought to zero mean and unit deviation, so that exposure and contrast do not matter.
+    The classes are Background and Iris, as in `Eyes`. Inside, images are resized to the area of `working_size`, in
+    their own shape, and each is brought to zero mean and unit deviation, so that exposure and contrast do not matter.
     """
 
-    def __init__(self, *, widths: tuple[int, ...] = (32, 48, 64, 96, 128)) -> None:
+    def __init__(
+        self,
+        *,
+        widths: tuple[int, ...] = (32, 48, 96, 128, 160),
+        working_size: tuple[int, int] = WORKING_SIZE,
+    ) -> None:
         super().__init__()
+        self.working_size = working_size
         self.unet = UNet(in_channels=3 * CELL**2, num_classes=PARTS * CELL**2, widths=widths)
 
     def forward(self, images: Tensor) -> Tensor:
-        height, width = images.shape[-2:]
-        x = F.interpolate(images, working_size(height, width), mode="bilinear", antialias=True)
-        logits = F.interpolate(self.parts(x), (height, width), mode="bilinear")
+        logits = (self.parts(images) + self.parts(images.flip(3)).flip(3)) / 2
         others = [part for part in range(PARTS) if part != IRIS]
         return torch.stack([logits[:, others].logsumexp(dim=1), logits[:, IRIS]], dim=1)
 
     def parts(self, images: Tensor) -> Tensor:
-        """Images of even sides, as they are -> logits (N, PARTS, H, W)."""
-        x = images - images.mean(dim=(1, 2, 3), keepdim=True)
+        """Images as in `forward` -> logits (N, PARTS, H, W), of the image alone; this is what is trained."""
+        size = images.shape[-2:]
+        x = F.interpolate(images, nearest_size(size, self.working_size), mode="bilinear", antialias=True)
+        x = x - x.mean(dim=(1, 2, 3), keepdim=True)
         x = x / (
             x.square().mean(dim=(1, 2, 3), keepdim=True).sqrt() + 0.02
         )  # + 0.02: a blank one stays blank
-        logits = self.unet(F.pixel_unshuffle(x, CELL))  # (N, 12, H / 2, W / 2) -> (N, 16, H / 2, W / 2)
-        return F.pixel_shuffle(logits, CELL)
+        logits = self.unet(F.pixel_unshuffle(x, CELL))  # (N, 12, h / 2, w / 2) -> (N, 16, h / 2, w / 2)
+        return F.interpolate(F.pixel_shuffle(logits, CELL), size, mode="bilinear")
 
 
-def working_size(height: int, width: int) -> tuple[int, int]:
-    """The size of WORKING_SIZE's area that is nearest in shape; its sides are whole cells, at least 32 pixels."""
-    scale = (WORKING_SIZE[0] * WORKING_SIZE[1] / (height * width)) ** 0.5
-    return tuple(max(32, CELL * round(side * scale / CELL)) for side in (height, width))
+def nearest_size(size: tuple[int, int], area: tuple[int, int]) -> tuple[int, int]:
+    """The height and width of `area`'s area that are nearest in shape to `size`: whole cells, at least 32 pixels."""
+    scale = (area[0] * area[1] / (size[0] * size[1])) ** 0.5
+    return tuple(max(32, CELL * round(side * scale / CELL)) for side in size)
 
 
 def load_segmenter() -> IrisSegmenter:
@@ -57,4 +63,4 @@ def load_segmenter() -> IrisSegmenter:
     model = IrisSegmenter()
     with as_file(files("nbhelpers.iris") / WEIGHTS) as path:
         load_weights(model, path)
-    return model.eval()
+    return model.to(memory_format=torch.channels_last).eval()  # so convolutions take 0.6 of the time on a CPU
