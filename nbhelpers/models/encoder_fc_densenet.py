@@ -62,7 +62,7 @@ class EncoderFCDenseNet(nn.Module):
             seen = x.shape[1]
             x = self.bottleneck(x)
         for up, dense, skip in zip(self.transitions_up, self.ups, [*skips, images]):
-            x = up(x[:, seen:], skip)  # of a dense block, what it added
+            x = up(x[:, seen:], skip.shape[-2:])  # of a dense block, what it added
             seen = x.shape[1] + skip.shape[1]
             x = dense(x, skip)
         return self.head(x)
