@@ -1,4 +1,4 @@
-"""The four networks of lesson 17: what the full ones cost, and what narrow ones of the same plan learn in equal time.
+"""The four networks of lesson 17: what the full ones cost, and what narrow ones of the same plan learn in as many steps.
 
 Cost: parameters, megabytes of weights, and the median milliseconds of several passes of one 240 x 320 picture, in
 float32, with random weights. Learning: the narrow networks of the lesson, on the same close-ups of toy eyes in the same

@@ -6,7 +6,6 @@ nbhelpers/iris/segmenter.safetensors and the scores to benchmarks/results/iris_s
 """
 
 import argparse
-import copy
 import json
 import time
 from pathlib import Path
@@ -217,17 +216,16 @@ def scores(model: torch.nn.Module, dataset: SegmentationDataset) -> dict[str, fl
 def train(first: int, path: Path) -> None:
     """Train from stage `first` on. Each stage begins from the file that the one before wrote, so pieces make a whole."""
     torch.manual_seed(STAGES[0].seed)  # of the first weights
-    model = load_segmenter() if first else IrisSegmenter()
     for number, stage in enumerate(STAGES[first:], start=first):
         print(f"stage {number}: {stage}")
+        model = load_segmenter() if number else IrisSegmenter()
         model.working_size = stage.size
         pictures = Eyes("train", stage.size, stage.pictures, stage.seed, parts=True)
         pictures = in_memory(pictures, transform=augmentation(stage.size[1], stage.moved, stage.rough))
         valid = in_memory(Eyes("val", stage.size, parts=True))
         plan = {"epochs": stage.epochs, "lr": stage.lr, "seed": stage.seed, "batch_size": BATCH}
         fit(OfParts(model), pictures, valid, loss=loss, workers=1, **plan)  # the worker changes pictures
-        save_weights(copy.deepcopy(model).half(), path)  # half the size; it is the file that is scored
-        model = load_segmenter()
+        save_weights(model.half(), path)  # half the size; it is the file that is scored
 
 
 def main() -> None:

@@ -25,14 +25,9 @@ class IrisSegmenter(nn.Module):
     their own shape, and each is brought to zero mean and unit deviation, so that exposure and contrast do not matter.
     """
 
-    def __init__(
-        self,
-        *,
-        widths: tuple[int, ...] = (32, 48, 96, 128, 160),
-        working_size: tuple[int, int] = WORKING_SIZE,
-    ) -> None:
+    def __init__(self, *, widths: tuple[int, ...] = (32, 48, 96, 128, 160)) -> None:
         super().__init__()
-        self.working_size = working_size
+        self.working_size = WORKING_SIZE  # the training sets it lower at first
         self.unet = UNet(in_channels=3 * CELL**2, num_classes=PARTS * CELL**2, widths=widths)
 
     def forward(self, images: Tensor) -> Tensor:

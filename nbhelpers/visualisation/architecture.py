@@ -49,26 +49,26 @@ def show_staircase(model: nn.Module, images: Tensor, *, depth: int = 1) -> Pictu
     blocks = _place(trace(model, images, depth))
     left, right = -0.95, blocks[-1].x + blocks[-1].width + 0.4  # inches; the sizes stand at the left
     low = min(block.y - block.height / 2 for block in blocks) - 0.75
-    arrows = [(source, index) for index, block in enumerate(blocks) for source in block.sources]
-    bows = {arrow: _bow(blocks, *arrow) for arrow in arrows}
-    high = max(block.y + block.height / 2 for block in blocks) + 0.3
-    high = max([high] + [blocks[end].y + bow + 0.1 for (_, end), bow in bows.items()])
+    bows = {  # of every arrow, by the blocks at its ends
+        (start, end): _bow(blocks, start, end) for end, block in enumerate(blocks) for start in block.sources
+    }
+    tops = [block.y + block.height / 2 + 0.3 for block in blocks]
+    high = max(tops + [blocks[end].y + bow + 0.1 for (_, end), bow in bows.items()])
     figure = Figure(figsize=(right - left, high - low), dpi=DPI)
     axes = figure.add_axes((0, 0, 1, 1), xlim=(left, right), ylim=(low, high))
     axes.set_axis_off()
     for size, y in {block.stage.shape[-2:]: block.y for block in blocks}.items():
         axes.text(left + 0.08, y, "{} × {}".format(*size), va="center", color=STEP)
     main_path = _main_path(blocks)
+    skips = []
     for (start, end), bow in bows.items():
-        _connect(axes, blocks[start], blocks[end], (start, end) not in main_path, bow)
+        is_skip = (start, end) not in main_path
+        _connect(axes, blocks[start], blocks[end], is_skip, bow)
+        if is_skip:
+            skips.append(f"{blocks[start].stage.name} to {blocks[end].stage.name}")
     for index, block in enumerate(blocks):
         _draw(axes, block, BLOCK if 0 < index < len(blocks) - 1 else ENDS)
     caption = "left: height × width of the map    above a block: its channels"
-    skips = [
-        f"{blocks[start].stage.name} to {blocks[end].stage.name}"
-        for start, end in arrows
-        if (start, end) not in main_path
-    ]
     caption += "    dashed: skip" if skips else ""
     axes.text((left + right) / 2, low + 0.08, caption, ha="center", va="bottom", size=9, color=STEP)
     steps = "; ".join("{} {} × {} × {}".format(block.stage.name, *block.stage.shape[1:]) for block in blocks)
