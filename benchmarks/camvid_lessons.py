@@ -10,9 +10,9 @@ from pathlib import Path
 
 import nbformat
 
-from benchmarks.record import RESULTS, provenance
 from tools.execution import execute
 from tools.notebooks import find, score
+from tools.record import RESULTS, provenance
 
 PATH = RESULTS / "camvid_lessons.json"
 

@@ -17,9 +17,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from benchmarks.plain_fc_densenet import PlainFCDenseNet, take_weights
-from benchmarks.record import record
 from nbhelpers.models.fc_densenet import FCDenseNet
 from nbhelpers.visualisation import LiveBytes
+from tools.record import record
 
 ROUNDS, STEPS, IMAGES = 3, 3, 7
 NETWORKS = {"ours": FCDenseNet, "plain": PlainFCDenseNet, "plain, channels_last": PlainFCDenseNet}

@@ -16,7 +16,6 @@ from torch import nn
 from torchvision import tv_tensors
 from torchvision.transforms import InterpolationMode, v2
 
-from benchmarks.record import record
 from nbhelpers.datasets import IGNORE, Eyes, in_memory
 from nbhelpers.datasets.memory import InMemory
 from nbhelpers.iris import OPEN, close_ups, e1, e2
@@ -25,6 +24,7 @@ from nbhelpers.models.encoder_unet import Pix2PixUNet
 from nbhelpers.models.fc_densenet import FCDenseNet
 from nbhelpers.models.fcn8 import FCN8, FastFCN8
 from nbhelpers.training import AtSize, fit
+from tools.record import record
 
 PASSES = 5
 FULL: dict[str, Callable[[], nn.Module]] = {

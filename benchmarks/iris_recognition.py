@@ -16,9 +16,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from benchmarks.record import record
 from nbhelpers.datasets import Eyes
-from nbhelpers.datasets.eye_scene import Ellipse
+from nbhelpers.datasets.toy.eye_scene import Ellipse
 from nbhelpers.inference import predict
 from nbhelpers.iris import (
     Boundaries,
@@ -36,6 +35,7 @@ from nbhelpers.iris import (
 )
 from nbhelpers.iris.boundaries import matrix_of
 from nbhelpers.models.encoder_unet import Pix2PixUNet
+from tools.record import record
 
 SIZE, PICTURES = (240, 320), 6
 STEPS = ("network", "boundaries", "rubber sheet", "code")

@@ -13,10 +13,10 @@ import nbformat
 import numpy as np
 import torch
 
-from benchmarks.record import record
 from nbhelpers import kaggle
 from nbhelpers.metrics import ConfusionMatrix
 from tools.execution import ROOT, execute
+from tools.record import record
 
 NOTEBOOK = ROOT / "notebooks" / "18_kaggle_starter.ipynb"
 

@@ -15,11 +15,11 @@ import numpy as np
 import psutil
 import torch
 
-from benchmarks.record import record
 from nbhelpers.datasets import Cells
 from nbhelpers.inference import predict, predict_tiled
 from nbhelpers.models.unet import UNet
 from tools.execution import PeakMemory
+from tools.record import record
 
 TILE, OVERLAP, STRIDE, WHOLE, ROUNDS = 1024, 128, 16, 2048, 3
 

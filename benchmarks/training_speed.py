@@ -12,10 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from benchmarks.record import record
 from nbhelpers.datasets import Street, collate, in_memory, train_transform
 from nbhelpers.models.unet import UNet
 from nbhelpers.training import fit
+from tools.record import record
 
 SIZE, BATCH, STEPS, ROUNDS = (160, 160), 4, 6, 3
 

@@ -7,9 +7,9 @@ import os
 
 import nbformat
 
-from benchmarks.record import record
 from tools.execution import ROOT, execute
 from tools.notebooks import score
+from tools.record import record
 
 
 def main() -> None:

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.record import record
 from nbhelpers.models.blocks import Normalize
 from nbhelpers.models.deeplabv3 import DeepLabV3
 from nbhelpers.models.deeplabv3_plus import DeepLabV3Plus
@@ -28,6 +27,7 @@ from nbhelpers.models.segnet import SegNet
 from nbhelpers.models.unet import UNet
 from nbhelpers.models.unet_plus_plus import UNetPlusPlus
 from nbhelpers.visualisation.probe import effective_receptive_field, field_sides
+from tools.record import record
 
 SIDE = 224
 STRIDES = (1, 2, 4, 8, 16, 32)

@@ -18,14 +18,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models.segmentation import deeplabv3_resnet50
 
-from benchmarks.record import record
-from nbhelpers.engine import Engine, make_accelerator
 from nbhelpers.losses import pixel_loss
 from nbhelpers.models.deeplabv3 import DeepLabV3
 from nbhelpers.models.deeplabv3_plus import DeepLabV3Plus
 from nbhelpers.models.encoder_unet import EncoderUNet
 from nbhelpers.models.fcn8 import FCN8, FastFCN8
 from nbhelpers.models.fpn import FPN
+from nbhelpers.training.engine import Engine, make_accelerator
+from tools.record import record
 
 ROUNDS, STEPS = 3, 2
 

@@ -1,4 +1,4 @@
-"""What every notebook of the collection has and does not have; tests/test_notebooks.py holds them all to it.
+"""What every notebook of the collection has and does not have; tests/project/test_notebooks.py holds them all to it.
 
 A rule takes a `Page` and yields a sentence for each thing that is wrong.
 """

@@ -51,7 +51,7 @@ def failure(notebook: NotebookNode) -> str:
 
 def record(name: str, cost: dict[str, float]) -> None:
     """Keep what an execution in place cost, with the machine, the versions and the command."""
-    from benchmarks.record import machine  # imports torch, which nothing else here needs
+    from tools.record import machine  # imports torch, which nothing else here needs
 
     known = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
     known[name] = cost | {

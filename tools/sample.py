@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from nbhelpers.datasets.cells import Cells
+from nbhelpers.datasets.toy.cells import Cells
 
 SAMPLE = Path(__file__).resolve().parents[1] / "data" / "sample"
 

@@ -19,7 +19,6 @@ from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms import InterpolationMode, v2
 
-from benchmarks.record import RESULTS, record
 from nbhelpers.datasets import Eyes, in_memory
 from nbhelpers.datasets.dataset import SegmentationDataset
 from nbhelpers.inference import save_weights
@@ -28,6 +27,7 @@ from nbhelpers.iris.segmenter import IRIS, WEIGHTS, WORKING_SIZE, IrisSegmenter,
 from nbhelpers.losses import pixel_loss
 from nbhelpers.metrics import ConfusionMatrix
 from nbhelpers.training import fit
+from tools.record import RESULTS, record
 
 BATCH = 8
 

@@ -1,14 +1,14 @@
 """Pairs of images and masks: scenes drawn by code, real data sets, your own folders; and what is done to them."""
 
-from nbhelpers.datasets.cells import Cells
 from nbhelpers.datasets.dataset import IGNORE, SegmentationDataset, collate
-from nbhelpers.datasets.eyes import Eyes
 from nbhelpers.datasets.folder import Folder, check_no_overlap
 from nbhelpers.datasets.memory import InMemory, in_memory
 from nbhelpers.datasets.nuclei import Nuclei
 from nbhelpers.datasets.real import ISBI2012, VOC, CamVid, OxfordPets
 from nbhelpers.datasets.statistics import class_weights
-from nbhelpers.datasets.street import Street
+from nbhelpers.datasets.toy.cells import Cells
+from nbhelpers.datasets.toy.eyes import Eyes
+from nbhelpers.datasets.toy.street import Street
 from nbhelpers.datasets.transforms import eval_transform, resize_pair, train_transform
 
 __all__ = [

@@ -2,7 +2,7 @@
 
 The colours were searched for the largest smallest difference under normal, deuteranope and protanope sight
 while each street class keeps its meaning (sky light blue, tree dark green). White is void: no label, no ink.
-`tests/test_palette.py` holds the differences (CIEDE2000, where about 2 can just be seen side by side):
+`tests/datasets/test_palette.py` holds the differences (CIEDE2000, where about 2 can just be seen side by side):
 at least 14 between any two street classes and void, at least 11 within `categorical(21)`.
 """
 

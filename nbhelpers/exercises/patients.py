@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import OneCycleLR
 
 from nbhelpers.datasets import IGNORE, InMemory, class_weights, collate, in_memory
-from nbhelpers.engine import Loss, fastest_precision
 from nbhelpers.losses import pixel_loss
 from nbhelpers.metrics import ConfusionMatrix, to_ids
 from nbhelpers.models.unet import UNet
+from nbhelpers.training.engine import Loss, fastest_precision
 
 ROAD = 3  # its id in the street scenes
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from nbhelpers.checks import evaluating
-from nbhelpers.engine import PRECISIONS, fastest_precision
 from nbhelpers.inference.tta import TTA
+from nbhelpers.training.engine import PRECISIONS, fastest_precision
 
 Image = Tensor | np.ndarray
 PLAIN = TTA()

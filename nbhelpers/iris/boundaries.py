@@ -13,7 +13,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from nbhelpers.datasets.eye_scene import Ellipse
+from nbhelpers.datasets.toy.eye_scene import Ellipse
 from nbhelpers.iris.fitting import Pair, arcs, find_pair, outline_of
 
 LEAST = 40  # pixels of a mask

@@ -7,8 +7,8 @@ from torchvision import tv_tensors
 from torchvision.transforms.v2 import functional as F
 
 from nbhelpers.datasets.dataset import SegmentationDataset
-from nbhelpers.datasets.eye_scene import Eye
 from nbhelpers.datasets.memory import InMemory, in_memory
+from nbhelpers.datasets.toy.eye_scene import Eye
 from nbhelpers.datasets.transforms import resize_pair
 
 WIDE = 2.6  # the box, in long semi-axes of the iris

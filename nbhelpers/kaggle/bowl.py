@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 
-from nbhelpers.datasets.cells import Cells
 from nbhelpers.datasets.dataset import SegmentationDataset
 from nbhelpers.datasets.files import read_image
 from nbhelpers.datasets.nuclei import Nuclei
+from nbhelpers.datasets.toy.cells import Cells
 from nbhelpers.kaggle.bundle import find_input
 from nbhelpers.kaggle.rle import rle_decode
 from nbhelpers.kaggle.scores import bowl_score

@@ -217,7 +217,7 @@ def show_curves(histories: HasRows | Mapping[str, HasRows]) -> Picture:
 
 
 class HasScores(Protocol):
-    """What `nbhelpers.comparison.compare` returns."""
+    """What `nbhelpers.training.comparison.compare` returns."""
 
     scores: Mapping[str, Sequence[float]]
 

@@ -10,7 +10,7 @@ from matplotlib.patches import Ellipse as EllipsePatch
 from matplotlib.patches import Patch
 from torch import Tensor
 
-from nbhelpers.datasets.eye_scene import Ellipse
+from nbhelpers.datasets.toy.eye_scene import Ellipse
 from nbhelpers.visualisation.canvas import DPI, FAINT, INK, WIDTH, Picture, panels, styled
 from nbhelpers.visualisation.charts import RUNS
 from nbhelpers.visualisation.labels import as_ids, as_rgb, draw_image, percent

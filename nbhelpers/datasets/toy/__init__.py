@@ -1,0 +1,1 @@
+"""Scenes drawn by code, which need no file: a street, eyes and cells."""

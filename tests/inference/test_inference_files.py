@@ -1,0 +1,373 @@
+"""Files of inference: weights, exported models, images by windows, and a folder at a time from a terminal."""
+
+import os
+import subprocess
+import sys
+import zlib
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, TiffImagePlugin
+from test_inference import network
+from torch import nn
+
+from nbhelpers.datasets.files import read_image, read_mask
+from nbhelpers.inference import (
+    TTA,
+    Ensemble,
+    OnnxModel,
+    TiledTiff,
+    export,
+    load_weights,
+    open_image,
+    predict,
+    predict_tiled,
+    save_weights,
+    written_whole,
+)
+from nbhelpers.inference.folder import predict_folder
+from tests.full_disk import full_disk
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (150, 210, 3), np.uint8)
+
+
+# Whole files or none
+
+
+def test_a_full_disk_leaves_what_was_there(tmp_path):
+    path = tmp_path / "new" / "weights"
+    with written_whole(path) as temporary:
+        temporary.write_bytes(b"old")
+    with (
+        full_disk(after=1000),
+        pytest.raises(OSError, match="weights was not written .* is as it was before"),
+    ):
+        with written_whole(path) as temporary:
+            temporary.write_bytes(bytes(5000))
+    assert path.read_bytes() == b"old"
+    with full_disk(after=1000), pytest.raises(OSError, match="nothing was left behind"):
+        with written_whole(tmp_path / "other") as temporary:
+            temporary.write_bytes(bytes(5000))
+    with pytest.raises(KeyboardInterrupt), written_whole(path) as temporary:
+        temporary.write_bytes(b"half")
+        raise KeyboardInterrupt
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == ["weights"]
+
+
+def test_an_error_about_another_file_names_that_file(tmp_path):
+    with pytest.raises(FileNotFoundError, match="No such file or directory: .*image.png"):
+        with written_whole(tmp_path / "submission.csv"):
+            (tmp_path / "image.png").read_bytes()
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="masks.png was not written .* nothing was left behind"):
+        with written_whole(tmp_path / "file" / "masks.png"):
+            pass
+
+
+# Weights
+
+
+def test_weights_there_and_back(tmp_path):
+    model, other = network(seed=0).to(memory_format=torch.channels_last), network(seed=1)
+    save_weights(model, tmp_path / "unet.safetensors")
+    load_weights(other, tmp_path / "unet.safetensors")
+    image = torch.rand(3, 32, 32)
+    assert torch.equal(predict(model, image), predict(other, image))
+
+
+def test_tied_weights(tmp_path):
+    layer = nn.Linear(3, 3)
+    save_weights(nn.Sequential(layer, layer), tmp_path / "tied.safetensors")
+    load_weights(nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3)), tmp_path / "tied.safetensors")
+
+
+def test_weights_that_do_not_fit(tmp_path):
+    path = tmp_path / "unet.safetensors"
+    save_weights(network(num_classes=3), path)
+    model = network(num_classes=5)
+    before = model.head.weight.clone()
+    with pytest.raises(
+        ValueError, match=r"does not fit this UNet, 2 tensors differ: head.bias is \(3,\), but"
+    ):
+        load_weights(model, path)
+    with pytest.raises(ValueError, match="is unknown to the model; .*missing|is missing"):
+        load_weights(nn.Linear(2, 2), path)
+    assert torch.equal(model.head.weight, before)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(ValueError, match="cannot be read as safetensors .* cut off"):
+        load_weights(network(), path)
+    torch.save(network().state_dict(), path)
+    with pytest.raises(ValueError, match="pickle, which is never loaded"):
+        load_weights(network(), path)
+    with pytest.raises(FileNotFoundError, match="no file of weights"):
+        load_weights(network(), tmp_path / "none.safetensors")
+    with pytest.raises(ValueError, match="must end in .safetensors"):
+        save_weights(network(), tmp_path / "unet.pt")
+
+
+# ONNX
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    path, model = tmp_path_factory.mktemp("onnx") / "unet.onnx", network().train()
+    before = model.stem[1].running_mean.clone()
+    export(model, path, stride=16)
+    assert model.training and torch.equal(before, model.stem[1].running_mean)  # the mode is kept
+    return path
+
+
+def test_an_exported_model_goes_where_a_model_goes(exported):
+    loaded = OnnxModel(exported)
+    assert loaded.stride == 16
+    for size in ((64, 48), (33, 71)):
+        image = torch.rand(3, *size)
+        assert torch.allclose(
+            predict(loaded, image, stride=16), predict(network(), image, stride=16), atol=1e-4
+        )
+    image = torch.rand(3, 100, 130)
+    options = {"stride": loaded.stride, "tta": TTA("h"), "progress": False}
+    expected = predict_tiled(network(), image, 96, 48, **options)
+    assert torch.allclose(predict_tiled(loaded, image, 96, 48, **options), expected, atol=1e-4)
+
+
+class FixedSize(nn.Module):
+    def forward(self, images):
+        return images[:, :2] + torch.zeros(1, 1, 64, 96)
+
+
+class RandomAtRun(nn.Module):
+    """Torch and onnxruntime cannot agree on it."""
+
+    def forward(self, images):
+        return images[:, :2] + torch.rand_like(images[:, :2])
+
+
+@pytest.mark.parametrize("num_classes", [1, 3])
+def test_an_ensemble_is_exported(tmp_path, num_classes):
+    models = Ensemble([nn.Conv2d(3, num_classes, 3, padding=1) for _ in range(2)])
+    export(models, tmp_path / "two.onnx")
+    image = torch.rand(3, 40, 70)
+    assert torch.allclose(predict(OnnxModel(tmp_path / "two.onnx"), image), predict(models, image), atol=1e-4)
+
+
+def test_what_cannot_be_exported_leaves_no_file(tmp_path):
+    with pytest.raises(RuntimeError, match="FixedSize cannot be exported to ONNX with any size"):
+        export(FixedSize(), tmp_path / "fixed.onnx")
+    with pytest.raises(RuntimeError, match="was not kept: .* onnxruntime and torch differ by"):
+        export(RandomAtRun(), tmp_path / "random.onnx")
+    with pytest.raises(ValueError, match="must end in .onnx"):
+        export(network(), tmp_path / "unet.pt2")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_that_are_no_models(tmp_path, exported):
+    with pytest.raises(FileNotFoundError, match="no exported model"):
+        OnnxModel(tmp_path / "none.onnx")
+    (tmp_path / "cut.onnx").write_bytes(exported.read_bytes()[:3000])
+    with pytest.raises(ValueError, match="cut.onnx is no ONNX model that onnxruntime can run"):
+        OnnxModel(tmp_path / "cut.onnx")
+    with pytest.raises(RuntimeError, match=r"cannot run unet.onnx on images \(1, 4, 32, 32\)"):
+        OnnxModel(exported)(torch.rand(1, 4, 32, 32))
+
+
+# Images by windows
+
+
+def write_tiled_tiff(path, pixels, tile=(64, 48), compression=8, byte_order=b"II"):
+    """Pillow cannot write tiles; the file is put together from its tags: tiles first, then the directory."""
+    height, width = pixels.shape[:2]
+    channels = 1 if pixels.ndim == 2 else pixels.shape[2]
+    padded = np.zeros(
+        (-(-height // tile[0]) * tile[0], -(-width // tile[1]) * tile[1], channels), pixels.dtype
+    )
+    padded[:height, :width] = pixels.reshape(height, width, channels)
+    data, offsets, counts = bytearray(b"\0" * 8), [], []
+    for top in range(0, len(padded), tile[0]):
+        for left in range(0, padded.shape[1], tile[1]):
+            part = padded[top : top + tile[0], left : left + tile[1]]
+            raw = part.astype(part.dtype.newbyteorder("<" if byte_order == b"II" else ">")).tobytes()
+            offsets.append(len(data))
+            data += zlib.compress(raw) if compression == 8 else raw
+            counts.append(len(data) - offsets[-1])
+    tags = TiffImagePlugin.ImageFileDirectory_v2(prefix=byte_order)
+    tags[256], tags[257], tags[258] = width, height, (8 * pixels.itemsize,) * channels
+    tags[259], tags[262], tags[277], tags[284] = compression, 2 if channels == 3 else 1, channels, 1
+    tags[322], tags[323], tags[324], tags[325] = tile[1], tile[0], tuple(offsets), tuple(counts)
+    order = "little" if byte_order == b"II" else "big"
+    data[:8] = byte_order + (42).to_bytes(2, order) + len(data).to_bytes(4, order)
+    path.write_bytes(bytes(data) + tags.tobytes(len(data)))
+
+
+@pytest.mark.parametrize("compression", [1, 8], ids=["raw", "deflate"])
+@pytest.mark.parametrize("byte_order", [b"II", b"MM"], ids=["little", "big"])
+@pytest.mark.parametrize("kind", ["rgb", "grey", "grey16"])
+def test_tiled_tiffs(tmp_path, compression, byte_order, kind):
+    pixels = {"rgb": PIXELS, "grey": PIXELS[..., 0], "grey16": PIXELS[..., 0].astype(np.uint16) * 257}[kind]
+    expected = PIXELS if kind == "rgb" else np.repeat(PIXELS[..., :1], 3, axis=2)
+    path = tmp_path / "tiled.tif"
+    write_tiled_tiff(path, pixels, compression=compression, byte_order=byte_order)
+    assert np.array_equal(
+        read_image(path.read_bytes(), path), expected
+    )  # Pillow agrees that this is the file
+    image = open_image(path)
+    assert isinstance(image, TiledTiff) and image.shape == (150, 210, 3)
+    for window in (np.s_[0:150, 0:210], np.s_[60:70, 40:110], np.s_[::7, 3::5], np.s_[140:300, 200:900]):
+        assert np.array_equal(image[window], expected[window])
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_deflate", "jpeg", "packbits"])
+def test_tiffs_in_strips(tmp_path, compression, monkeypatch):
+    monkeypatch.setattr(TiffImagePlugin, "STRIP_SIZE", 8192)
+    path = tmp_path / "strips.tif"
+    Image.fromarray(PIXELS).save(path, compression=compression)
+    image = open_image(path)
+    assert isinstance(image, TiledTiff)
+    whole = read_image(path.read_bytes(), path)
+    assert np.array_equal(image[0:150, 0:210], whole) and np.array_equal(
+        image[35:140, 7:9], whole[35:140, 7:9]
+    )
+
+
+def test_a_tiled_tiff_is_predicted_as_a_whole_image_is(tmp_path):
+    write_tiled_tiff(tmp_path / "tiled.tif", PIXELS)
+    image = open_image(tmp_path / "tiled.tif")
+    tiled = predict_tiled(network(), image, 96, 48, stride=16, progress=False)
+    assert torch.allclose(tiled, predict(network(), PIXELS, stride=16), atol=1e-5)
+
+
+@pytest.mark.parametrize("tag", [322, 323, 324, 325, 256, 257])
+def test_tiled_tiffs_whose_tags_are_damaged(tmp_path, tag):
+    """Whatever is wrong with sides, places and sizes of tiles, it is a ValueError: a folder's run goes on."""
+    path = tmp_path / "tiled.tif"
+    write_tiled_tiff(path, PIXELS)
+    whole = path.read_bytes()
+    entry = whole.index(tag.to_bytes(2, "little"), int.from_bytes(whole[4:8], "little"))
+    for damage in (
+        b"\xff\xff",
+        (60000).to_bytes(2, "little"),
+    ):  # the tag is unknown; its numbers are of no type
+        place = entry if damage == b"\xff\xff" else entry + 2
+        path.write_bytes(whole[:place] + damage + whole[place + 2 :])
+        with pytest.raises(ValueError, match="tiled.tif"):
+            open_image(path)[0:150, 0:210]
+
+
+def test_damaged_and_other_files(tmp_path):
+    path = tmp_path / "tiled.tif"
+    write_tiled_tiff(path, PIXELS)
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(whole[8:40], b"\xff" * 32))  # within the first tile
+    with pytest.raises(ValueError, match="tiled.tif, tile 0 cannot be read as an image"):
+        open_image(path)[0:150, 0:210]
+    assert open_image(path)[64:150, 0:210].shape == (86, 210, 3)  # the others are well
+    Image.fromarray(PIXELS).save(tmp_path / "one.png")
+    with pytest.raises(ValueError, match="is no TIFF of several tiles"):
+        TiledTiff(tmp_path / "one.png")
+    assert np.array_equal(open_image(tmp_path / "one.png"), PIXELS)
+    (tmp_path / "cut.png").write_bytes((tmp_path / "one.png").read_bytes()[:2000])
+    with pytest.raises(ValueError, match="cut.png cannot be read as an image"):
+        open_image(tmp_path / "cut.png")
+    np.save(tmp_path / "video.npy", np.zeros((2, 4, 4, 3)))
+    with pytest.raises(ValueError, match=r"shape \(2, 4, 4, 3\)"):
+        open_image(tmp_path / "video.npy")
+    np.save(tmp_path / "objects.npy", np.array([{}], dtype=object), allow_pickle=True)
+    with pytest.raises(ValueError, match="cannot be mapped"):
+        open_image(tmp_path / "objects.npy")
+    with pytest.raises(FileNotFoundError, match="no image at"):
+        open_image(tmp_path / "none.png")
+
+
+# A folder
+
+
+@pytest.fixture
+def images(tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for name, side in {"a.png": 40, "b.jpg": 130, "c.bmp": 33}.items():
+        Image.fromarray(PIXELS[:side, : side + 20]).save(folder / name)
+    np.save(folder / "d.npy", PIXELS[..., 0])
+    write_tiled_tiff(folder / "e.tif", PIXELS)
+    (folder / "bad.png").write_bytes((folder / "a.png").read_bytes()[:300])
+    (folder / "empty.png").touch()
+    (folder / "notes.txt").touch()
+    return folder
+
+
+def test_a_folder_goes_on_after_bad_files_and_starts_where_it_stopped(tmp_path, images, exported):
+    out = tmp_path / "out"
+    options = {"tile": 96, "overlap": 48, "progress": False}
+    report = predict_folder(exported, images, out, **options)
+    assert sorted(p.rsplit(os.sep)[-1] for p in report.done) == ["a.png", "b.jpg", "c.bmp", "d.npy", "e.tif"]
+    assert {os.path.basename(path): fault for path, fault in report.failed.items()}.keys() == {
+        "bad.png",
+        "empty.png",
+    }
+    assert all("copy or download it again" in fault for fault in report.failed.values())
+    ids = read_mask((out / "masks" / "a.png").read_bytes(), "a.png")
+    assert np.array_equal(ids, predict(network(), PIXELS[:40, :60], ids=True, stride=16).numpy())
+    for name in ("d", "e"):
+        assert Image.open(out / "masks" / f"{name}.png").size == (210, 150)
+        assert Image.open(out / "overlays" / f"{name}.jpg").size == (210, 150)
+
+    (out / "masks" / "a.png").unlink()
+    stamp = (out / "masks" / "e.png").stat().st_mtime_ns
+    Image.fromarray(PIXELS).save(images / "bad.png")
+    report = predict_folder(exported, images, out, **options)
+    assert [os.path.basename(p) for p in report.done] == ["a.png", "bad.png"] and len(report.before) == 4
+    assert (out / "masks" / "e.png").stat().st_mtime_ns == stamp
+    with pytest.raises(ValueError, match="masks of another model or of other settings"):
+        predict_folder(exported, images, out, tta=TTA("h"), **options)
+
+
+def test_a_full_disk_stops_the_folder_and_keeps_what_is_done(tmp_path, images, exported):
+    out = tmp_path / "out"
+    predict_folder(exported, images, out, tile=96, overlap=48, progress=False)
+    (out / "masks" / "b.png").unlink()
+    with full_disk(after=100), pytest.raises(OSError, match="b.png was not written"):
+        predict_folder(exported, images, out, tile=96, overlap=48, progress=False)
+    assert len(list((out / "masks").iterdir())) == 4
+    assert len(predict_folder(exported, images, out, tile=96, overlap=48, progress=False).done) == 1
+
+
+def test_folders_that_are_not_there(tmp_path, images, exported):
+    with pytest.raises(FileNotFoundError, match="no folder of images"):
+        predict_folder(exported, tmp_path / "none", tmp_path / "out")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FileNotFoundError, match="holds no image; expected files that end in .png"):
+        predict_folder(exported, tmp_path / "empty", tmp_path / "out")
+    Image.fromarray(PIXELS).save(images / "a.jpg")
+    with pytest.raises(ValueError, match="would have one mask, a.png"):
+        predict_folder(exported, images, tmp_path / "out")
+    (images / "a.jpg").unlink()
+    with pytest.raises(FileNotFoundError, match="no exported model"):
+        predict_folder(tmp_path / "none.onnx", images, tmp_path / "out")
+    (images / "a.jpg").unlink(missing_ok=True)
+    with pytest.raises(ValueError, match="tile is 100 .* must be multiples of the stride, 16"):
+        predict_folder(exported, images, tmp_path / "out", tile=100)
+    assert not (tmp_path / "out").exists()  # so the right tile may follow
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="torchrun's gloo wants a resolvable host name there")
+def test_the_terminal_line_by_torchrun(tmp_path, images, exported):
+    line = [
+        "-m",
+        "nbhelpers.inference",
+        exported,
+        images,
+        tmp_path / "out",
+        "--tile",
+        "96",
+        "--overlap",
+        "48",
+    ]
+    torchrun = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, *torchrun, *map(str, line)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert "5 done, 0 done before, 2 failed" in done.stdout, done.stdout + done.stderr
+    assert done.stdout.count("bad.png: ") == 1 and done.returncode == 1
+    assert len(list((tmp_path / "out" / "masks").iterdir())) == 5

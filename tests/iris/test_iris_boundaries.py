@@ -1,0 +1,203 @@
+"""Pupil and limbus from masks: known ellipses come back, whatever hides them; what is no iris is refused."""
+
+import numpy as np
+import pytest
+import torch
+
+from nbhelpers.datasets import Eyes
+from nbhelpers.datasets.toy.eye_scene import Ellipse
+from nbhelpers.iris import Boundaries, NoIris, degrade, fit_boundaries
+from nbhelpers.iris.fitting import Pair, outline_of, refine
+from tests.iris.iris_masks import ASLANT, ROUND, SHAPE, SMALL, farthest, inside, ring, under_lids, with_lashes
+
+EYES = {"round": ROUND, "aslant": ASLANT, "small": SMALL}
+
+
+def holes(mask, boundaries):
+    """A reflection across the pupil's edge, one in the iris, one across the limbus."""
+    limbus, pupil = boundaries.limbus, boundaries.pupil
+    for x, y in (
+        (pupil.x + pupil.a, pupil.y),
+        (limbus.x - 0.7 * limbus.a, limbus.y),
+        (limbus.x, limbus.y + limbus.b),
+    ):
+        mask = mask & ~inside(Ellipse(x, y, 0.13 * limbus.a, 0.1 * limbus.a, 30))
+    return mask
+
+
+def blobs(mask, boundaries):
+    """What a network may take for iris elsewhere: a brow, and specks."""
+    mask = mask | inside(Ellipse(boundaries.limbus.x, 14, 0.6 * boundaries.limbus.a, 5, 3))
+    mask[200:204, 20:23] = mask[10, 300] = True
+    return mask
+
+
+def ragged(mask, boundaries):
+    """A network's errors: the edge is off by a pixel here and there, corners are soft."""
+    noise = np.random.default_rng(0).normal(0, 0.25, mask.shape)
+    soft = sum(np.roll(mask, move, (0, 1)) for move in np.ndindex(3, 3)) / 9
+    return np.roll(soft + noise > 0.5, (-1, -1), (0, 1))
+
+
+HIDDEN = {  # what happens to the ring -> allowed error of limbus and pupil, in pixels plus a share of the radius
+    "whole": (lambda mask, eye: mask, 0.25, 0),
+    "40 % under lids": (lambda mask, eye: under_lids(mask, eye, 0.4), 0.3, 0.02),
+    "lashes": (with_lashes, 0.5, 0),
+    "reflections": (holes, 0.25, 0),
+    "blobs": (blobs, 0.25, 0),
+    "ragged": (ragged, 0.5, 0),
+    "all": (
+        lambda mask, eye: blobs(holes(with_lashes(under_lids(mask, eye, 0.4), eye), eye), eye),
+        0.5,
+        0.04,
+    ),
+}
+
+
+@pytest.mark.parametrize("eye", EYES.values(), ids=EYES)
+@pytest.mark.parametrize(("hide", "pixels", "share"), HIDDEN.values(), ids=HIDDEN)
+def test_known_ellipses_come_back(eye, hide, pixels, share):
+    found = fit_boundaries(hide(ring(eye), eye))
+    allowed = pixels + share * eye.limbus.a
+    assert farthest(found.limbus, eye.limbus) < allowed
+    assert farthest(found.pupil, eye.pupil) < allowed
+
+
+def test_an_iris_cut_by_the_border():
+    shifted = Boundaries(ROUND.pupil._replace(x=23), ROUND.limbus._replace(x=20))
+    found = fit_boundaries(ring(shifted))
+    assert farthest(found.limbus, shifted.limbus) < 1 and farthest(found.pupil, shifted.pupil) < 1
+    assert found.limbus.x - found.limbus.a < -38  # it knows what lies outside of the picture
+    with pytest.raises(NoIris, match="no iris found"):
+        fit_boundaries(ring(Boundaries(ROUND.pupil._replace(x=-37), ROUND.limbus._replace(x=-40))))
+
+
+def test_the_same_mask_is_fitted_alike_and_left_alone():
+    mask = under_lids(ring(ASLANT), ASLANT, 0.3)
+    kept = mask.copy()
+    assert fit_boundaries(mask) == fit_boundaries(torch.from_numpy(mask))
+    assert (mask == kept).all()
+
+
+def test_the_ellipse_is_written_as_the_toy_eyes_write_it():
+    limbus = fit_boundaries(ring(ASLANT)).limbus
+    assert limbus.a > limbus.b and limbus.angle == pytest.approx(ASLANT.limbus.angle, abs=1)
+
+
+def two_eyes(size=0.5):
+    left = Boundaries(Ellipse(80, 120, 15, 15, 0), Ellipse(80, 120, 40, 40, 0))
+    right = Boundaries(Ellipse(230, 120, 30 * size, 30 * size, 0), Ellipse(230, 120, 80 * size, 80 * size, 0))
+    return ring(left) | ring(right)
+
+
+NO_IRIS = {
+    "empty": (np.zeros(SHAPE, bool), "the mask holds 0 pixels"),
+    "1 pixel": (
+        np.arange(320 * 240).reshape(SHAPE) == 5000,
+        "the mask holds 0 pixels|the mask holds 1 pixels",
+    ),
+    "full": (np.ones(SHAPE, bool), "no pupil within a limbus"),
+    "no pupil": (inside(ROUND.limbus), "pupil"),
+    "no pupil, one reflection": (inside(ROUND.limbus) & ~inside(Ellipse(170, 120, 5, 5, 0)), "pupil"),
+    "two eyes": (two_eyes(), "two irises"),
+    "two eyes, one smaller": (two_eyes(0.3), "two irises"),
+    "a slit": (under_lids(ring(ROUND), ROUND, 0.93), "can be seen|no pupil within a limbus|to trust them"),
+    "a stripe": (np.indices(SHAPE)[0] // 20 == 5, "no iris found"),
+    "a sickle": (inside(ROUND.limbus) & ~inside(ROUND.limbus._replace(y=100)), "no iris found"),
+    "noise": (np.random.default_rng(0).random(SHAPE) < 0.5, "no iris found"),
+    "scattered dots": (np.random.default_rng(0).random(SHAPE) < 0.001, "no iris found"),
+    "all but an eye": (~ring(ROUND), "no iris found"),
+    "tiny": (ring(Boundaries(Ellipse(100, 80, 1.5, 1.5, 0), Ellipse(100, 80, 4, 4, 0))), "no iris found"),
+    "one row": (np.ones((1, 320), bool), "no iris found"),
+    "no pixels": (np.zeros((0, 320), bool), "the mask holds 0 pixels"),
+}
+
+
+@pytest.mark.parametrize(("mask", "why"), NO_IRIS.values(), ids=NO_IRIS)
+def test_what_is_no_iris_is_refused(mask, why):
+    with pytest.raises(NoIris, match=why) as caught:
+        fit_boundaries(mask)
+    assert "; " in str(caught.value)  # what to do
+
+
+@pytest.mark.parametrize(
+    ("mask", "words"),
+    [
+        (ring(ROUND).astype(np.uint8), r"the mask is uint8 \(240, 320\), but must be bool .* mask == 1"),
+        (255 * ring(ROUND).astype(np.uint8), "mask == 255 or mask > 127"),
+        (ring(ROUND).astype(np.float32), "float32"),
+        (ring(ROUND)[None], r"bool \(1, 240, 320\), but must be bool \(H, W\)"),
+        (torch.zeros(8, 8, dtype=torch.int64), "int64"),
+    ],
+)
+def test_other_masks_are_errors(mask, words):
+    with pytest.raises(ValueError, match=words) as caught:
+        fit_boundaries(mask)
+    assert not isinstance(caught.value, NoIris)
+
+
+def test_toy_eyes_give_their_own_ellipses():
+    """On true masks of the collection's eyes: closed eyes are refused, most others fitted to two hundredths."""
+    eyes = Eyes("val", size=(240, 320), length=24, seed=1)
+    errors, refused = [], 0
+    for index in range(len(eyes)):
+        mask = eyes.read(index)[1] == 1
+        try:
+            found = fit_boundaries(mask)
+        except NoIris:
+            refused += 1
+            continue
+        true = eyes.parameters(index)
+        errors.append(farthest(found.limbus, true.iris) / true.iris.a)
+    assert np.median(errors) < 0.025 and np.mean(np.array(errors) < 0.1) > 0.9
+    assert refused <= 6
+
+
+def test_gauss_newton_slopes_are_derivatives():
+    """The slopes against differences of the distances, on one point of each ellipse's neighbourhood."""
+    from nbhelpers.iris.fitting import _distances
+
+    outline = outline_of(ring(ASLANT)).thinned(40)
+    pair = Pair(np.array([151.0, 119]), np.array([[58.0, 5], [5, 73]]), np.array([0.02, 0.01]), 0.41)
+    distances, slopes = _distances(outline, pair, np.inf)  # so wide that all weights are 1
+    steps = np.array([1e-4] * 5 + [1e-6] * 3)
+    for number, step in enumerate(steps):
+        values = np.array([*pair.centre, 58, 5, 73, *pair.pupil, pair.ratio])
+        values[number] += step
+        a, b, c = values[2:5]
+        moved = Pair(values[:2], np.array([[a, b], [b, c]]), values[5:7], values[7])
+        expected = (_distances(outline, moved, np.inf)[0] - distances) / step
+        # the slopes leave out that the unit of length changes with the matrix, which matters far from the edge only
+        near = np.abs(distances) < 1.5
+        assert np.abs(expected - slopes[:, number])[near].max() < 0.05 * max(1, np.abs(expected).max())
+    assert farthest_of(refine(outline_of(ring(ASLANT)), pair, 0.12, rounds=8)) < 0.3
+
+
+def farthest_of(pair):
+    from nbhelpers.iris.boundaries import _ellipse
+
+    return farthest(_ellipse(pair.centre, pair.matrix), ASLANT.limbus)
+
+
+@pytest.mark.parametrize("step", [1, 2, 3])
+def test_a_spoiled_mask_is_worse_from_step_to_step(step):
+    mask = under_lids(ring(ROUND), ROUND, 0.3)
+    spoiled = degrade(mask, ROUND, step)
+    assert (
+        spoiled.dtype == bool
+        and spoiled.shape == mask.shape
+        and (spoiled == degrade(mask, ROUND, step)).all()
+    )
+    found = fit_boundaries(spoiled)
+    pupil_off = farthest(found.pupil, ROUND.pupil) / ROUND.limbus.a
+    limbus_off = farthest(found.limbus, ROUND.limbus) / ROUND.limbus.a
+    assert (pupil_off > 0.05) == (step >= 2) and (limbus_off > 0.07) == (step == 3)
+    if step == 1:
+        assert (spoiled ^ ring(ROUND)).sum() < 0.02 * ring(ROUND).sum()  # the lids are gone
+
+
+def test_degrade_refuses():
+    with pytest.raises(ValueError, match="step is 4; it must be 1, 2 or 3"):
+        degrade(ring(ROUND), ROUND, 4)
+    with pytest.raises(ValueError, match="must be bool"):
+        degrade(ring(ROUND).astype(np.uint8), ROUND, 1)

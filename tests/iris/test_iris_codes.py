@@ -1,0 +1,153 @@
+"""Rubber sheet and iris code: a known polar pattern comes back, the filter is its formula."""
+
+import numpy as np
+import pytest
+import torch
+
+from nbhelpers.datasets.toy.eye_scene import Ellipse
+from nbhelpers.iris import Boundaries, IrisCode, NoIris, encode, hamming_distance, iris_code, unwrap
+from nbhelpers.iris.boundaries import matrix_of
+from nbhelpers.iris.encoding import log_gabor
+from nbhelpers.iris.rubber_sheet import places
+from tests.iris.iris_masks import ASLANT, ROUND, SHAPE, ring, under_lids
+
+SIZE = (8, 128)
+
+
+def pattern(r, angle):
+    """Brightness 0..1 at a place of the rubber sheet: waves around the eye, and from pupil to limbus."""
+    return 0.5 + 0.2 * np.cos(9 * angle) + 0.15 * np.cos(14 * angle + 5 * r) + 0.1 * np.sin(4 * r)
+
+
+def paint(boundaries, turn=0.0, shape=SHAPE):
+    """An eye with the pattern, uint8 (H, W): each pixel finds its place by Newton's method, not by `places`."""
+    y, x = np.indices(shape).reshape(2, -1) + 0.5
+    points = np.stack([x, y])
+    inner, outer = (
+        (matrix_of(ellipse), np.array([[ellipse.x], [ellipse.y]]))
+        for ellipse in (boundaries.pupil, boundaries.limbus)
+    )
+    r = np.full(x.size, 0.5)
+    for _ in range(20):  # for a given r the ellipse is known, and so is how far a point lies outside of it
+        matrix = inner[0][..., None] * (1 - r) + outer[0][..., None] * r  # (2, 2, points)
+        centre = inner[1] * (1 - r) + outer[1] * r
+        vector = np.linalg.solve(matrix.transpose(2, 0, 1), (points - centre).T[..., None])[..., 0].T
+        size = np.linalg.norm(vector, axis=0)
+        mean = np.sqrt(np.linalg.det(matrix.transpose(2, 0, 1)))
+        r = np.clip(r + (size - 1) * mean / (boundaries.limbus.a - boundaries.pupil.a), -0.5, 1.5)
+    angle = np.arctan2(vector[1], vector[0])
+    return np.round(255 * pattern(r, angle - turn)).astype(np.uint8).reshape(shape)
+
+
+def expected(size, turn=0.0):
+    r = (np.arange(size[0]) + 0.5)[:, None] / size[0]
+    angle = (np.arange(size[1]) + 0.5) * 2 * np.pi / size[1]
+    return pattern(r, angle - turn)
+
+
+WIDE = Boundaries(ROUND.pupil._replace(a=36, b=36), ROUND.limbus)
+EYES = {"round": ROUND, "wide pupil": WIDE, "aslant": ASLANT}
+
+
+@pytest.mark.parametrize("eye", EYES.values(), ids=EYES)
+def test_a_polar_pattern_comes_back(eye):
+    """Dilation and gaze change nothing: the sheet is the same for all three eyes."""
+    sheet, visible = unwrap(paint(eye), ring(eye), eye, SIZE)
+    assert sheet.shape == visible.shape == SIZE and sheet.dtype == np.float32 and visible.dtype == bool
+    assert visible[1:-1].all()
+    assert np.abs(sheet - expected(SIZE))[1:-1].max() < 0.05
+
+
+def test_a_tilted_head_moves_the_columns():
+    turned, _ = unwrap(paint(ROUND, turn=2 * np.pi * 5 / SIZE[1]), ring(ROUND), ROUND, SIZE)
+    upright, _ = unwrap(paint(ROUND), ring(ROUND), ROUND, SIZE)
+    assert np.abs(turned - np.roll(upright, 5, axis=1))[1:-1].max() < 0.05
+    codes = [iris_code(paint(ROUND, turn), ring(ROUND)) for turn in (0, np.radians(10))]
+    assert hamming_distance(*codes) < 0.1 < 0.25 < hamming_distance(*codes, shifts=0)
+
+
+def test_places_of_the_sheet():
+    """Column 0 looks along x, columns turn towards y; rows go from the pupil to the limbus."""
+    x, y = places(Boundaries(Ellipse(50, 40, 10, 10, 0), Ellipse(50, 40, 30, 30, 0)), (2, 4))
+    assert x[:, 0] == pytest.approx(50 - 0.5 + np.array([15, 25]) * np.cos(np.pi / 4))
+    assert y[0] == pytest.approx(40 - 0.5 + 15 * np.sin(np.pi / 4) * np.array([1, 1, -1, -1]))
+
+
+def test_what_is_hidden_is_not_visible():
+    mask = under_lids(ring(ROUND), ROUND, 0.4)
+    _, visible = unwrap(paint(ROUND), mask, ROUND, SIZE)
+    assert 0.5 < visible.mean() < 0.65
+    assert visible[:, :8].mean() > 0.8 and not visible[-1, 3 * SIZE[1] // 4]  # beside the pupil; above it
+    cut = Boundaries(ROUND.pupil._replace(x=13), ROUND.limbus._replace(x=10))
+    _, visible = unwrap(paint(cut), ring(cut), cut, SIZE)
+    assert not visible[-1, SIZE[1] // 2] and visible[4, 2]  # outside of the picture, and inside
+
+
+def test_colours_are_read_in_red():
+    red = paint(ROUND)
+    image = np.stack([red, red // 2, red * 0])
+    for same in (image, torch.from_numpy(image), red):
+        assert (unwrap(same, ring(ROUND), ROUND)[0] == unwrap(red, ring(ROUND), ROUND)[0]).all()
+
+
+def test_log_gabor_is_its_formula():
+    columns, wavelength, bandwidth = 256, 16.0, 0.5
+    gain = log_gabor(columns, wavelength, bandwidth)
+    for k in (1, 5, 16, 40, 127):
+        f, f0 = k / columns, 1 / wavelength
+        assert gain[k] == pytest.approx(np.exp(-(np.log(f / f0) ** 2) / (2 * np.log(0.5) ** 2)))
+    assert gain[0] == 0 and not gain[129:].any()  # no mean, no negative frequency
+    assert gain.argmax() == columns / wavelength
+
+
+def test_bits_are_the_phase():
+    """Of a wave at the filter's frequency: the real part is the wave, the imaginary part a quarter of it behind."""
+    angle = (np.arange(256) + 0.5) * 2 * np.pi / 256
+    sheet = np.tile(0.5 + 0.2 * np.cos(16 * angle), (4, 1)).astype(np.float32)
+    code = encode(sheet, np.ones(sheet.shape, bool))
+    firm = np.abs(np.cos(16 * angle)) > 0.1
+    assert (code.bits[0][:, firm] == (np.cos(16 * angle) > 0)[firm]).all()
+    firm = np.abs(np.sin(16 * angle)) > 0.1
+    assert (code.bits[1][:, firm] == (np.sin(16 * angle) > 0)[firm]).all()
+
+
+def test_light_changes_no_bit():
+    sheet = expected((16, 256)).astype(np.float32)
+    seen = np.ones(sheet.shape, bool)
+    bright = encode(0.4 * sheet + 0.3, seen)
+    assert (bright.bits == encode(sheet, seen).bits)[bright.valid].mean() > 0.999
+
+
+def test_what_is_hidden_gives_no_valid_bit_and_changes_no_other():
+    sheet = np.random.default_rng(0).random((16, 256)).astype(np.float32)
+    seen = np.ones(sheet.shape, bool)
+    seen[:, 60:120] = False
+    white, black = (encode(np.where(seen, sheet, value).astype(np.float32), seen) for value in (1, 0))
+    assert not white.valid[..., 60:120].any() and white.valid[..., 140:].mean() > 0.5
+    assert (white.bits == black.bits).all() and (white.valid == black.valid).all()
+    nothing = encode(sheet, seen & False)
+    assert not nothing.valid.any() and nothing.bits.shape == (2, 16, 256)
+
+
+def test_bad_input_is_named():
+    image, mask = paint(ROUND), ring(ROUND)
+    for wrong, words in (
+        (image / 255.0, r"the image is float64 \(240, 320\), but must be uint8"),
+        (np.stack([image] * 3, axis=-1), r"uint8 \(240, 320, 3\)"),
+        (image[None], r"uint8 \(1, 240, 320\)"),
+        (image[:, :300], r"the image is \(240, 300\) and the mask \(240, 320\)"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            iris_code(wrong, mask)
+    with pytest.raises(ValueError, match="must be bool"):
+        unwrap(image, mask.astype(np.uint8), ROUND)
+    with pytest.raises(ValueError, match="the same shape: pass what unwrap returned"):
+        encode(np.zeros((8, 64), np.float32), np.ones((8, 63), bool))
+    with pytest.raises(NoIris):
+        iris_code(image, np.zeros_like(mask))
+
+
+def test_a_code_has_two_bits_a_place():
+    code = iris_code(paint(ROUND), ring(ROUND))
+    assert isinstance(code, IrisCode) and code.bits.shape == code.valid.shape and code.bits.shape[0] == 2
+    assert code.bits.dtype == code.valid.dtype == bool and code.valid.mean() > 0.6

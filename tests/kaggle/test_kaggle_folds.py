@@ -1,0 +1,278 @@
+"""Folds: near-duplicates together, kinds spread, predictions kept; and the competition's folders."""
+
+import os
+import shutil
+import zipfile
+
+import cv2
+import numpy as np
+import pytest
+
+from nbhelpers.datasets import Cells, Nuclei, Street
+from nbhelpers.kaggle import (
+    Bowl,
+    alike,
+    draw_competition,
+    find_input,
+    lint_submission,
+    make_folds,
+    near_duplicates,
+    out_of_fold,
+    perceptual_hash,
+    score_submission,
+    stain,
+    strata,
+    write_submission,
+)
+from nbhelpers.kaggle.submissions import instance_rows
+from tests.full_disk import full_disk
+from tests.shared_data import shared_data
+
+IMAGES = [Cells(size=(96, 96), length=40).read(index)[0] for index in range(40)]
+
+
+def distance(a: int, b: int) -> int:
+    return bin(a ^ b).count("1")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda image: cv2.resize(image, (150, 70)),
+        lambda image: cv2.imdecode(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 60])[1], 1),
+        lambda image: np.clip(image * 0.8 + 5, 0, 255).astype(np.uint8),
+        lambda image: np.roll(image, 1, axis=1),
+        lambda image: image[1:-1, 1:-1],
+    ],
+    ids=["resized", "recompressed", "darker", "shifted", "cropped"],
+)
+def test_the_hash_hardly_changes(change):
+    changes = [distance(perceptual_hash(image), perceptual_hash(change(image))) for image in IMAGES]
+    assert np.mean(np.array(changes) <= 6) >= 0.9, changes
+
+
+def test_unrelated_images_are_far_apart():
+    hashes = [perceptual_hash(image) for image in IMAGES]
+    distances = [distance(a, b) for n, a in enumerate(hashes) for b in hashes[:n]]
+    assert min(distances) > 6 and 28 < np.mean(distances) < 36
+    assert len(np.unique(near_duplicates(hashes))) == 40
+
+
+def test_near_duplicates_are_linked():
+    hashes = [0, 0b111, 2**64 - 1, 0b111111 << 3 | 0b111, 2**63]
+    assert near_duplicates(hashes, 6).tolist() == [0, 0, 1, 0, 0]  # 0 to 3 by way of 1
+    assert (
+        near_duplicates(hashes, 0).tolist() == [0, 1, 4, 2, 3]
+        or len(set(near_duplicates(hashes, 0).tolist())) == 5
+    )
+
+
+def test_hashes_of_what_is_no_image():
+    with pytest.raises(ValueError, match="image is float32"):
+        perceptual_hash(np.zeros((8, 8), np.float32))
+    for channels in (1, 4):
+        with pytest.raises(ValueError, match=rf"image is uint8 \(8, 8, {channels}\)"):
+            perceptual_hash(np.zeros((8, 8, channels), np.uint8))
+
+
+def test_blank_images_are_near_duplicates_of_each_other():
+    blank = [
+        np.full((side, side + 3, 3), grey, np.uint8) for side in (8, 33, 64) for grey in range(0, 256, 5)
+    ]
+    assert {perceptual_hash(image) for image in blank} == {0}
+
+
+def test_stains():
+    grey = np.full((20, 20, 3), 200, np.uint8)
+    assert stain(grey) == "grey" and stain(grey // 10) == "fluorescent"
+    assert stain(grey - np.array([0, 60, 10], np.uint8)) == "stained"
+    found = [stain(image) for image in IMAGES]
+    assert 0.5 < found.count("fluorescent") / 40 < 0.9 and "stained" in found  # toy cells: about two of three
+
+
+def test_pictures_made_alike_have_bright_objects_on_dark():
+    cells = Cells(size=(96, 96), length=40)
+    brighter = []
+    for index, image in enumerate(IMAGES):
+        same, nuclei = alike(image), cells.read(index)[1] > 0
+        assert same.dtype == np.uint8 and same.shape == image.shape
+        assert same.min() == 0 and same.max() == 255
+        brighter.append(same[nuclei].mean() > same[~nuclei].mean() + 20)
+    assert np.mean(brighter) > 0.9
+    assert not alike(np.full((4, 4, 3), 9, np.uint8)).any()  # nothing to stretch
+
+
+def test_rare_strata_are_joined_from_the_last_feature_on():
+    kinds = ["a"] * 12 + ["b"] * 6 + ["c"] * 2
+    coverage = [n / 20 for n in range(20)]
+    labels = strata(kinds, coverage, bins=2, least=5)
+    assert len(set(labels[:10])) == 1 and len(set(labels[12:18])) == 1
+    assert labels[0] != labels[12]
+    assert min(np.bincount(labels)) >= 2 and len(strata(kinds)) == 20
+    with pytest.raises(ValueError, match="one for every image"):
+        strata(kinds, coverage[:3])
+
+
+def test_folds_keep_groups_together_and_spread_the_strata():
+    generator = np.random.default_rng(0)
+    groups = np.repeat(np.arange(60), 2)
+    labels = np.repeat(generator.integers(0, 3, 60), 2)
+    folds = make_folds(groups, labels, 5)
+    assert sorted(set(folds)) == [0, 1, 2, 3, 4]
+    assert all(len(set(folds[groups == group])) == 1 for group in groups)
+    table = np.array([[((folds == f) & (labels == v)).sum() for v in range(3)] for f in range(5)])
+    assert (np.ptp(table, axis=0) <= 4).all(), table
+    assert np.array_equal(folds, make_folds(groups, labels, 5)) and not np.array_equal(
+        folds, make_folds(groups, labels, 5, seed=1)
+    )
+    assert sorted(set(make_folds(range(4), range(4), 2))) == [0, 1]  # all labels rarer than folds
+    with pytest.raises(ValueError, match="5 folds of 3 groups"):
+        make_folds([0, 1, 2], [0, 0, 0], 5)
+    with pytest.raises(ValueError, match="3 groups and 2 labels"):
+        make_folds([0, 1, 2], [0, 0], 2)
+
+
+# Out of fold
+
+
+def test_out_of_fold_goes_on_where_it_stopped(tmp_path):
+    folds = np.array([0, 1, 0, 1, 2])
+    calls = []
+
+    def predict(train, held):
+        assert not set(train) & set(held) and len(train) + len(held) == 5
+        calls.append(held.tolist())
+        for index in held:
+            if index == 3 and len(calls) == 2:
+                raise KeyboardInterrupt
+            yield np.full((2, 2), index, np.float16)
+
+    with pytest.raises(KeyboardInterrupt):
+        out_of_fold(folds, predict, tmp_path)
+    result = out_of_fold(folds, predict, tmp_path)
+    assert [array[0, 0] for array in result] == [0, 1, 2, 3, 4]
+    assert calls == [[0, 2], [1, 3], [1, 3], [4]]
+    with pytest.raises(ValueError, match="predictions for other folds"):
+        out_of_fold(folds[::-1], predict, tmp_path)
+    with pytest.raises(ValueError, match="fold 0 gave 1 predictions for 2 images"):
+        out_of_fold(folds, lambda train, held: [np.zeros(1)], tmp_path / "other")
+
+
+def test_a_full_disk_loses_no_prediction(tmp_path):
+    folds = np.array([0, 1])
+    sizes = {0: 10, 1: 5000}
+    with full_disk(after=3000), pytest.raises(OSError, match="1.npy was not written"):
+        out_of_fold(folds, lambda train, held: [np.zeros(sizes[i], np.uint8) for i in held], tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0.npy", "folds.npy"]
+
+
+# The competition's folders
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    root = tmp_path_factory.mktemp("input") / "data-science-bowl-2018"
+    draw_competition(root, train=6, test=4, size=(64, 64))
+    return root
+
+
+def test_the_drawn_competition(drawn, monkeypatch):
+    monkeypatch.setenv("KAGGLE_INPUT", str(drawn.parent))
+    bowl = Bowl.find()
+    assert bowl.root == drawn and len(bowl.train) == 6 and len(bowl.test) == 4
+    toy = Cells("train", (64, 64), length=6)
+    for index in range(6):
+        assert np.array_equal(bowl.train.read(index)[0], toy.read(index)[0])
+        assert np.array_equal(bowl.train.instances(index), toy.instances(index))
+    sizes = {name: bowl.test.read(name).shape[:2] for name in bowl.test.ids}
+    assert len(set(sizes.values())) == 3 and (64, 64) not in sizes.values()
+    truths = bowl.solution()
+    assert truths.keys() == sizes.keys() and {name: truth.shape for name, truth in truths.items()} == sizes
+
+
+def test_a_perfect_and_a_wrong_submission(drawn, tmp_path):
+    bowl, path = Bowl(drawn), tmp_path / "submission.csv"
+    truths = bowl.solution()
+    write_submission(
+        path, (row for name in truths for row in instance_rows(name, truths[name], truths[name].shape))
+    )
+    assert lint_submission(path, bowl.sample, {name: truth.shape for name, truth in truths.items()}) == []
+    assert set(score_submission(path, truths).values()) == {1.0}
+    write_submission(path, [(name, "") for name in truths])
+    assert set(score_submission(path, truths).values()) == {0.0}
+    write_submission(path, [(next(iter(truths)), "")])
+    with pytest.raises(ValueError, match="has no row for 'hidden0001' and 2 others"):
+        score_submission(path, truths)
+
+
+def test_a_solution_that_was_cut_off(drawn, tmp_path):
+    root = shutil.copytree(drawn, tmp_path / "bowl")
+    path = root / "stage1_solution.csv"
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(ValueError, match="stage1_solution.csv: row .* cut off"):
+        Bowl(root).solution()
+
+
+@pytest.mark.parametrize("place", [".", "bowl", "competitions/bowl", "datasets/someone/bowl"])
+def test_where_kaggle_mounts_data(tmp_path, monkeypatch, place):
+    monkeypatch.setenv("KAGGLE_INPUT", str(tmp_path))
+    (tmp_path / place / "stage1_train").mkdir(parents=True)
+    assert find_input("none", "stage1_train") == tmp_path / place
+
+
+def test_what_lies_inside_a_competition_is_not_listed(tmp_path, monkeypatch):
+    """It may be a million files."""
+    for root in ("bowl", "competitions/bowl"):
+        (tmp_path / root / "train" / "images").mkdir(parents=True)
+    listed, scandir = [], os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: listed.append(str(path)) or scandir(path))
+    monkeypatch.setattr(os, "listdir", None)
+    monkeypatch.setenv("KAGGLE_INPUT", str(tmp_path))
+    assert find_input("none") is None
+    assert not [path for path in listed if "train" in path]
+
+
+def test_zipped_as_kaggle_keeps_it(drawn, tmp_path):
+    for name in ("stage1_train", "stage1_test"):
+        shutil.make_archive(str(tmp_path / name), "zip", drawn / name)
+    with zipfile.ZipFile(tmp_path / "stage1_sample_submission.csv.zip", "w") as archive:
+        archive.write(drawn / "stage1_sample_submission.csv", "stage1_sample_submission.csv")
+    zipped, unpacked = Bowl(tmp_path), Bowl(drawn)
+    assert zipped.test.ids == unpacked.test.ids and zipped.solution() is None
+    assert np.array_equal(zipped.test.read("hidden0002"), unpacked.test.read("hidden0002"))
+    assert np.array_equal(zipped.train.instances(3), unpacked.train.instances(3))
+
+
+def test_what_is_missing_or_corrupt(drawn, tmp_path, monkeypatch):
+    monkeypatch.setenv("KAGGLE_INPUT", str(tmp_path))
+    assert Bowl.find() is None and find_input("nothing") is None
+    monkeypatch.setenv("KAGGLE_INPUT", str(tmp_path / "none"))
+    assert Bowl.find() is None
+    shutil.copytree(drawn, tmp_path / "bowl")
+    image = tmp_path / "bowl" / "stage1_test" / "hidden0001" / "images" / "hidden0001.png"
+    image.write_bytes(image.read_bytes()[:500])
+    with pytest.raises(ValueError, match="hidden0001.png cannot be read as an image"):
+        Bowl(tmp_path / "bowl").test.read("hidden0001")
+    (tmp_path / "bowl" / "stage1_sample_submission.csv").unlink()
+    with pytest.raises(FileNotFoundError, match="has neither stage1_sample_submission.csv nor"):
+        Bowl(tmp_path / "bowl")
+    (tmp_path / "empty" / "stage1_test").mkdir(parents=True)
+    from nbhelpers.kaggle.bowl import TestImages
+
+    with pytest.raises(FileNotFoundError, match="holds no <ImageId>/images"):
+        TestImages(tmp_path / "empty" / "stage1_test")
+
+
+def test_the_real_data_has_no_hidden_twins():
+    """What `distance=6` does on real microscope pictures: it joins few, and only of one size."""
+    root = shared_data("dsb2018_stage1_train_subset.zip")
+    nuclei = Nuclei("val", root)
+    images = [nuclei.read(index)[0] for index in range(len(nuclei))]
+    groups = near_duplicates([perceptual_hash(image) for image in images])
+    assert len(np.unique(groups)) >= 0.9 * len(images)
+    assert {stain(image) for image in images} <= {"fluorescent", "stained", "grey"}
+
+
+def test_other_pictures_hash_apart():
+    hashes = [perceptual_hash(Street(size=(96, 128)).read(index)[0]) for index in range(12)]
+    assert len(np.unique(near_duplicates(hashes))) == 12

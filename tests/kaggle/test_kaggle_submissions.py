@@ -1,0 +1,238 @@
+"""Submission files: rows per image, instance and class; whole or not at all; every fault found, with its row."""
+
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nbhelpers.kaggle import (
+    class_rows,
+    image_rows,
+    instance_rows,
+    lint_submission,
+    read_submission,
+    rle_decode,
+    rle_encode,
+    write_submission,
+)
+from tests.full_disk import full_disk
+
+IDS = np.array([[0, 1, 1], [2, 0, 1], [2, 2, 0]])
+SIZES = {"a": (3, 3), "b": (2, 4)}
+
+
+# Writing
+
+
+def test_rows_of_each_kind():
+    assert list(image_rows("a", IDS > 0, (3, 3))) == [("a", "2 3 6 3")]
+    assert list(image_rows("a", IDS > 9, (3, 3))) == [("a", "")]
+    assert list(instance_rows("a", IDS, (3, 3))) == [("a", "4 1 7 2"), ("a", "2 2 6 1")]
+    assert list(instance_rows("a", IDS * 0, (3, 3))) == [("a", "")]
+    rows = list(class_rows("a.png", IDS, {1: "Fish", 3: "Sugar"}, (3, 3), order="C", base=0))
+    assert rows == [("a.png_Fish", "1 2 5 1"), ("a.png_Sugar", "")]
+    assert list(class_rows("a", IDS, {2: "x"}, (3, 3), name="{label}/{image}"))[0][0] == "x/a"
+
+
+@pytest.mark.parametrize("rows", [image_rows, instance_rows])
+def test_a_mask_of_another_size(rows):
+    with pytest.raises(
+        ValueError, match="the mask of a is 3 x 3, but its image 3 x 4; .* predict at its size"
+    ):
+        list(rows("a", IDS, (3, 4)))
+    with pytest.raises(ValueError, match="the mask of a is 3 x 3"):
+        list(class_rows("a", IDS, {1: "x"}, (4, 3)))
+
+
+def test_there_and_back(tmp_path):
+    path = tmp_path / "deep" / "submission.csv"
+    rows = [("a", "1 2"), ("a", "5 1"), ("b", "")]
+    assert write_submission(path, iter(rows)) == 3
+    assert path.read_bytes() == b"ImageId,EncodedPixels\na,1 2\na,5 1\nb,\n"
+    assert read_submission(path) == rows
+
+
+def failing(rows, error):
+    yield from rows
+    raise error
+
+
+def test_whatever_stops_it_leaves_no_half_file(tmp_path):
+    path = tmp_path / "submission.csv"
+    write_submission(path, [("old", "1 1")])
+    old = path.read_bytes()
+    for error in (ValueError("the image is corrupt"), KeyboardInterrupt()):
+        with pytest.raises(type(error)):
+            write_submission(path, failing([("a", "1 2")] * 5000, error))
+    with pytest.raises(ValueError, match="row 1 has 1 values for the 2 columns"):
+        write_submission(path, [("a",)])
+    with pytest.raises(ValueError, match="would have no rows"):
+        write_submission(path, [])
+    with (
+        full_disk(after=5000),
+        pytest.raises(OSError, match="submission.csv was not written .* as it was before"),
+    ):
+        write_submission(path, [("a", "1 2")] * 5000)
+    assert path.read_bytes() == old
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_disk_that_is_really_full(tmp_path):
+    """A file system of 64 KB, mounted in a namespace of its own."""
+    if (
+        not shutil.which("unshare")
+        or subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode
+    ):
+        pytest.skip("no user namespaces here (unshare -rm), so no small disk can be mounted")
+    shell = f'mount -t tmpfs -o size=64k none "{tmp_path}" && echo mounted && read until_we_are_done'
+    pipes = {name: subprocess.PIPE for name in ("stdin", "stdout", "stderr")}
+    with subprocess.Popen(["unshare", "-rm", "sh", "-c", shell], text=True, **pipes) as small:
+        if small.stdout.readline() != "mounted\n":
+            pytest.skip(f"no disk can be mounted here: {small.stderr.read().strip()}")
+        path = Path(
+            f"/proc/{small.pid}/root", tmp_path.relative_to("/"), "submission.csv"
+        )  # as seen from inside
+        write_submission(path, [("old", "1 1")])
+        with pytest.raises(
+            OSError, match="submission.csv was not written .No space left on device.; the file"
+        ):
+            write_submission(path, [("a", "1 2")] * 50_000)
+        assert path.read_text() == "ImageId,EncodedPixels\nold,1 1\n" and list(path.parent.iterdir()) == [
+            path
+        ]
+    assert list(tmp_path.iterdir()) == []  # so it was that disk, and not the folder below it
+
+
+# Linting
+
+
+@pytest.fixture
+def sample(tmp_path):
+    path = tmp_path / "sample.csv"
+    path.write_text("ImageId,EncodedPixels\na,1 1\nb,1 1\n")
+    return path
+
+
+def lint(sample, text, **options):
+    path = sample.with_name("submission.csv")
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return lint_submission(path, sample, **{"sizes": SIZES, **options})
+
+
+HEADER = "ImageId,EncodedPixels\n"
+
+
+def test_a_good_one(sample):
+    assert lint(sample, HEADER + "a,1 2\na,5 1\nb,\n") == []
+    assert lint(sample, HEADER.replace("\n", "\r\n") + "b,1 8\r\na,\r\n", rows="one") == []
+    assert lint(sample, b"\xef\xbb\xbf" + HEADER.encode() + b'"b","1 8"\na,\n') == []
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "fault"),
+    [
+        (HEADER + "a,1 2\n", {}, "'b' of the sample is missing; each image needs a row"),
+        (HEADER + "a,1 2\nb,\nc,1 1\n", {}, "row 4: 'c' is not in the sample"),
+        (
+            HEADER + "a,1 2\nb,\na,5 1\n",
+            {"rows": "one"},
+            "row 4: 'a' has a row already, row 2; one row an id is due",
+        ),
+        (HEADER + "a,1 2\na,\nb,\n", {}, "row 3: 'a' has no runs here, but objects in other rows"),
+        (HEADER + "a,1 3\na,3 2\nb,\n", {}, "row 3: 'a' shares pixels with row 2, from pixel 3 on"),
+        (HEADER + "a,4 1\na,1 9\nb,\n", {}, "row 3: 'a' shares pixels with row 2, from pixel 4 on"),
+        (HEADER + "a,1 9\na,2 1\na,4 1\nb,\n", {}, "row 4: 'a' shares pixels with row 2, from pixel 4 on"),
+        (
+            HEADER + "a,1 2\nb,8 2\n",
+            {},
+            "row 3: 'b': run 1, '8 2', ends at pixel 9, but the image of 2 x 4 pixels",
+        ),
+        (HEADER + "a,1 two\nb,\n", {}, "row 2: 'a': 'two' in a run-length code is no whole number"),
+        (HEADER + "a,1 2 3\nb,\n", {}, "row 2: 'a': a run-length code has 3 numbers, an odd count"),
+        (HEADER + "a,1 0\nb,\n", {}, "row 2: 'a': run 1, '1 0', has length zero"),
+        (HEADER + "a,0 1\nb,\n", {}, "row 2: 'a': run 1, '0 1', begins before the first pixel, 1"),
+        (HEADER + "a,1 2\nb\n", {}, "row 3: has 1 values; it must have 2, with an id and its runs"),
+        (HEADER + "a,1,2\nb,\n", {}, "row 2: has 3 values"),
+        (
+            "id,rle\na,\nb,\n",
+            {},
+            "row 1: the header is ['id', 'rle']; it must be ['ImageId', 'EncodedPixels']",
+        ),
+        (HEADER + "a,1 2\nb,1 ", {}, "row 3: the last row has no end; the file may be cut off there"),
+        (HEADER + 'a,1 2\n"b,1 1\n', {}, "row 3: unexpected end of data; the file may be cut off there"),
+        (HEADER + "a,1 2\nb,\n", {"sizes": {"a": (3, 3)}}, "row 3: the size of 'b' is not known"),
+        ("", {}, "the file is empty"),
+        (b"\xff\xfe\x00", {}, "byte 0 is no UTF-8 text; is this a csv?"),
+    ],
+)
+def test_each_fault(sample, text, options, fault):
+    found = lint(sample, text, **options)
+    assert any(sentence.startswith(fault) for sentence in found), found
+
+
+def test_every_cut_of_a_file_is_noticed(sample):
+    """A file that stops anywhere before its end is refused, or it lacks an image."""
+    whole = HEADER + "a,1 2 5 1\nb,1 2\n"
+    assert lint(sample, whole) == []
+    for end in range(len(whole)):
+        assert lint(sample, whole[:end]), whole[:end]
+
+
+def test_many_faults_of_one_kind_are_summed_up(sample):
+    sample.write_text(HEADER + "".join(f"{n},\n" for n in range(500)))
+    found = lint(sample, HEADER + "a,\n", sizes=None)
+    assert len(found) == 22 and "and 480 more like the last" in found
+
+
+def test_overlap_where_it_is_allowed_and_a_zipped_sample(sample):
+    assert lint(sample, HEADER + "a,1 3\na,3 2\nb,\n", overlap=True) == []
+    archive = sample.with_suffix(".csv.zip")
+    with zipfile.ZipFile(archive, "w") as file:
+        file.write(sample, "sample.csv")
+    assert lint(archive, HEADER + "a,\nb,\n") == []
+
+
+def test_codes_longer_than_the_limit_of_pythons_csv(sample):
+    code = rle_encode(np.indices((500, 500)).sum(0) % 2)
+    assert len(code) > 131_072
+    assert lint(sample, f"{HEADER}a,{code}\nb,\n", sizes={"a": (500, 500), "b": (2, 4)}) == []
+    assert read_submission(sample.with_name("submission.csv"))[0] == ("a", code)
+
+
+def test_zips_without_a_csv(sample):
+    archive = sample.with_suffix(".zip")
+    archive.write_bytes(b"PK cut off")
+    with pytest.raises(ValueError, match="sample.zip cannot be read: the file is no zip of a csv"):
+        lint(archive, HEADER)
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("readme.txt", "")
+    with pytest.raises(ValueError, match="there is no .csv in it"):
+        lint(archive, HEADER)
+
+
+def test_files_that_are_not_there(sample):
+    with pytest.raises(FileNotFoundError, match="no file .*submission.csv"):
+        lint_submission(sample.with_name("submission.csv"), sample)
+    sample.write_text("")
+    with pytest.raises(ValueError, match="sample submission .* cannot be read: the file is empty"):
+        lint(sample, HEADER)
+    with pytest.raises(ValueError, match="sample.csv: the file is empty"):
+        read_submission(sample)
+    with pytest.raises(ValueError, match="rows is 'two'"):
+        lint(sample, HEADER, rows="two")
+
+
+def test_what_is_written_is_well(sample, tmp_path):
+    path = tmp_path / "submission.csv"
+    instances = {"a": IDS, "b": np.zeros((2, 4), int)}
+    write_submission(
+        path, (row for name, ids in instances.items() for row in instance_rows(name, ids, SIZES[name]))
+    )
+    assert lint_submission(path, sample, SIZES) == []
+    again = np.zeros((3, 3), int)
+    for number, (_, code) in enumerate(read_submission(path)[:2], start=1):
+        again += number * rle_decode(code, (3, 3))
+    assert np.array_equal(again, IDS)
