@@ -113,13 +113,15 @@ class Axis:
         whole = up_to(length, stride)
         self.size = min(tile, whole)
         self.starts = [*range(0, whole - self.size, tile - overlap), whole - self.size]
-        weights = np.zeros((len(self.starts), whole))
+        weights = np.stack(
+            [self._fade(start > 0, start + self.size < whole, overlap) for start in self.starts]
+        )
+        total = np.zeros(whole)
         for row, start in zip(weights, self.starts):
-            row[start : start + self.size] = self._fade(start > 0, start + self.size < whole, overlap)
-        weights /= weights.sum(axis=0)
-        self.weights = torch.from_numpy(
-            np.stack([row[start : start + self.size] for row, start in zip(weights, self.starts)])
-        ).float()
+            total[start : start + self.size] += row
+        for row, start in zip(weights, self.starts):
+            row /= total[start : start + self.size]
+        self.weights = torch.from_numpy(weights).float()
 
     def _fade(self, at_start: bool, at_end: bool, overlap: int) -> np.ndarray:
         distance = np.arange(self.size) + 0.5  # of a pixel's centre from the window's edge
