@@ -2,6 +2,7 @@
 
 import copy
 import math
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -48,7 +49,18 @@ def make_accelerator(precision: str = "auto", seed: int = 0) -> Accelerator:
 
 
 def fastest_precision(device_type: str) -> str:
-    """bf16 where the processor or GPU has instructions for it, fp16 on older GPUs, else fp32."""
+    """bf16 where the processor or GPU has instructions for it, fp16 on older GPUs, else fp32.
+
+    The environment variable NBHELPERS_PRECISION goes before, for the whole package: set to fp32, a fast machine
+    computes what a plain one does. Raises ValueError where it is no precision.
+    """
+    wanted = os.environ.get("NBHELPERS_PRECISION") or "auto"
+    if wanted not in PRECISIONS:
+        raise ValueError(
+            f"NBHELPERS_PRECISION is {wanted!r}; it must be one of {', '.join(PRECISIONS)}, or not be set"
+        )
+    if wanted != "auto":
+        return wanted
     if device_type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
     processor = Path("/proc/cpuinfo")  # Linux; other systems do not tell, and take fp32

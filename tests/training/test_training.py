@@ -408,10 +408,26 @@ def test_a_batch_of_nothing_but_void_costs_nothing():
 
 
 def test_auto_is_a_precision_and_fp32_without_bf16_instructions(monkeypatch):
+    monkeypatch.delenv("NBHELPERS_PRECISION", raising=False)
     assert fastest_precision("cpu") in PRECISIONS[1:]
     assert fastest_precision("mps") == "fp32"
     monkeypatch.setattr("pathlib.Path.read_text", lambda self: "flags : fpu avx2 avx512f")
     assert fastest_precision("cpu") == "fp32"
+
+
+@pytest.mark.parametrize("wanted", ["fp32", "bf16", "fp16"])
+def test_one_switch_chooses_what_auto_means(monkeypatch, wanted):
+    monkeypatch.setenv("NBHELPERS_PRECISION", wanted)
+    assert [fastest_precision(device) for device in ("cpu", "cuda", "mps")] == [wanted] * 3
+
+
+def test_a_switch_of_no_precision_is_an_error_before_any_training(monkeypatch):
+    monkeypatch.setenv("NBHELPERS_PRECISION", "fp64")
+    with pytest.raises(
+        ValueError,
+        match="NBHELPERS_PRECISION is 'fp64'; it must be one of auto, fp32, bf16, fp16, or not be set",
+    ):
+        quick(small_unet(), precision="auto")
 
 
 @pytest.mark.parametrize(
