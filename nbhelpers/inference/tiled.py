@@ -98,9 +98,7 @@ def predict_tiled(
                     done = band[:, : bottom - top]  # no later window reaches these rows
                     values = (to_uint_ids(done) if ids else done).cpu().numpy()
                     result[..., top:bottom, left:right] = values
-                    for of_class in band:  # one by one: a second band would double the memory
-                        of_class.copy_(of_class.roll(top - bottom, 0))
-                    band[:, rows.size - (bottom - top) :] = 0
+                    _move_up(band, bottom - top)
     if isinstance(result, np.memmap):
         result.flush()
     return torch.from_numpy(result)
@@ -140,6 +138,15 @@ def _add(band: Tensor, maps: Tensor, down: Tensor, columns: Axis, column: int, l
     inside = slice(first - start, last - start)
     weight = down[:, None] * columns.weights[column][None, inside]  # (h, 1) * (1, w)
     band[:, :, first - left : last - left].addcmul_(maps[:, :, inside], weight.to(band.device))
+
+
+def _move_up(band: Tensor, by: int) -> None:
+    """Drop the first rows of (C, h, w) and add as many zeros; a part at a time, or it would take a second band."""
+    left = band.shape[1] - by
+    for first in range(0, left, by):
+        last = min(first + by, left)
+        band[:, first:last] = band[:, first + by : last + by]
+    band[:, left:] = 0
 
 
 def _window(image: Tensor | Sliceable, top: int, left: int, sides: tuple[int, int] | list[int]) -> Tensor:
