@@ -41,6 +41,7 @@ def export(model: nn.Module, path: str | Path, *, in_channels: int = 3, stride: 
                     dynamic_shapes=(dynamic,),
                     input_names=["images"],
                     output_names=["logits"],
+                    custom_translation_table={torch._sym_sqrt: _square_root},
                     verbose=False,
                 )
         except Exception as error:  # the exporter has many kinds, and all mean the same to the caller
@@ -55,6 +56,13 @@ def export(model: nn.Module, path: str | Path, *, in_channels: int = 3, stride: 
             session = OnnxModel(temporary)
             for one in images:
                 _check_equal(model(one), session(one), tuple(one.shape), path)
+
+
+def _square_root(x: object) -> object:
+    """Of a size, as the iris network takes it to find its working size; torch 2.15's exporter has no translation."""
+    from onnxscript import FLOAT, opset18
+
+    return opset18.Sqrt(opset18.Cast(x, to=FLOAT.dtype))
 
 
 @contextlib.contextmanager
