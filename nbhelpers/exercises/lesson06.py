@@ -74,7 +74,9 @@ def check_pool(pool: Callable[[Tensor], tuple[Tensor, Tensor]]) -> None:
         """Maxima and indices, one upon the other."""
         answer = call(pool, (x,), ["x"])
         if not isinstance(answer, tuple | list) or len(answer) != 2:
-            raise NotYet("return two tensors, the maxima and their indices.")
+            raise NotYet(
+                f"it gives {type(answer).__name__}; return two tensors, the maxima and their indices."
+            )
         values, places = map(as_numbers, answer)
         half = (x.shape[0] // 2, x.shape[1] // 2)
         if values.shape != half or places.shape != half:
