@@ -117,7 +117,9 @@ def check_dice(dice: Callable[[np.ndarray, np.ndarray], float]) -> None:
     names = ("prediction", "truth")
     shape = "it gives the shape {given}; return one number."
     try_function(dice, right, trials, slips, otherwise, gives="one number", shape=shape, names=names)
-    some, nothing = trials[1][0], np.zeros_like(trials[1][0])
+    nothing = np.zeros((4, 5), int)
+    some = nothing.copy()
+    some[3, 4] = 1
     try:
         empty = float(as_numbers(call(dice, (nothing, nothing), names)))
     except NotYet as fault:

@@ -1,51 +1,31 @@
 """Every exercise accepts what is right, however it is written, and tells what is wrong by the hint that fits.
 
-The tables are in `cases`, one a lesson: RIGHT holds (check, answer), WRONG (check, answer, pattern of the hint).
+The tables are in `cases`, one a lesson.
 """
 
 import random
 import re
-from collections import Counter
-from fractions import Fraction
-from importlib import import_module
 
 import numpy as np
 import pytest
 import torch
 
 from nbhelpers.exercises import UNANSWERED
-from tests.exercises.listed import EXERCISES
-
-CASES = [import_module(f"tests.exercises.cases.lesson{number:02}") for number in range(1, 19)]
-RIGHT = [case for cases in CASES for case in cases.RIGHT]
-WRONG = [case for cases in CASES for case in cases.WRONG]
-NAMES = {check: name for name, check in EXERCISES.items()}
+from tests.exercises.tables import (
+    EXERCISES,
+    FORMS,
+    NAMES,
+    RIGHT,
+    VALUES,
+    WRONG,
+    numbers_of,
+    right_ways,
+    slips,
+)
 
 
 def named(part):
     return NAMES.get(part) if callable(part) else None
-
-
-FORMS = {  # ways of writing the same numbers
-    "tuple": lambda numbers: tuple(numbers),
-    "array": lambda numbers: np.array(numbers),
-    "tensor": lambda numbers: torch.tensor(numbers, dtype=torch.float64),
-    "fractions": lambda numbers: [Fraction(number) for number in numbers],
-    "scalars": lambda numbers: [*np.array(numbers)],
-    "generator": lambda numbers: (number for number in numbers),
-    "parameter": lambda numbers: torch.nn.Parameter(torch.tensor(numbers, dtype=torch.float64)[None]),
-}
-
-
-def numbers_of(check):
-    """The numbers that `check` wants, by the first of its right answers; None if it wants something else."""
-    answer = next(answer for other, answer in RIGHT if other is check)
-    if callable(answer) or isinstance(answer, dict):
-        return None
-    return [int(n) for n in answer.split()] if isinstance(answer, str) else np.ravel(answer).tolist()
-
-
-VALUES = [check for check in EXERCISES.values() if numbers_of(check)]
 
 
 @pytest.mark.parametrize(("check", "answer"), RIGHT, ids=named)
@@ -139,7 +119,6 @@ def test_a_check_leaves_random_states_alone(check):
 
 
 def test_every_exercise_has_five_right_answers_and_eight_slips():
-    right, slips = Counter(check for check, _ in RIGHT), Counter(check for check, _, _ in WRONG)
-    right.update({check: len(FORMS) for check in VALUES})
-    assert {NAMES[check]: right[check] for check in NAMES if right[check] < 5} == {}
-    assert {NAMES[check]: slips[check] for check in NAMES if slips[check] < 8} == {}
+    assert len(EXERCISES) == 54
+    assert {name: right_ways(name) for name in EXERCISES if right_ways(name) < 5} == {}
+    assert {name: slips(name) for name in EXERCISES if slips(name) < 8} == {}
