@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from pycocotools import mask as coco_masks
 
+from nbhelpers.datasets import Folder
 from nbhelpers.datasets.annotations import FORMATS, Annotated, read_export
+from nbhelpers.datasets.annotations.__main__ import main
 from nbhelpers.datasets.annotations.shapes import fill
 from tests.datasets.annotations import writers
 from tests.datasets.annotations.writers import BITMAPS, CAT, DOG, NAME, POLYGONS, SIZE, dump, save_image
@@ -519,3 +521,39 @@ def test_damaged_files_end_in_our_errors(name, tmp_path, images):
             Annotated(path, images).read(0)
         except (ValueError, FileNotFoundError) as error:
             assert type(error) in (ValueError, FileNotFoundError) and str(tmp_path) in str(error), repr(error)
+
+
+# The command line
+
+
+def test_the_command_writes_masks_sheet_and_report(tmp_path, images, capsys):
+    path = writers.coco(tmp_path)
+    content = json.loads(path.read_text())
+    content["images"].append({"id": 8, "file_name": "b.png", "height": SIZE[0], "width": SIZE[1]})
+    content["annotations"].append({"image_id": 8, "category_id": 3, "segmentation": []})
+    dump(content, path)
+    save_image(images, "b.png", size=(9, 9))
+    with pytest.raises(SystemExit) as stopped:
+        main([str(path), str(images), str(tmp_path / "out")])
+    assert stopped.value.code == 1  # the second image has another size than its export says
+    out = tmp_path / "out"
+    assert sorted(file.name for file in out.iterdir()) == [
+        "classes.txt",
+        "masks",
+        "overlays.jpg",
+        "report.txt",
+    ]
+    assert [file.name for file in (out / "masks").iterdir()] == ["scene.png"]
+    report = (out / "report.txt").read_text()
+    assert report in capsys.readouterr().out
+    assert "coco: 2 images, 2 objects" in report and f"  2 dog: {(scene() == 2).mean():.2%}" in report
+    assert "odd: 1\n  annotation 3" in report and "failed: 1\n" in report
+    assert Image.open(out / "overlays.jpg").size == (5 * 244 + 4, 244 + 4 + 3 * 16 + 4)
+    classes = (out / "classes.txt").read_text().split()
+    (images / "b.png").unlink()
+    assert np.array_equal(Folder(images, out / "masks", classes).read(0)[1], scene())
+
+
+def test_the_command_says_what_is_wrong(tmp_path):
+    with pytest.raises(SystemExit, match="error: there are no annotations at"):
+        main([str(tmp_path / "none"), str(tmp_path), str(tmp_path / "out")])
