@@ -26,8 +26,13 @@ def write(path: Path) -> None:
     annotations = []
     for number in range(IMAGES * OBJECTS):
         corners = int(rng.integers(8, 60))
-        angles, radii = np.sort(rng.uniform(0, 2 * np.pi, corners)), rng.uniform(0.6, 1, corners) * rng.uniform(10, 120)
-        points = rng.uniform(0, 1, 2) * SIZE[::-1] + radii[:, None] * np.stack([np.cos(angles), np.sin(angles)], 1)
+        angles, radii = (
+            np.sort(rng.uniform(0, 2 * np.pi, corners)),
+            rng.uniform(0.6, 1, corners) * rng.uniform(10, 120),
+        )
+        points = rng.uniform(0, 1, 2) * SIZE[::-1] + radii[:, None] * np.stack(
+            [np.cos(angles), np.sin(angles)], 1
+        )
         points = points.clip(0, SIZE[::-1]).round(2)
         annotations.append(
             {
