@@ -11,8 +11,9 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-import yaml
 from PIL import Image
+
+from nbhelpers.datasets.annotations import examples
 
 HEIGHT, WIDTH = SIZE = 30, 40
 DOG = [(5, 4), (25, 4), (25, 20), (5, 20)]
@@ -41,65 +42,27 @@ def dump(content, path: Path) -> Path:
 
 
 def coco(folder: Path, objects=OBJECTS) -> Path:
-    labels = sorted({label for label, _ in objects})
-    return dump(
-        {
-            "images": [{"id": 7, "file_name": NAME, "height": HEIGHT, "width": WIDTH}],
-            "categories": [{"id": 3 + place, "name": label} for place, label in enumerate(labels)],
-            "annotations": [
-                {
-                    "id": place,
-                    "image_id": 7,
-                    "category_id": 3 + labels.index(label),
-                    "segmentation": [np.ravel(points).tolist()],
-                    "iscrowd": 0,
-                }
-                for place, (label, points) in enumerate(objects)
-            ],
-        },
-        folder / "instances.json",
-    )
+    return examples.coco(folder, objects, NAME, SIZE)
 
 
 def labelme(folder: Path, objects=OBJECTS) -> Path:
-    shapes = [{"label": label, "points": points, "shape_type": "polygon"} for label, points in objects]
-    content = {"version": "5.5.0", "shapes": shapes, "imagePath": NAME, "imageData": None}
-    return dump(content | {"imageHeight": HEIGHT, "imageWidth": WIDTH}, folder / "scene.json")
+    return examples.labelme(folder, objects, NAME, SIZE)
 
 
 def cvat(folder: Path, objects=OBJECTS) -> Path:
-    shapes = "".join(
-        f'<polygon label="{label}" points="{";".join(f"{x},{y}" for x, y in points)}" z_order="0"></polygon>'
-        for label, points in objects
-    )
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "annotations.xml"
-    path.write_text(
-        f'<?xml version="1.0" encoding="utf-8"?><annotations><version>1.1</version>'
-        f'<image id="0" name="{NAME}" width="{WIDTH}" height="{HEIGHT}">{shapes}</image></annotations>'
-    )
-    return path
+    return examples.cvat(folder, objects, NAME, SIZE)
 
 
 def label_studio(folder: Path, objects=OBJECTS) -> Path:
-    results = [
-        {
-            "type": "polygonlabels",
-            "original_width": WIDTH,
-            "original_height": HEIGHT,
-            "value": {
-                "points": (np.array(points) / (WIDTH / 100, HEIGHT / 100)).tolist(),
-                "polygonlabels": [label],
-            },
-        }
-        for label, points in objects
-    ]
-    task = {
-        "id": 1,
-        "data": {"image": f"/data/upload/1/1a2b3c4d-{NAME}"},
-        "annotations": [{"result": results}],
-    }
-    return dump([task], folder / "project.json")
+    return examples.label_studio(folder, objects, NAME, SIZE)
+
+
+def yolo(folder: Path, objects=OBJECTS) -> Path:
+    return examples.yolo(folder, objects, NAME, SIZE)
+
+
+def geojson(folder: Path, objects=OBJECTS) -> Path:
+    return examples.geojson(folder, objects, NAME, SIZE)
 
 
 def label_studio_min(folder: Path, objects=OBJECTS) -> Path:
@@ -122,32 +85,7 @@ def supervisely(folder: Path, objects=OBJECTS) -> Path:
     return dump(content, folder / "ds" / "ann" / f"{NAME}.json").parents[2]
 
 
-def yolo(folder: Path, objects=OBJECTS) -> Path:
-    labels = sorted({label for label, _ in objects})
-    (folder / "labels").mkdir(parents=True)
-    (folder / "data.yaml").write_text(yaml.safe_dump({"names": dict(enumerate(labels))}))
-    lines = [
-        f"{labels.index(label)} "
-        + " ".join(f"{value:.9f}" for value in np.ravel(np.array(points) / (WIDTH, HEIGHT)))
-        for label, points in objects
-    ]
-    (folder / "labels" / "scene.txt").write_text("\n".join(lines) + "\n")
-    return folder / "labels"
-
-
-def geojson(folder: Path, objects=OBJECTS) -> Path:
-    features = [
-        {
-            "type": "Feature",
-            "geometry": {"type": "Polygon", "coordinates": [[*points, points[0]]]},
-            "properties": {"objectType": "annotation", "classification": {"name": label, "color": [1, 2, 3]}},
-        }
-        for label, points in objects
-    ]
-    return dump({"type": "FeatureCollection", "features": features}, folder / "scene.geojson")
-
-
-POLYGONS = {  # format: (writer, which of the two orders the labels have)
+POLYGONS = {
     "coco": coco,
     "labelme": labelme,
     "cvat": cvat,
