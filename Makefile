@@ -51,7 +51,7 @@ lab: $(READY)
 # a process a core, each with one thread, since a notebook keeps one core busy more than a half of the time
 test: $(READY)
 	@OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest --quiet --numprocesses=logical --maxprocesses=4 --dist=loadfile \
-		--nbval-lax --nbval-current-env --nbval-cell-timeout=300 tests notebooks
+		--nbval-lax --nbval-current-env tests notebooks
 
 notebooks: $(READY)
 	@$(VENV_PYTHON) -m tools.notebooks --in-place $(NB)

@@ -18,7 +18,7 @@ import torch
 from nbhelpers.datasets import Cells
 from nbhelpers.inference import predict, predict_tiled
 from nbhelpers.models.unet import UNet
-from tools.execution import PeakMemory
+from tools.execution import Meter
 from tools.record import record
 
 TILE, OVERLAP, STRIDE, WHOLE, ROUNDS = 1024, 128, 16, 2048, 3
@@ -60,7 +60,7 @@ def main() -> None:
         ratios.append(timed(predict_tiled, model, pixels, **tiles, **options) / whole)
         print(f"{WHOLE} x {WHOLE}: whole {whole:.1f} s, tiled {ratios[-1]:.2f} times that")
 
-    memory = PeakMemory(psutil.Process().pid)  # from here on: the whole image above took its memory before
+    memory = Meter(psutil.Process().pid)  # from here on: the whole image above took its memory before
     memory.start()
     with tempfile.TemporaryDirectory() as folder:
         image = draw(Path(folder) / "image.npy", side)

@@ -3,28 +3,31 @@
 And FastFCN8 beside FCN8, both ours, for what separable convolutions save.
 
 Training at batch 4, 160 x 160, inference of one 224 x 224 image. "equal" runs both in float32 and in torch's own memory
-layout; "defaults" runs ours as `fit` does (bf16 where the processor has it, channels-last) and theirs in float32. A
-ratio is their seconds over ours: above 1, ours is faster. All take turns within a round; the median of the rounds counts.
+layout; "defaults" runs ours by the engine of `fit` with its checks (bf16 where the device has it, channels-last) and
+theirs in float32. A ratio is their seconds over ours: above 1, ours is faster. All take turns within a round, on one
+device and by one timer (benchmarks/timer.py); the median of the rounds counts.
 Run: python -m benchmarks.zoo_speed
 """
 
 import statistics
-import time
 from collections.abc import Callable
 
 import segmentation_models_pytorch as smp
 import torch
 import torch.nn.functional as F
+from accelerate import Accelerator
 from torch import Tensor, nn
 from torchvision.models.segmentation import deeplabv3_resnet50
 
+from benchmarks.timer import DEVICE, seconds
+from nbhelpers.checks import check_masks
 from nbhelpers.losses import pixel_loss
 from nbhelpers.models.deeplabv3 import DeepLabV3
 from nbhelpers.models.deeplabv3_plus import DeepLabV3Plus
 from nbhelpers.models.encoder_unet import EncoderUNet
 from nbhelpers.models.fcn8 import FCN8, FastFCN8
 from nbhelpers.models.fpn import FPN
-from nbhelpers.training.engine import Engine, make_accelerator
+from nbhelpers.training.engine import Engine, fastest_precision, own_accelerator
 from tools.record import record
 
 ROUNDS, STEPS = 3, 2
@@ -69,69 +72,68 @@ PAIRS: dict[str, tuple[Callable[[], nn.Module], Callable[[], nn.Module]]] = {  #
 
 def plain_step(model: nn.Module, images: Tensor, masks: Tensor) -> Callable[[], None]:
     """A step of training as a tutorial would write it, in float32."""
-    optimizer = torch.optim.AdamW(model.train().parameters(), lr=1e-4)
+    model.to(DEVICE).train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
 
     def step() -> None:
-        loss = F.cross_entropy(model(images), masks)
+        loss = F.cross_entropy(model(images.to(DEVICE)), masks.to(DEVICE))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
+        loss.item()  # a loop tells its loss
 
     return step
 
 
-def step_of_fit(model: nn.Module, images: Tensor, masks: Tensor) -> Callable[[], None]:
-    """The same step by the engine of `fit`, auxiliary head included where there is one."""
-    accelerator = make_accelerator()
-    model.to(accelerator.device, memory_format=torch.channels_last).train()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
+def step_of_fit(
+    accelerator: Accelerator, model: nn.Module, images: Tensor, masks: Tensor
+) -> Callable[[], None]:
+    """The same step by the engine of `fit`, its check of the masks and an auxiliary head included."""
+    model.to(DEVICE, memory_format=torch.channels_last).train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=DEVICE.type == "cpu")
     engine = Engine(accelerator, model, pixel_loss, optimizer)
-    images, masks = engine.to_device(images, masks)
 
     def step() -> None:
-        logits, aux_logits = engine.network(images)
-        accelerator.backward(engine._total_loss(logits, aux_logits, masks))
-        engine.optimizer.step()
-        engine.optimizer.zero_grad()
+        batch = engine.to_device(images, masks)
+        check_masks(batch[1], 11, lone_background=True)
+        engine.step(*batch)
 
     return step
 
 
 def inference(model: nn.Module, *, fast: bool = False) -> Callable[[], None]:
     images = torch.rand(1, 3, 224, 224)
-    model.eval()
-    if fast:
-        model, images = (each.to(memory_format=torch.channels_last) for each in (model, images))
+    layout = torch.channels_last if fast else torch.contiguous_format
+    model, images = model.to(DEVICE, memory_format=layout).eval(), images.to(DEVICE, memory_format=layout)
+    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(fastest_precision(DEVICE.type))
 
     @torch.inference_mode()
     def infer() -> None:
-        with torch.autocast("cpu", torch.bfloat16, enabled=fast):
+        with torch.autocast(DEVICE.type, dtype, enabled=fast and dtype is not None):
             model(images)
 
     return infer
 
 
-def seconds(job: Callable[[], None]) -> float:
-    job()  # warm-up
-    started = time.perf_counter()
-    for _ in range(STEPS):
-        job()
-    return (time.perf_counter() - started) / STEPS
-
-
 def main() -> None:
+    with own_accelerator() as accelerator:
+        assert accelerator.device.type == DEVICE.type
+        measure(accelerator)
+
+
+def measure(accelerator: Accelerator) -> None:
     images, masks = torch.rand(4, 3, 160, 160), torch.randint(0, 11, (4, 160, 160))
     results = {}
     for name, (ours, theirs) in PAIRS.items():
         jobs = {
             "theirs, train": plain_step(theirs(), images, masks),
             "ours, train, equal": plain_step(ours(), images, masks),
-            "ours, train, defaults": step_of_fit(ours(), images, masks),
+            "ours, train, defaults": step_of_fit(accelerator, ours(), images, masks),
             "theirs, infer": inference(theirs()),
             "ours, infer, equal": inference(ours()),
             "ours, infer, defaults": inference(ours(), fast=True),
         }
-        rounds = [{job: seconds(run) for job, run in jobs.items()} for _ in range(ROUNDS)]
+        rounds = [{job: seconds(run, DEVICE, STEPS) for job, run in jobs.items()} for _ in range(ROUNDS)]
         row = {}
         for task in ("train", "infer"):
             for what in ("equal", "defaults"):

@@ -2,7 +2,8 @@
 
 Three environment variables choose what a notebook does, so that one and the same page serves them all:
 DATA (`street`, drawn by code, or `camvid`, photographs), FULL=1 (the long schedule; FULL=0 keeps it short on
-a GPU) and SMOKE=1 (a few steps only, for tests).
+a GPU) and SMOKE=1 (a few steps only, for tests). NBHELPERS_PRECISION=fp32 (or bf16, fp16) is what the whole package
+computes in wherever a call says precision="auto"; unset, this is the fastest that the machine has instructions for.
 """
 
 import os

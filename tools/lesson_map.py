@@ -1,4 +1,6 @@
-"""The README's map of the lessons: a picture from each, its question, and the seconds it was measured to take.
+"""What is told of the lessons' cost: the README's map (a picture from each, its question, its time), and their headers.
+
+The times are those of benchmarks/results/notebooks.json, measured as the reference reader of tools/execution.py has them.
 
 Run: python -m tools.lesson_map (`make notebooks` does).
 """
@@ -18,6 +20,7 @@ from tools.execution import ROOT, is_code
 
 START, END = "<!-- the map, written by tools/lesson_map.py -->", "<!-- end of the map -->"
 PICTURES = "docs/lessons"
+TAKES = re.compile(r"(?<=\*\*Takes\*\* )about .*? to run on two CPU cores(?: \([^)]*\))?")  # in a first cell
 WIDTH = 320  # of a picture in the README, in pixels
 LESSONS = {  # name: (its question, words of the cell whose picture stands for it; the first such cell that shows one)
     "01_start_here": ("What is a mask, and why can 90 % accuracy be worthless?", "show_tasks"),
@@ -96,17 +99,44 @@ def lessons() -> dict[str, NotebookNode]:
     }
 
 
+def seconds_measured() -> dict[str, float]:
+    costs = json.loads((ROOT / "benchmarks" / "results" / "notebooks.json").read_text("utf-8"))
+    return {name: cost["seconds"] for name, cost in costs.items()}
+
+
+def told(source: str, seconds: float) -> str:
+    """A lesson's first cell with `seconds`, rounded, as the time after **Takes**.
+
+    Raises ValueError where it does not say `about ... to run on two CPU cores`.
+    """
+    if not TAKES.search(source):
+        raise ValueError("the first cell lacks **Takes** about ... to run on two CPU cores")
+    rounded = f"{round(seconds, -1):.0f} s" if seconds < 95 else f"{round(2 * seconds / 60) / 2:g} minutes"
+    on_gpu = "(a GPU runs the long schedule, which was not timed)"
+    return TAKES.sub(f"about {rounded} to run on two CPU cores {on_gpu}", source)
+
+
+def seconds_told(source: str) -> float:
+    """The seconds that a lesson's first cell promises."""
+    number, unit = re.search(r"([\d.]+) (s|minutes?)\b", TAKES.search(source)[0]).groups()
+    return float(number) * (1 if unit == "s" else 60)
+
+
 def table() -> str:
     """The map as Markdown, from the notebooks and benchmarks/results/notebooks.json."""
-    costs = json.loads((ROOT / "benchmarks" / "results" / "notebooks.json").read_text("utf-8"))
+    seconds = seconds_measured()
     rows = [
-        row(name, notebook, cover(notebook, name)[1], costs[name]["seconds"])
-        for name, notebook in lessons().items()
+        row(name, notebook, cover(notebook, name)[1], seconds[name]) for name, notebook in lessons().items()
     ]
     return "\n".join(["| | its question, and its time on two cores | open it |", "|---|---|---|", *rows])
 
 
 def main(root: Path = ROOT) -> None:
+    for name, notebook in lessons().items():
+        header = told(notebook.cells[0].source, seconds_measured()[name])
+        if header != notebook.cells[0].source:
+            notebook.cells[0].source = header
+            nbformat.write(notebook, root / "notebooks" / f"{name}.ipynb")
     readme = root / "README.md"
     before, rest = readme.read_text("utf-8").split(START)
     _, after = rest.split(END)

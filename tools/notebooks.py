@@ -12,7 +12,7 @@ import nbformat
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 
-from tools.execution import ESCAPES, ROOT, execute, is_code
+from tools.execution import ESCAPES, REFERENCE, ROOT, execute, is_code
 from tools.page import page
 
 RESULTS = ROOT / "benchmarks" / "results" / "notebooks.json"
@@ -57,6 +57,7 @@ def record(name: str, cost: dict[str, float]) -> None:
     known[name] = cost | {
         "command": f"make notebooks NB={name}",
         "machine": machine(),
+        "held_to": REFERENCE,
         "versions": {"python": platform.python_version()}
         | {package: version(package) for package in ("torch", "torchvision", "numpy", "matplotlib")},
     }
@@ -65,13 +66,13 @@ def record(name: str, cost: dict[str, float]) -> None:
 
 
 def run(path: Path, out: Path | None) -> None:
-    """Execute one notebook: in place if `out` is None, else a copy in `out`, with its page."""
+    """Execute one notebook: in place, as the reference reader, if `out` is None, else a copy in `out`, with its page."""
     notebook = nbformat.read(path, as_version=4)
     target = (out or path.parent) / path.name
     target.parent.mkdir(parents=True, exist_ok=True)
     print(f"{path.stem}: {sum(map(is_code, notebook.cells))} cells", flush=True)
     try:
-        cost = execute(notebook, path.parent, env=None if out else {"FULL": "0"})
+        cost = execute(notebook, path.parent, env=None if out else REFERENCE | {"FULL": "0"})
     except CellExecutionError:
         print(failure(notebook), file=sys.stderr)
         if out:
@@ -90,7 +91,10 @@ def run(path: Path, out: Path | None) -> None:
         target.write_text(page(notebook, path.parent, path.stem), "utf-8", newline="\n")
     else:
         record(path.stem, cost)
-    print(f"\n{cost['seconds']:.0f} s, at most {cost['peak_mb'] / 1000:.1f} GB of memory")
+    print(
+        f"\n{cost['seconds']:.0f} s, {cost['cpu_seconds']:.0f} CPU seconds, "
+        f"at most {cost['peak_mb'] / 1000:.1f} GB of memory"
+    )
     print(f"page:   {os.path.relpath(target)}")
     if found := score(notebook):
         print(f"score:  {found}")

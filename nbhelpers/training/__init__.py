@@ -4,50 +4,26 @@ Several processes: start the same script by `torchrun --nproc_per_node 2 script.
 `accelerate launch`; every batch is then split between the processes, so `batch_size` keeps its meaning.
 """
 
-import sys
 import time
-from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from accelerate.utils import set_seed
 from torch import Tensor, nn
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, PolynomialLR
-from torch.utils.data import DataLoader, Dataset
-from tqdm import tqdm
+from torch.utils.data import Dataset
 
 from nbhelpers.checks import evaluating
-from nbhelpers.datasets.dataset import collate
-from nbhelpers.losses import pixel_loss
 from nbhelpers.metrics import ConfusionMatrix
-from nbhelpers.training.checkpoints import load_checkpoint, save_checkpoint
-from nbhelpers.training.engine import Engine, Loss, make_accelerator
+from nbhelpers.training.checkpoints import check_place, load_checkpoint, save_checkpoint
+from nbhelpers.training.engine import Engine, own_accelerator
+from nbhelpers.training.history import History
+from nbhelpers.training.keeping import Keeper, tried_out
+from nbhelpers.training.plan import Loss, Plan
+from nbhelpers.training.progress import Progress, duration
+from nbhelpers.training.randomness import Batches, seed_network, seeded_loader
+from nbhelpers.training.rehearsal import rehearse
 
-
-@dataclass
-class History:
-    """One row an epoch: epoch, lr, train_loss, valid_loss, mean_iou, pixel_accuracy, seconds, loader_share.
-
-    `loader_share` is the fraction of the epoch's training time that was spent waiting for data.
-    """
-
-    rows: list[dict[str, float]] = field(default_factory=list)
-
-    @property
-    def best(self) -> dict[str, float]:
-        """The row of the highest mean IoU, the first of equals: the weights that `fit` leaves in the model."""
-        if not self.rows:
-            raise ValueError("the history is empty: no epoch was finished")
-        return max(self.rows, key=lambda row: row["mean_iou"])
-
-    def plot(self):
-        """The learning curves, as a picture."""
-        from nbhelpers.visualisation import show_curves  # pictures are heavy, and training does not need them
-
-        return show_curves(self)
+__all__ = ["AtSize", "History", "evaluate", "fit"]
 
 
 def fit(
@@ -82,108 +58,77 @@ def fit(
         clip_norm: the largest norm that all gradients together may have.
         precision: "fp32", "bf16", "fp16", or "auto": the fastest that this processor or GPU has instructions for.
         workers: processes that load data; 0 by default, since workers hang in notebooks on some systems.
-        seed: of order, augmentation and dropout; it sets the generators of random, numpy and torch.
-        resume: a checkpoint file, written after every epoch; where it exists, training goes on from it.
-        stop_after: end after this many epochs of the plan; a later call with `resume` goes on.
+        seed: of order, augmentation and dropout, from 0; two seeds share none of them, and neither do two epochs or
+            processes. Workers and processes do not change order and augmentation. It sets the generators of
+            random, numpy and torch.
+        resume: a checkpoint file, written after every epoch; where it exists, training goes on from it, if it was
+            made by the same plan (bf16 and fp16 may take turns).
+        stop_after: end after this many epochs of the plan; a later call with `resume` goes on. 0 trains nothing.
         quiet: print nothing, for experiments of many trainings.
 
-    Returns the history. Interrupting (Ctrl-C, the stop button) returns what was learnt so far. The model is left
-    on its device and in eval mode. Raises ValueError where data, model and loss do not fit together, before any
-    training, and FloatingPointError at the first loss that is not finite.
+    Returns the history; the model is left on its device, in eval mode, with the weights of the best epoch. So it is
+    whatever ends the training: Ctrl-C (the stop button) returns the history so far, and an error (a full disk, a
+    file that cannot be read) has it as its attribute `history`; in a notebook, `sys.last_value.history`. Before
+    the first epoch is finished, an error leaves the weights as they were, and Ctrl-C what was learnt.
+    Raises FloatingPointError at the first loss that is not finite, and ValueError where data, model, loss and
+    checkpoint do not fit together: before any training, with model and random states as they were.
     """
-    accelerator = make_accelerator(precision, seed)
-
-    def show(line: str) -> None:
-        if accelerator.is_main_process and not quiet:
-            tqdm.write(line, file=sys.stdout)  # above the progress bar
-
-    if loss is not None and class_weights is not None:
-        raise ValueError("class_weights belong to the default loss; give your own loss its weights itself")
-    for name, amount in (
-        ("epochs", epochs),
-        ("images in train", len(train)),
-        ("images in valid", len(valid)),
-    ):
-        if amount < 1:
-            raise ValueError(f"{amount} {name}; there must be at least 1")
-    if batch_size % accelerator.num_processes:
-        raise ValueError(
-            f"batch_size {batch_size} cannot be split between {accelerator.num_processes} processes; take a multiple"
-        )
-    if class_weights is not None:
-        class_weights = class_weights.to(accelerator.device, torch.float32)
-    model.to(accelerator.device, memory_format=torch.channels_last)
-    on_cpu = accelerator.device.type == "cpu"  # where one fused loop takes a fifth of the time
-    optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=weight_decay, fused=on_cpu)
-    engine = Engine(accelerator, model, loss or partial(pixel_loss, class_weights=class_weights), optimizer)
-    loader = accelerator.prepare(
-        DataLoader(
-            train,
-            batch_size,
-            shuffle=True,
-            drop_last=len(train) > batch_size,  # a last batch of 1 breaks batch norm on a 1 x 1 map
-            collate_fn=collate,
-            num_workers=workers,
-            persistent_workers=workers > 0,
-        )
+    plan = Plan(
+        epochs, lr, batch_size, loss, class_weights, schedule, weight_decay, clip_norm, seed, stop_after
     )
-    scheduler = _make_scheduler(schedule, optimizer, lr, steps=epochs * len(loader))
-
     history, best = History(), None
-    plan = {"epochs": epochs, "steps": len(loader), "batch_size": batch_size}
-    plan |= {"lr": lr, "schedule": schedule, "seed": seed}
-    parts = {"model": model, "optimizer": optimizer, "scheduler": scheduler}
-    if accelerator.scaler is not None:
-        parts["scaler"] = accelerator.scaler
-    if resume is not None and Path(resume).exists():
-        history.rows, best = load_checkpoint(resume, parts, plan)
-        show(f"going on from {resume}, after epoch {len(history.rows)} of {epochs}")
-    todo = range(len(history.rows), min(epochs, stop_after or epochs))
+    with (
+        own_accelerator(precision) as accelerator,
+        Progress(accelerator.is_main_process and not quiet) as progress,
+    ):
+        plan.check(train, valid, accelerator.num_processes)
+        if resume is not None:
+            check_place(resume)
+        device, loss = accelerator.device, plan.loss_on(accelerator.device)
+        with tried_out(model, device):
+            rehearsal = rehearse(accelerator, model, loss, train, valid, batch_size)
 
-    step = engine.rehearse(train, batch_size // accelerator.num_processes)
-    seconds = step * (len(loader) + len(valid) / batch_size / 3)  # scoring has no backward pass: a third
-    if todo:
-        show(
-            f"{len(todo)} epochs of {len(loader)} steps of {batch_size} images, {engine.precision} on "
-            f"{accelerator.device.type}: about {_duration(len(todo) * seconds)}"
-        )
-    bar = tqdm(
-        total=len(todo) * len(loader),
-        disable=quiet or not accelerator.is_main_process,
-        file=sys.stdout,  # not stderr, which notebooks paint red
-        ncols=80,
-        mininterval=1,
-        smoothing=0.05,  # the time left from the whole run, not from the last steps
-        bar_format="{percentage:3.0f}% |{bar}| {n_fmt} of {total_fmt} steps, {remaining} left",
-    )
-    try:
-        for epoch in todo:
-            started = time.perf_counter()
-            # each epoch has a seed of its own, so resuming needs no generator states
-            set_seed((seed * 10_000 + epoch) % 2**32, device_specific=True)
-            loader.set_epoch(epoch)
-            row = {"epoch": epoch + 1, "lr": scheduler.get_last_lr()[0]}
-            row |= engine.train_epoch(loader, scheduler, bar, clip_norm)
-            confusion, row["valid_loss"] = engine.score(valid, batch_size, workers)
-            row |= {"mean_iou": confusion.mean_iou, "pixel_accuracy": confusion.pixel_accuracy}
-            row["seconds"] = time.perf_counter() - started
-            history.rows.append(row)
-            if history.best is row:
-                best = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
-            if resume is not None and accelerator.is_main_process:
-                save_checkpoint(resume, parts, plan, history.rows, best)
-            show(
-                f"epoch {epoch + 1:>{len(str(epochs))}}/{epochs}  train loss {row['train_loss']:.3f}  "
-                f"valid loss {row['valid_loss']:.3f}  mean IoU {row['mean_iou']:.3f}  {row['seconds']:.1f} s"
-            )
-    except KeyboardInterrupt:
-        show(f"\ninterrupted in epoch {len(history.rows) + 1}: the model keeps what it learnt")
-    finally:
-        bar.close()
-        engine.release()
-    if best is not None:
-        model.load_state_dict(best)
-    model.eval()
+        optimizer = plan.optimizer(model, device)
+        batches = Batches(len(train), batch_size, seed, accelerator.process_index, accelerator.num_processes)
+        scheduler = plan.scheduler(optimizer, steps_per_epoch=len(batches))
+        parts = {"model": model, "optimizer": optimizer, "scheduler": scheduler}
+        if accelerator.scaler is not None:
+            parts["scaler"] = accelerator.scaler
+        record = plan.record(train, accelerator.mixed_precision)
+        if resume is not None and Path(resume).exists():
+            history.rows, best = load_checkpoint(resume, parts, record)
+            progress.say(f"going on from {resume}, after epoch {len(history.rows)} of {epochs}")
+
+        todo = range(len(history.rows), epochs if stop_after is None else min(epochs, stop_after))
+        with (
+            Keeper(model, history, best, progress.say) as keeper,
+            Engine(accelerator, model, loss, optimizer, bool(rehearsal.unused)) as engine,
+            seeded_loader(train, batches, workers) as loader,
+        ):
+            if todo:
+                seconds = rehearsal.step * len(batches) + rehearsal.score * len(valid)
+                progress.say(
+                    f"{len(todo)} epochs of {len(batches)} steps of {batch_size} images, {engine.precision} on "
+                    f"{device.type}: about {duration(len(todo) * seconds)}"
+                )
+            progress.start(len(todo) * len(batches))
+            for epoch in todo:
+                started = time.perf_counter()
+                seed_network(seed, epoch, accelerator.process_index)
+                batches.epoch = epoch
+                row = {"epoch": epoch + 1, "lr": scheduler.get_last_lr()[0]}
+                row |= engine.train_epoch(loader, scheduler, progress.bar, clip_norm)
+                confusion, row["valid_loss"] = engine.score(valid, batch_size, workers)
+                row |= {"mean_iou": confusion.mean_iou, "pixel_accuracy": confusion.pixel_accuracy}
+                row["seconds"] = time.perf_counter() - started
+                history.rows.append(row)
+                keeper.keep()
+                if resume is not None and accelerator.is_main_process:
+                    save_checkpoint(resume, parts, record, history.rows, keeper.best)
+                progress.say(
+                    f"epoch {epoch + 1:>{len(str(epochs))}}/{epochs}  train loss {row['train_loss']:.3f}  "
+                    f"valid loss {row['valid_loss']:.3f}  mean IoU {row['mean_iou']:.3f}  {row['seconds']:.1f} s"
+                )
     return history
 
 
@@ -214,23 +159,9 @@ def evaluate(
         so that a network trained on small images is scored on the thin things that shrinking a mask deletes.
     Images of one batch must have one size: pass batch_size=1 where sizes vary.
     """
-    accelerator = make_accelerator(precision)
     model = model if size is None else AtSize(model, size)
-    model.to(accelerator.device, memory_format=torch.channels_last)
-    with evaluating(model):
-        engine = Engine(accelerator, model)
-        confusion, _ = engine.score(dataset, batch_size, workers)
-    engine.release()
+    with own_accelerator(precision) as accelerator:
+        model.to(accelerator.device, memory_format=torch.channels_last)
+        with evaluating(model), Engine(accelerator, model) as engine:
+            confusion, _ = engine.score(dataset, batch_size, workers)
     return confusion
-
-
-def _make_scheduler(schedule: str, optimizer: Optimizer, lr: float, steps: int) -> LRScheduler:
-    if schedule == "onecycle":
-        return OneCycleLR(optimizer, max_lr=lr, total_steps=steps)
-    if schedule == "poly":
-        return PolynomialLR(optimizer, total_iters=steps, power=0.9)
-    raise ValueError(f"schedule is {schedule!r}; it must be 'onecycle' or 'poly'")
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

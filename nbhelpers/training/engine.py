@@ -1,15 +1,16 @@
 """The machinery below `fit`: device and precision by accelerate, one pass over the data, and its checks."""
 
-import copy
 import math
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
-from accelerate.utils import DataLoaderConfiguration
+from accelerate.state import AcceleratorState, GradientState, PartialState
+from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -17,38 +18,58 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from tqdm import tqdm
 
 from nbhelpers.checks import check_masks, first_non_finite
-from nbhelpers.datasets.dataset import IGNORE, collate, num_classes_of
+from nbhelpers.datasets.dataset import collate, num_classes_of
 from nbhelpers.metrics import ConfusionMatrix, to_ids
-
-Loss = Callable[[Tensor, Tensor], Tensor]  # (logits (N, C, H, W) float32, masks (N, H, W)) -> scalar
+from nbhelpers.training.plan import Loss
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 AUX_WEIGHT = 0.4  # of an auxiliary head's loss: PSPNet, https://arxiv.org/abs/1612.01105, section 4.2
 
 
-def make_accelerator(precision: str = "auto", seed: int = 0) -> Accelerator:
-    """An Accelerator that splits every batch between processes, in an order that `seed` and the epoch decide.
+@contextmanager
+def own_accelerator(precision: str = "auto") -> Iterator[Accelerator]:
+    """An Accelerator for this block; one that the reader has, whose state is the whole program's, is left alone.
 
     Raises ValueError for an unknown precision.
     """
     if precision not in PRECISIONS:
         raise ValueError(f"precision is {precision!r}; it must be one of {', '.join(PRECISIONS)}")
-    # accelerate keeps one precision for the whole program; a notebook may train twice, in two of them
-    AcceleratorState._reset_state()
-    device_type = next((name for name in ("cuda", "mps") if getattr(torch, name).is_available()), "cpu")
-    if precision == "auto":
-        precision = fastest_precision(device_type)
-    return Accelerator(
-        cpu=device_type == "cpu",
-        mixed_precision="no" if precision == "fp32" else precision,
-        dataloader_config=DataLoaderConfiguration(
-            split_batches=True, use_seedable_sampler=True, data_seed=seed
-        ),
-    )
+    shared = {owner: dict(owner._shared_state) for owner in (PartialState, AcceleratorState, GradientState)}
+    try:
+        AcceleratorState._reset_state()
+        GradientState._reset_state()
+        gpu = any(getattr(torch, name).is_available() for name in ("cuda", "mps"))
+        device_type = PartialState(
+            cpu=not gpu
+        ).device.type  # the reader's, where an Accelerator has chosen one
+        if precision == "auto":
+            precision = fastest_precision(device_type)
+        yield Accelerator(
+            cpu=device_type == "cpu",
+            mixed_precision="no" if precision == "fp32" else precision,
+            gradient_accumulation_steps=1,
+        )
+    finally:
+        for owner, state in shared.items():
+            if owner is PartialState and torch.distributed.is_initialized():
+                continue  # the processes stay in touch
+            owner._shared_state.clear()
+            owner._shared_state.update(state)
 
 
 def fastest_precision(device_type: str) -> str:
-    """bf16 where the processor or GPU has instructions for it, fp16 on older GPUs, else fp32."""
+    """bf16 where the processor or GPU has instructions for it, fp16 on older GPUs, else fp32.
+
+    The environment variable NBHELPERS_PRECISION goes before, for the whole package: set to fp32, a fast machine
+    computes what a plain one does. Raises ValueError where it is no precision.
+    """
+    wanted = os.environ.get("NBHELPERS_PRECISION") or "auto"
+    if wanted not in PRECISIONS:
+        raise ValueError(
+            f"NBHELPERS_PRECISION is {wanted!r}; it must be one of {', '.join(PRECISIONS)}, or not be set"
+        )
+    if wanted != "auto":
+        return wanted
     if device_type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
     processor = Path("/proc/cpuinfo")  # Linux; other systems do not tell, and take fp32
@@ -58,7 +79,7 @@ def fastest_precision(device_type: str) -> str:
     return "fp32"
 
 
-class _Forward(nn.Module):
+class Forward(nn.Module):
     """What accelerate wraps and patches, so that the reader's model stays as it was."""
 
     def __init__(self, model: nn.Module) -> None:
@@ -71,10 +92,17 @@ class _Forward(nn.Module):
         return self.model(images), None
 
 
+def total_loss(loss: Loss, logits: Tensor, aux_logits: Tensor | None, masks: Tensor) -> Tensor:
+    """The loss of the logits in float32, plus that of an auxiliary head at its weight."""
+    value = loss(logits.float(), masks)
+    return value if aux_logits is None else value + AUX_WEIGHT * loss(aux_logits.float(), masks)
+
+
 class Engine:
     """A model with its optimizer on the accelerator's device and in its precision, run over data.
 
     Autocast covers the model alone: logits reach the loss in float32. Convolutions run channels-last.
+    `unused_parameters`: whether some get no gradient, which several processes must know beforehand.
     """
 
     def __init__(
@@ -83,16 +111,24 @@ class Engine:
         model: nn.Module,
         loss: Loss | None = None,
         optimizer: Optimizer | None = None,
+        unused_parameters: bool = False,
     ) -> None:
         self.accelerator = accelerator
         self.model = model
         self.loss = loss
-        self._wrapper = _Forward(model)
+        self._wrapper = Forward(model)
+        accelerator.ddp_handler = DistributedDataParallelKwargs(find_unused_parameters=unused_parameters)
         self.network, self.optimizer = accelerator.prepare(self._wrapper, optimizer)
 
-    def release(self) -> None:
-        """Let go of the model: what accelerate patched refers to itself, and would keep it until garbage is collected."""
+    def __enter__(self) -> "Engine":
+        return self
+
+    def __exit__(self, *_) -> None:
+        """Let go of model and optimizer: a traceback may hold the engine, and what accelerate patched holds itself."""
         del self._wrapper.model
+        self.accelerator._models.clear()
+        self.accelerator._optimizers.clear()
+        del self._wrapper, self.model, self.network, self.optimizer
 
     @property
     def precision(self) -> str:
@@ -101,44 +137,6 @@ class Engine:
     def to_device(self, images: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
         images = images.to(self.accelerator.device, memory_format=torch.channels_last)
         return images, masks.to(self.accelerator.device)
-
-    def rehearse(self, train: Dataset, size: int) -> float:
-        """Seconds of a training step on `size` samples, of two timed; leaves model and gradients as they were.
-
-        Raises ValueError where model, masks and loss do not fit together.
-        """
-        before = copy.deepcopy(self.model.state_dict())
-        samples = [train[index] for index in range(min(size, len(train)))]
-        num_classes = num_classes_of(train)
-        self.network.train()
-        for _ in range(2):  # the first pays for the set-up
-            started = time.perf_counter()
-            images, masks = self.to_device(*collate(samples))
-            check_masks(masks, num_classes, lone_background=_has_foreground(train))
-            logits, aux_logits = self.network(images)
-            expected = (
-                len(masks),
-                1 if num_classes == 2 and logits.shape[1] == 1 else num_classes,
-                *masks.shape[1:],
-            )
-            if logits.shape != expected:
-                raise ValueError(
-                    f"the model gives {tuple(logits.shape)}, but {num_classes} classes and masks {tuple(masks.shape)} "
-                    f"ask for logits {expected}: build it with num_classes={num_classes}, and interpolate its "
-                    "logits to the size of the image"
-                )
-            value = self._total_loss(logits, aux_logits, masks)
-            if value.ndim:
-                raise ValueError(
-                    f"the loss has shape {tuple(value.shape)}; it must be one number: take its mean"
-                )
-            self.accelerator.backward(value)
-            if images.device.type == "cuda":
-                torch.cuda.synchronize()
-            seconds = time.perf_counter() - started
-        self.optimizer.zero_grad()
-        self.model.load_state_dict(before)
-        return seconds
 
     def train_epoch(
         self, loader: DataLoader, scheduler: LRScheduler, bar: tqdm, clip_norm: float | None = None
@@ -155,17 +153,12 @@ class Engine:
             waited += time.perf_counter() - ready
             images, masks = self.to_device(*batch)
             check_masks(masks, num_classes, lone_background=True)  # the rehearsal saw a class
-            value = self._total_loss(*self.network(images), masks)
-            if not math.isfinite(value.item()):
-                raise FloatingPointError(self._why_not_finite(value.item(), index, images, scheduler))
-            self.accelerator.backward(value)
-            if clip_norm is not None:
-                self.accelerator.clip_grad_norm_(self.model.parameters(), clip_norm)
-            self.optimizer.step()
+            value = self.step(images, masks, clip_norm)
+            if not math.isfinite(value):
+                raise FloatingPointError(self._why_not_finite(value, index, images, scheduler))
             if not self.optimizer.step_was_skipped:  # fp16 skips a step whose gradients overflow
                 scheduler.step()
-            self.optimizer.zero_grad()
-            total += value.item()
+            total += value
             bar.update()
             ready = time.perf_counter()
         mean = torch.tensor(total / len(loader), device=self.accelerator.device)
@@ -174,31 +167,45 @@ class Engine:
             "loader_share": waited / (time.perf_counter() - started),
         }
 
-    @torch.inference_mode()
+    def step(self, images: Tensor, masks: Tensor, clip_norm: float | None = None) -> float:
+        """One step of the optimizer; returns the loss, and leaves the weights alone where it is not finite."""
+        loss = total_loss(self.loss, *self.network(images), masks)
+        value = loss.item()
+        if math.isfinite(value):
+            self.accelerator.backward(loss)
+            if clip_norm is not None:
+                self.accelerator.clip_grad_norm_(self.model.parameters(), clip_norm)
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+        return value
+
+    @torch.no_grad()  # not inference_mode: what a model keeps for the next call must suit training
     def score(self, dataset: Dataset, batch_size: int, workers: int = 0) -> tuple[ConfusionMatrix, float]:
         """The confusion matrix over all of `dataset`, and the mean loss of its images (nan without a loss)."""
         rank, processes = self.accelerator.process_index, self.accelerator.num_processes
-        if (
-            processes > 1
-        ):  # batch-norm statistics differ by what each process has seen: all take the first one's
+        device = self.accelerator.device
+        if processes > 1:  # each has seen other batches, and all take the first one's batch-norm statistics
             for buffer in self.model.buffers():
                 torch.distributed.broadcast(buffer, src=0)
         network = self.accelerator.unwrap_model(self.network).eval()  # keeps autocast
         mine = Subset(dataset, range(rank, len(dataset), processes))
         confusion, total = ConfusionMatrix(num_classes_of(dataset)), 0.0
-        for batch in DataLoader(mine, batch_size, collate_fn=collate, num_workers=workers):
+        loader = DataLoader(
+            mine,
+            batch_size,
+            collate_fn=collate,
+            num_workers=workers,
+            generator=torch.Generator(),  # or starting it would draw from the reader's
+        )
+        for batch in loader:
             images, masks = self.to_device(*batch)
             logits, _ = network(images)
             confusion.update(to_ids(logits), masks)
             if self.loss is not None:
                 total += self.loss(logits, masks).item() * len(masks)
-        confusion.counts = self.accelerator.reduce(confusion.counts.to(images.device), "sum").cpu()
-        total = self.accelerator.reduce(torch.tensor(total, device=images.device), "sum").item()
+        confusion.counts = self.accelerator.reduce(confusion.counts.to(device), "sum").cpu()
+        total = self.accelerator.reduce(torch.tensor(total, device=device), "sum").item()
         return confusion, total / len(dataset) if self.loss is not None else math.nan
-
-    def _total_loss(self, logits: Tensor, aux_logits: Tensor | None, masks: Tensor) -> Tensor:
-        value = self.loss(logits, masks)
-        return value if aux_logits is None else value + AUX_WEIGHT * self.loss(aux_logits, masks)
 
     def _why_not_finite(self, value: float, index: int, images: Tensor, scheduler: LRScheduler) -> str:
         with self.accelerator.autocast():  # fp16 overflows where fp32 would not
@@ -211,8 +218,3 @@ class Engine:
             f"{self.precision}): try a lower lr, clip_norm=1.0, or precision='fp32', and look at this batch "
             "for values that are not numbers"
         )
-
-
-def _has_foreground(dataset: Dataset) -> bool:
-    """Whether any mask holds a class other than 0: one of 0 and 255 alone may be black and white by mistake."""
-    return any(((mask != 0) & (mask != IGNORE)).any() for _, mask in dataset)

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import torch
 
-from nbhelpers.datasets import eyes
+from nbhelpers.datasets.toy import eyes
 from nbhelpers.datasets.toy.drawing import LENGTHS, develop
 from nbhelpers.datasets.toy.eyes import IRIS, PUPIL, SCLERA, Eyes
 

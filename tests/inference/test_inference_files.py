@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, TiffImagePlugin
-from test_inference import network
 from torch import nn
 
 from nbhelpers.datasets.files import read_image, read_mask
@@ -28,6 +27,7 @@ from nbhelpers.inference import (
 )
 from nbhelpers.inference.folder import predict_folder
 from tests.full_disk import full_disk
+from tests.inference.test_inference import network
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (150, 210, 3), np.uint8)
 

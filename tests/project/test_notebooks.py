@@ -10,6 +10,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from tests.shared_data import shared_data
+from tools import lesson_map
 from tools.badges import badge_line, repository, setup_cell
 from tools.execution import ROOT, execute, fingerprint
 from tools.notebook_rules import RULES, Page, complaints, valid
@@ -36,6 +37,32 @@ def test_measured_cost(path):
     results = json.loads((ROOT / "benchmarks" / "results" / "notebooks.json").read_text("utf-8"))
     assert results[path.stem]["seconds"] <= 60
     assert results[path.stem]["peak_mb"] <= 1500
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_header_tells_the_measured_time(path):
+    """`python -m tools.lesson_map` writes it; a quarter is left for rounding."""
+    told = lesson_map.seconds_told(nbformat.read(path, as_version=4).cells[0].source)
+    assert told == pytest.approx(lesson_map.seconds_measured()[path.stem], rel=0.25)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(17, "20 s"), (42.5, "40 s"), (94, "90 s"), (96, "1.5 minutes"), (200, "3.5 minutes")],
+)
+def test_a_header_is_told_its_time(seconds, told):
+    before = "# A\n\n**Takes** about 1 minute to run on two CPU cores, and 40 minutes to read."
+    after = lesson_map.told(before, seconds)
+    assert f"**Takes** about {told} to run on two CPU cores (a GPU" in after and after.endswith(
+        ", and 40 minutes to read."
+    )
+    assert lesson_map.told(after, seconds) == after
+    assert lesson_map.seconds_told(after) == pytest.approx(seconds, rel=0.25)
+
+
+def test_a_header_without_its_time():
+    with pytest.raises(ValueError, match=r"lacks \*\*Takes\*\* about"):
+        lesson_map.told("# A lesson", 10)
 
 
 @pytest.mark.parametrize("name", ["02_unet_from_scratch", "04_unet_fastai", "14_fc_hardnet"])

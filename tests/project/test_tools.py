@@ -102,6 +102,17 @@ def test_peak_memory_is_the_kernels(tmp_path):
     assert 90 < large - small < 130
 
 
+def test_cpu_seconds_are_the_kernels_and_its_childrens(tmp_path):
+    """A second of computing in a child that has ended counts; a second of sleep does not."""
+    busy = "import time; end = time.process_time() + 1\nwhile time.process_time() < end: pass"
+    child = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {busy!r}])"
+    idle, working = (
+        execute(notebook_of(cell), tmp_path)["cpu_seconds"]
+        for cell in ("import time; time.sleep(1)", f"{child}\nimport time; time.sleep(0.3)")
+    )
+    assert 0.9 < working - idle < 1.6
+
+
 def test_a_failing_cell_is_shown(tmp_path):
     notebook = notebook_of("before = 1", "def f():\n    raise ValueError('too bad')\n\nf()", "after = 1")
     with pytest.raises(CellExecutionError):
@@ -161,12 +172,14 @@ def test_run_leaves_copy_page_and_score(checkout, tmp_path, capsys):
 
 
 def test_in_place_keeps_what_it_cost(checkout, tmp_path):
-    source = checkout("print('mean IoU 0.65')")
+    source = checkout("import os; print('mean IoU 0.65', os.environ['NBHELPERS_PRECISION'], end='')")
     notebooks.run(source, None)
-    assert nbformat.read(source, 4).cells[1].outputs[0].text == "mean IoU 0.65\n"
+    assert nbformat.read(source, 4).cells[1].outputs[0].text == "mean IoU 0.65 fp32"
     kept = json.loads((tmp_path / "benchmarks" / "results" / "notebooks.json").read_text("utf-8"))["01_one"]
     assert kept["command"] == "make notebooks NB=01_one"
-    assert {"seconds", "peak_mb", "machine", "versions"} <= set(kept) and "torch" in kept["versions"]
+    assert {"seconds", "cpu_seconds", "peak_mb", "machine", "held_to", "versions"} <= set(
+        kept
+    ) and "torch" in kept["versions"]
 
 
 @pytest.mark.parametrize(

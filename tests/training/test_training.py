@@ -70,6 +70,20 @@ def quick(model, train=None, valid=None, **options):
     return fit(model, train, valid, **options)
 
 
+class Stopping(nn.Module):
+    """`model`, until something happens in a step of training."""
+
+    def __init__(self, model, after, error):
+        super().__init__()
+        self.model, self.left, self.error = model, after + 2, error  # two steps of the rehearsal
+
+    def forward(self, images):
+        self.left -= self.training
+        if self.left < 0:
+            raise self.error
+        return self.model(images)
+
+
 def weights_of(model):
     return {name: value.clone() for name, value in model.state_dict().items()}
 
@@ -103,22 +117,16 @@ def test_the_history_has_one_row_an_epoch():
     assert all(0 <= row["loader_share"] < 1 for row in rows)
 
 
-def test_the_best_epoch_is_kept_when_a_later_one_is_worse():
-    class Spoilt(Discs):  # from the third epoch on, the labels are inverted
-        reads = 0
-
+def test_the_best_epoch_is_kept_when_a_later_one_is_worse(tmp_path):
+    class Spoilt(Discs):  # in the last two epochs the labels are inverted
         def read(self, index):
-            Spoilt.reads += 1
             image, mask = super().read(index)
-            # the rehearsal reads 4 pairs, the first two epochs 64 each
-            return (
-                (image, mask)
-                if Spoilt.reads <= 4 + 2 * 64
-                else (image, np.where(mask == IGNORE, mask, 1 - mask))
-            )
+            return image, np.where(mask == IGNORE, mask, 1 - mask)
 
     model = small_unet()
-    history = quick(model, Spoilt(64), epochs=4, lr=2e-2, schedule="poly")
+    options = {"epochs": 4, "lr": 2e-2, "schedule": "poly", "resume": tmp_path / "c.pt"}
+    quick(model, Discs(64), stop_after=2, **options)
+    history = quick(model, Spoilt(64), **options)
     assert history.best["epoch"] == 2
     assert history.rows[-1]["mean_iou"] < history.best["mean_iou"]
     assert evaluate(model, Discs(8, first=1000), precision="fp32").mean_iou == history.best["mean_iou"]
@@ -183,7 +191,7 @@ def test_a_checkpoint_never_runs_code(tmp_path):
             return os.mkdir, (str(tmp_path / "ran"),)
 
     torch.save({"states": {}, "plan": Evil(), "rows": [], "best": {}}, tmp_path / "evil.pt")
-    with pytest.raises(pickle.UnpicklingError):
+    with pytest.raises(ValueError, match="evil.pt .* cannot be read as a checkpoint"):
         quick(small_unet(), resume=tmp_path / "evil.pt")
     assert not (tmp_path / "ran").exists()
 
@@ -253,17 +261,8 @@ def test_two_processes_give_what_one_gives(tmp_path):
 
 
 def test_interrupting_returns_what_was_learnt(capsys):
-    class Impatient(Discs):
-        reads = 0
-
-        def read(self, index):
-            Impatient.reads += 1
-            if Impatient.reads > 4 + 16 + 6:  # rehearsal, first epoch, half of the second
-                raise KeyboardInterrupt
-            return super().read(index)
-
     model = small_unet()
-    history = quick(model, Impatient(), epochs=5)
+    history = quick(Stopping(model, 4 + 2, KeyboardInterrupt), epochs=5)
     assert len(history.rows) == 1
     assert evaluate(model, Discs(8, first=1000), precision="fp32").mean_iou == history.rows[0]["mean_iou"]
     assert "interrupted in epoch 2" in capsys.readouterr().out
@@ -276,7 +275,7 @@ def test_a_loss_that_is_not_finite_stops_with_batch_layer_and_cure():
             self.stem, self.head, self.calls = nn.Conv2d(3, 4, 1), nn.Conv2d(4, 2, 1), 0
 
         def forward(self, images):
-            self.calls += 1
+            self.calls += self.training
             if self.calls == 2 + 3:  # two of the rehearsal, then the third batch
                 nn.init.constant_(self.head.bias, math.nan)
             return self.head(self.stem(images))
@@ -408,10 +407,26 @@ def test_a_batch_of_nothing_but_void_costs_nothing():
 
 
 def test_auto_is_a_precision_and_fp32_without_bf16_instructions(monkeypatch):
+    monkeypatch.delenv("NBHELPERS_PRECISION", raising=False)
     assert fastest_precision("cpu") in PRECISIONS[1:]
     assert fastest_precision("mps") == "fp32"
     monkeypatch.setattr("pathlib.Path.read_text", lambda self: "flags : fpu avx2 avx512f")
     assert fastest_precision("cpu") == "fp32"
+
+
+@pytest.mark.parametrize("wanted", ["fp32", "bf16", "fp16"])
+def test_one_switch_chooses_what_auto_means(monkeypatch, wanted):
+    monkeypatch.setenv("NBHELPERS_PRECISION", wanted)
+    assert [fastest_precision(device) for device in ("cpu", "cuda", "mps")] == [wanted] * 3
+
+
+def test_a_switch_of_no_precision_is_an_error_before_any_training(monkeypatch):
+    monkeypatch.setenv("NBHELPERS_PRECISION", "fp64")
+    with pytest.raises(
+        ValueError,
+        match="NBHELPERS_PRECISION is 'fp64'; it must be one of auto, fp32, bf16, fp16, or not be set",
+    ):
+        quick(small_unet(), precision="auto")
 
 
 @pytest.mark.parametrize(

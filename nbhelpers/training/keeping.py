@@ -1,0 +1,91 @@
+"""What a training must not lose: the reader's model while it is tried out, the best weights whatever ends `fit`."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nbhelpers.training.history import History
+from nbhelpers.training.randomness import generators_kept
+
+
+def weights_of(model: nn.Module) -> dict[str, Any]:
+    """A copy of the model's state on the processor."""
+    return {
+        name: value.detach().cpu().clone() if isinstance(value, Tensor) else value
+        for name, value in model.state_dict().items()
+    }
+
+
+@contextmanager
+def tried_out(model: nn.Module, device: torch.device) -> Iterator[None]:
+    """Try `model` on `device`: weights, statistics, modes, gradients and random states are as before afterwards.
+
+    Where the block raises, the model is back on its own device as well.
+    """
+    first = next(model.parameters(), None)
+    home = device if first is None else first.device
+    tensors = [*model.parameters(), *model.buffers()]  # of buffers also those that are not in the state
+    values = [tensor.detach().clone() for tensor in tensors]
+    modes = [(module, module.training) for module in model.modules()]
+    gradients = [(parameter, parameter.grad) for parameter in model.parameters()]
+    model.zero_grad()
+    try:
+        model.to(device, memory_format=torch.channels_last)
+        with generators_kept([device] if device.type == "cuda" else []):
+            yield
+    except BaseException:
+        model.to(home)
+        raise
+    finally:
+        for parameter, gradient in gradients:
+            parameter.grad = gradient
+        with torch.no_grad():
+            for tensor, value in zip([*model.parameters(), *model.buffers()], values, strict=True):
+                tensor.copy_(value)
+        for module, training in modes:
+            module.training = training
+
+
+class Keeper:
+    """Whatever ends the block, the model is left in eval mode with the weights of the best epoch.
+
+    Where no epoch was finished it is as it was, or after Ctrl-C what it has learnt. Ctrl-C ends the block quietly;
+    any other exception leaves it with the history as its attribute `history`.
+    """
+
+    def __init__(
+        self, model: nn.Module, history: History, best: dict[str, Any] | None, say: Callable[[str], None]
+    ) -> None:
+        self.model, self.history, self.say = model, history, say
+        self.best = weights_of(model) if best is None else best
+
+    def keep(self) -> None:
+        """The last epoch of the history is finished: keep its weights if it is the best."""
+        if self.history.best is self.history.rows[-1]:
+            self.best = weights_of(self.model)
+
+    def __enter__(self) -> "Keeper":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        done = len(self.history.rows)
+        interrupted = isinstance(error, KeyboardInterrupt)
+        if done or not interrupted:
+            self.model.load_state_dict(self.best)
+        self.model.eval()
+        if error is None:
+            return False
+        has = f"the weights of epoch {self.history.best['epoch']}" if done else "the weights it had before"
+        if interrupted:
+            has = has if done else "what it has learnt"
+            self.say(f"\ninterrupted in epoch {done + 1}: the model keeps {has}")
+            return True
+        error.history = self.history
+        self.say(f"\n{kind.__name__} in epoch {done + 1}: the model keeps {has}, the error has the .history")
+        return False
