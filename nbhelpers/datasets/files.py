@@ -292,6 +292,26 @@ def _decoding(name: str | Path) -> Iterator[None]:
         raise ValueError(f"{name} cannot be read as an image ({error}); copy or download it again") from error
 
 
+def tiff_page(path: Path) -> tiff.Page:
+    """The page of a TIFF, which must have one, for reading it by blocks; ValueError as in `read_image`."""
+    with _decoding(path):
+        with path.open("rb") as file:
+            pages = tiff.pages(file)
+    _check_frame(path, len(pages), None)
+    with _decoding(path):
+        return tiff.Page(path, pages[0], path)
+
+
+def bits_of(path: Path) -> int:
+    """The bits of a band's numbers, by the head of the file."""
+    with path.open("rb") as file:
+        head = file.read(26)
+    if head[:4] in tiff.MAGIC:
+        page = tiff_page(path)
+        return 8 if page.palette is not None else page.bits
+    return head[24] if head[1:4] == b"PNG" and len(head) == 26 else 8
+
+
 def _tiff_samples(data: bytes | Path, name: str | Path, frame: int | None) -> Samples:
     with _decoding(name):
         with io.BytesIO(data) if isinstance(data, bytes) else data.open("rb") as file:
@@ -303,10 +323,7 @@ def _tiff_samples(data: bytes | Path, name: str | Path, frame: int | None) -> Sa
         page = tiff.Page(data, pages[frame or 0], name)
         _check_size(name, *page.shape[1::-1])
         values = _upright(page.read(), page.orientation)
-    palette = None
-    if page.palette is not None:
-        palette = np.pad(page.palette, ((0, 0), (0, 1)), constant_values=255)
-    return Samples(values, name, page.top, page.colours, page.alpha, palette)
+    return Samples(values, name, page.top, page.colours, page.alpha, page.palette)
 
 
 def _picture_samples(data: bytes | Path, name: str | Path, frame: int | None) -> Samples:

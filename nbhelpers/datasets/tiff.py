@@ -126,8 +126,8 @@ class Page:
 
     Attributes: shape (H, W, bands); `block`, the height and width of a block; `grid`, the number of blocks down and
     across; `colours`, how many bands are grey (1) or RGB (3), `alpha` the number of the band that is transparency or
-    None; `top`, the number that is white, None for signed and float numbers; `palette`, uint8 (n, 3) or None: then
-    the numbers are its rows; `orientation` as in EXIF. Raises ValueError for what is damaged or cannot be read.
+    None; `top`, the number that is white, None for signed and float numbers; `palette`, RGBA uint8 (n, 4) or
+    None: then the numbers are its rows; `orientation` as in EXIF. Raises ValueError for what is damaged or cannot be read.
     """
 
     def __init__(self, source: bytes | Path, tags: Tags, name: str | Path) -> None:
@@ -297,7 +297,7 @@ class Page:
             )
         if colours.max() > 255:  # as the standard says; some writers store 8 bits
             colours = (colours + 128) // 257
-        return colours.reshape(3, -1).T.astype(np.uint8)
+        return np.pad(colours.reshape(3, -1).T, ((0, 0), (0, 1)), constant_values=255).astype(np.uint8)
 
     def _all(self, tag: int, default: tuple[int, ...] | None = None) -> tuple[int, ...]:
         values = self.tags.get(tag, default)
