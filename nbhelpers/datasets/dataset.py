@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from torchvision import tv_tensors
 
-IGNORE = 255  # the id of void: pixels that are neither trained on nor scored
+from nbhelpers.datasets.contract import IGNORE, check_sample
 
 
 class SegmentationDataset(Dataset, ABC):
@@ -53,10 +53,13 @@ class SegmentationDataset(Dataset, ABC):
 
 
 def collate(samples: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-    """Join samples to a batch: images float32 in 0..1 (N, 3, H, W), masks int64 (N, H, W).
+    """Join samples to a batch: images float32 in 0..1 (N, C, H, W), masks int64 (N, H, W).
 
-    Raises ValueError if the samples differ in size.
+    Raises ValueError for samples that `check_sample` refuses, before anything is cast, and if they differ in size,
+    channels or type.
     """
+    for sample in samples:
+        check_sample(sample)
     images, masks = zip(*samples)
     sizes = sorted({tuple(image.shape[-2:]) for image in images})
     if len(sizes) > 1:
@@ -64,6 +67,9 @@ def collate(samples: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
             f"a batch holds images of different sizes {sizes}; a batch must have one size: "
             "resize or crop in the dataset's transform, or use batch_size=1"
         )
+    kinds = sorted({f"{image.shape[0]} channels of {image.dtype}" for image in images})
+    if len(kinds) > 1:
+        raise ValueError(f"a batch holds images of {' and '.join(kinds)}; read all in one way")
     images = torch.stack([image.as_subclass(Tensor) for image in images])
     masks = torch.stack([mask.as_subclass(Tensor) for mask in masks])
     if images.dtype == torch.uint8:
