@@ -6,7 +6,8 @@
 # make test                    the tests, and every notebook from top to bottom
 # make notebooks [NB=...]      execute the committed notebooks in place, all or those named
 # make lint                    check and format by ruff
-# make badges REPO=owner/name  turn badges and setup cells to a fork
+# make badges [REPO=...]       write badges and setup cells anew, REPO=owner/name for a fork
+# make platforms [ON=...]      every notebook as on Colab and Kaggle, and the tests on the lowest versions; an hour
 # make kaggle                  the starter and all it needs on Kaggle with the internet off, in build/kaggle
 # make clean                   remove what was built; `rm -rf .venv` removes the packages too
 #
@@ -27,7 +28,7 @@ endif
 PIP = $(VENV_PYTHON) -m pip --disable-pip-version-check
 READY = .venv/.ready
 
-.PHONY: help run lab test notebooks lint badges kaggle clean
+.PHONY: help run lab test notebooks lint badges platforms kaggle clean
 
 help:
 	@sed -n 's/^# \(make \)/\1/p' Makefile
@@ -63,6 +64,10 @@ lint: $(READY)
 
 badges: $(READY)
 	@$(VENV_PYTHON) -m tools.badges $(REPO)
+
+# ON='colab kaggle oldest', or some of these
+platforms: $(READY)
+	@$(VENV_PYTHON) -m tools.platforms $(ON)
 
 # OWNER=name is yours on Kaggle; WEIGHTS='a.safetensors ...' go along; WHEELS='name ...' says which packages are fetched
 kaggle: $(READY)

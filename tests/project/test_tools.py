@@ -11,7 +11,7 @@ import pytest
 from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from tools import badges, notebooks
+from tools import badges, needs, notebooks
 from tools.execution import ROOT, as_terminal, clean, execute, fingerprint, merged_streams, without_paths
 from tools.notebooks import failure, find, score
 from tools.page import page
@@ -238,6 +238,66 @@ def test_a_name_that_is_no_repository():
     assert done.returncode == 2 and "is not owner/name" in done.stderr
 
 
+# What a lesson needs
+
+
+def lesson(*sources: str) -> nbformat.NotebookNode:
+    return new_notebook(cells=[new_code_cell(source) for source in sources])
+
+
+@pytest.mark.parametrize(
+    ("sources", "needed"),
+    [
+        (["import torch, numpy as np"], []),
+        (["import onnx"], ["onnx"]),  # Kaggle has it, Colab has not
+        (
+            ["1", "def late():\n    from segmentation_models_pytorch import Unet"],
+            ["segmentation_models_pytorch"],
+        ),
+        (["from nbhelpers.inference import predict"], []),
+        (["from nbhelpers.inference import export"], []),  # it imports onnxruntime when it is called
+        (["from nbhelpers.inference import export", "export(model, 'a.onnx')"], ["onnxruntime"]),
+        (["from nbhelpers.inference import export as save", "save(model, 'a.onnx')"], ["onnxruntime"]),
+        (["import nbhelpers.inference.export as e", "e.export(model, 'a.onnx')"], ["onnxruntime"]),
+        (
+            ["import os, nbhelpers.kaggle", "nbhelpers.kaggle.make_folds(x)"],
+            [],
+        ),  # scikit-learn, which both have
+    ],
+)
+def test_needs_are_read_from_the_imports(sources, needed):
+    assert needs.needs(lesson(*sources)) == needed
+
+
+def test_a_missing_module_of_another_name_is_said(monkeypatch, tmp_path):
+    (tmp_path / "bare.txt").write_text("numpy==2.0\n")
+    monkeypatch.setattr(needs, "PLATFORMS", tmp_path)
+    with pytest.raises(ValueError, match="no platform may lack {'cv2'}"):
+        needs.needs(lesson("import cv2"))
+
+
+def test_a_list_may_start_from_another(tmp_path):
+    (tmp_path / "base.txt").write_text("# a\nNumPy==2.0  # b\nfastcore==2.2\n")
+    (tmp_path / "more.txt").write_text("-r base.txt\nfastcore<2\n")
+    found = needs.on_platform(tmp_path / "more.txt")
+    assert {name: str(requirement.specifier) for name, requirement in found.items()} == {
+        "numpy": "==2.0",
+        "fastcore": "<2",
+    }
+
+
+def test_the_setup_cell_is_written_anew(tmp_path):
+    """The needs follow the imports, and `make badges` without a name keeps the repository."""
+    (tmp_path / "notebooks").mkdir()
+    path = tmp_path / "notebooks" / "01_one.ipynb"
+    nbformat.write(lesson("setup()", "import onnx"), path)
+    (tmp_path / "README.md").write_text("", "utf-8")
+    (tmp_path / "pyproject.toml").write_text('[tool.nbhelpers]\nrepository = "old/repo"\n', "utf-8")
+    assert badges.rewrite_all(badges.repository(tmp_path), tmp_path) == [path]
+    assert nbformat.read(path, 4).cells[0].source == badges.setup_cell("old/repo", ["onnx"])
+    assert badges.setup_cell("old/repo", ["onnx"]).endswith('run = setup(needs=["onnx"])')
+
+
 # The setup cell
 
 
@@ -245,13 +305,13 @@ def test_a_name_that_is_no_repository():
 def hosted(monkeypatch):
     """A machine without nbhelpers; returns the commands that the setup cell runs, and how they end."""
     commands: list[list[str]] = []
-    ending = types.SimpleNamespace(returncode=0, stderr="")
+    ending = types.SimpleNamespace(returncode=0)
 
-    def run(command, **_):
+    def call(command):
         commands.append(command)
-        return ending
+        return ending.returncode
 
-    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "call", call)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     return commands, ending
 
@@ -267,26 +327,25 @@ def test_the_setup_cell_fetches_the_package_and_leaves_torch_alone(hosted, capsy
 
 @pytest.mark.parametrize("folder", ["nbhelpers-bundle", "datasets/someone/nbhelpers-bundle"])
 def test_the_setup_cell_takes_the_bundle_on_kaggle(hosted, tmp_path, monkeypatch, folder):
+    """Kaggle's notebooks work in a folder beside `input`."""
     commands, _ = hosted
-    monkeypatch.setenv("KAGGLE_INPUT", str(tmp_path))
-    (tmp_path / folder).mkdir(parents=True)
-    wheels = [
-        tmp_path / folder / name for name in ("nbhelpers-0.1-py3-none-any.whl", "other-1-py3-none-any.whl")
-    ]
-    for wheel in wheels:
-        wheel.touch()
+    bundle = tmp_path / "input" / folder
+    bundle.mkdir(parents=True)
+    for name in ("nbhelpers-0.1-py3-none-any.whl", "other-1-py3-none-any.whl"):
+        (bundle / name).touch()
+    (tmp_path / "working").mkdir()
+    monkeypatch.chdir(tmp_path / "working")
     exec(badges.setup_cell("old/repo"), {})
-    assert "--no-deps" in commands[0] and "--no-index" in commands[0]
-    assert set(commands[0][-2:]) == set(map(str, wheels))
+    assert commands[0][-2:] == ["--no-deps", f"../input/{folder}/nbhelpers-0.1-py3-none-any.whl"]
 
 
 def test_the_setup_cell_says_that_there_is_no_internet(hosted):
     _, ending = hosted
-    ending.returncode, ending.stderr = 1, "ERROR: no route"
+    ending.returncode = 1
     with pytest.raises(RuntimeError, match="switch this notebook's internet on"):
         exec(badges.setup_cell("old/repo"), {})
 
 
 def test_the_setup_cell_fetches_nothing_where_the_package_is(monkeypatch):
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("something was run"))
-    exec(badges.setup_cell("old/repo"), {})
+    monkeypatch.setattr(subprocess, "call", lambda *_, **__: pytest.fail("something was run"))
+    exec(badges.setup_cell("old/repo", ["numpy"]), {})
