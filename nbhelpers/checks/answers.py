@@ -31,8 +31,8 @@ def channels_explained(images: Tensor) -> Iterator[None]:
         if f"but got {count} channels" not in str(error):
             raise
         raise ValueError(
-            f"the model does not take images of {count} channels ({error}): build it with in_channels={count}, or "
-            "leave out an alpha channel, by image[:3] of a tensor and image[..., :3] of an array"
+            f"the model does not take images of {count} channels ({error}); tensors are (3, H, W) and arrays (H, W, 3): "
+            f"leave out an alpha channel, by image[..., :3] of an array, or build the model with in_channels={count}"
         ) from error
 
 
