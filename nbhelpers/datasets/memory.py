@@ -33,7 +33,8 @@ class InMemory(SegmentationDataset):
         self.classes = source.classes
         self.palette = source.palette
         self.ignore_index = source.ignore_index
-        pairs = [_resized(*source.read(index), size) for index in range(len(source))[:limit]]
+        count = len(range(len(source))[:limit])
+        pairs = [_resized(*pair, size) for pair in source.read_first(count)]
         self.images = [image for image, _ in pairs]
         self.masks = [mask for _, mask in pairs]
 
