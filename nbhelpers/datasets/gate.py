@@ -5,6 +5,8 @@ beside a class other than 0, or else 255 is no void. So 255 is believed once one
 """
 
 import random
+import statistics
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -100,6 +102,7 @@ class Gate:
             )
         self.leaves = leaves(dataset)
         self.num_classes = _checked_classes(dataset, self.leaves, name)
+        self.reading = 0.0  # seconds to read one sample: the median of those inspected
         self._seen: set[str] = set()
 
     def inspect(self, count: int = 8, *, labelled: bool = True) -> list[tuple[Tensor, Tensor]]:
@@ -113,7 +116,12 @@ class Gate:
         chosen = [step * (total - 1) // max(1, count - 1) for step in range(count)]
         owner = {p: leaf for leaf in self.leaves for p in leaf.positions} if len(self.leaves) > 1 else {}
         with random_states_kept():
-            samples = [self._look(owner.get(p, self.leaves[0]), p) for p in chosen]
+            samples, clock = [], [time.perf_counter()]
+            for position in chosen:
+                samples.append(self._look(owner.get(position, self.leaves[0]), position))
+                clock.append(time.perf_counter())
+            if samples:
+                self.reading = statistics.median(end - start for start, end in zip(clock, clock[1:]))
             for leaf in self.leaves:
                 if hasattr(leaf.dataset, "masks") and hasattr(leaf.dataset, "read"):
                     self._look_at_arrays(leaf)

@@ -72,9 +72,10 @@ def _check_equal(expected: Tensor, found: Tensor, shape: tuple[int, ...], path: 
 
 
 class OnnxModel(nn.Module):
-    """An exported model, run by onnxruntime: images float (N, 3, H, W) -> logits, as the model gave them.
+    """An exported model, run by onnxruntime: images float (N, in_channels, H, W) -> logits, as the model gave them.
 
-    It goes where a model goes: `predict(OnnxModel(path), image)`. `stride` is what `export` was told. Where
+    It goes where a model goes: `predict(OnnxModel(path), image)`. `stride` is what `export` was told, `in_channels`
+    what the file says (3 where it leaves it open). Where
     onnxruntime has CUDA (the package onnxruntime-gpu), it runs on that GPU, number `device`; tensors pass through
     the CPU. Raises FileNotFoundError, and ValueError for a file that is no ONNX model.
     """
@@ -100,6 +101,8 @@ class OnnxModel(nn.Module):
                 "write it by nbhelpers.inference.export"
             ) from error
         self.path, (self._input, *_) = path, self.session.get_inputs()
+        channels = self._input.shape[1] if len(self._input.shape) == 4 else None
+        self.in_channels = channels if isinstance(channels, int) else 3
         self.stride = int(self.session.get_modelmeta().custom_metadata_map.get("stride", 32))
 
     def forward(self, images: Tensor) -> Tensor:
