@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
-from nbhelpers.checks import evaluating
+from nbhelpers.checks import evaluating, logits_of
 from nbhelpers.inference.writing import written_whole
 
 TOLERANCE = 1e-4  # of the largest logit: the two may add up in another order
@@ -21,7 +21,7 @@ def export(model: nn.Module, path: str | Path, *, in_channels: int = 3, stride: 
 
     Before the file is kept, onnxruntime runs it at two sizes and batch sizes and must agree with torch to 1e-4 of the
     largest logit. `stride` is stored in the file, for `OnnxModel`. The model keeps mode and device.
-    Raises ValueError for another ending, RuntimeError where the model cannot be exported, or not for every size,
+    Raises ValueError for another ending and for a model that gives no logits, RuntimeError where the model cannot be exported, or not for every size,
     or where the two disagree; no file is left then.
     """
     if Path(path).suffix != ".onnx":
@@ -30,6 +30,7 @@ def export(model: nn.Module, path: str | Path, *, in_channels: int = 3, stride: 
     generator = torch.Generator().manual_seed(0)
     with evaluating(model) as device, torch.no_grad():
         images = [torch.rand(size, generator=generator).to(device) for size in sizes]
+        logits_of(model, images[0])  # a dict, a tuple or another size is told before the exporter's errors
         dynamic = {axis: Dim.DYNAMIC for axis in (0, 2, 3)}
         try:
             with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nbhelpers.checks import evaluating
+from nbhelpers.checks import check_finite, evaluating, logits_of
 from nbhelpers.inference.tta import TTA
 from nbhelpers.training.engine import PRECISIONS, fastest_precision
 
@@ -96,32 +96,10 @@ class Forward(AbstractContextManager):
         return total / len(views)
 
     def _probabilities(self, images: Tensor) -> Tensor:
-        try:
-            with self._autocast():
-                logits = self.model(images)
-        except RuntimeError as error:
-            if "channels" not in str(error):
-                raise
-            raise ValueError(
-                f"the model does not take images of {images.shape[1]} channels ({error}); tensors are (3, H, W) and "
-                "arrays (H, W, 3): leave out an alpha channel, by image[..., :3]"
-            ) from error
-        if not isinstance(logits, Tensor):
-            raise ValueError(
-                f"the model gives {type(logits).__name__}; it must give a tensor of logits (N, num_classes, H, W): "
-                'wrap it in a model that picks them, output["out"] of those in torchvision'
-            )
-        if logits.ndim != 4 or logits.shape[-2:] != images.shape[-2:] or len(logits) != len(images):
-            raise ValueError(
-                f"the model gives {tuple(logits.shape)} for images {tuple(images.shape)}; it must give logits "
-                "(N, num_classes, H, W) as large as the images: interpolate them at its end"
-            )
+        with self._autocast():
+            logits = logits_of(self.model, images)
+            check_finite(logits, self.model, images)
         logits = logits.float()
-        if not logits.isfinite().all():
-            raise FloatingPointError(
-                f"the model gives logits that are nan or infinite for images {tuple(images.shape)} in {self.precision}: "
-                "try precision='fp32', and nbhelpers.checks.first_non_finite to find the layer"
-            )
         return logits.sigmoid() if logits.shape[1] == 1 else logits.softmax(dim=1)
 
     def _autocast(self) -> AbstractContextManager:
