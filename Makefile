@@ -6,7 +6,8 @@
 # make test                    the tests, and every notebook from top to bottom
 # make notebooks [NB=...]      execute the committed notebooks in place, all or those named
 # make lint                    check and format by ruff
-# make badges REPO=owner/name  turn badges and setup cells to a fork
+# make badges [REPO=...]       write badges and setup cells anew, REPO=owner/name for a fork
+# make platforms [ON=...]      every notebook as on Colab and Kaggle, and the tests on the lowest versions; an hour
 # make kaggle                  the starter and all it needs on Kaggle with the internet off, in build/kaggle
 # make clean                   remove what was built; `rm -rf .venv` removes the packages too
 #
@@ -19,15 +20,17 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.10 python3 p
 # Exact versions. CONSTRAINTS=requirements.txt takes the newest that exist instead.
 CONSTRAINTS ?= constraints.txt
 
+VENV ?= .venv
+
 ifeq ($(OS),Windows_NT)
-VENV_PYTHON = .venv/Scripts/python.exe
+VENV_PYTHON = $(VENV)/Scripts/python.exe
 else
-VENV_PYTHON = .venv/bin/python
+VENV_PYTHON = $(VENV)/bin/python
 endif
 PIP = $(VENV_PYTHON) -m pip --disable-pip-version-check
-READY = .venv/.ready
+READY = $(VENV)/.ready
 
-.PHONY: help run lab test notebooks lint badges kaggle clean
+.PHONY: help run lab test notebooks lint badges platforms kaggle clean
 
 help:
 	@sed -n 's/^# \(make \)/\1/p' Makefile
@@ -36,8 +39,8 @@ $(READY): requirements.txt $(CONSTRAINTS)
 	@$(or $(PYTHON),false) -c "$(FITS)" || { \
 		echo "Python 3.10 to 3.13 is needed, and $(or $(PYTHON),python3) is not: install one," >&2; \
 		echo "or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@$(PIP) --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
-	@echo "Installing the packages of requirements.txt into .venv, once ..."
+	@$(PIP) --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@echo "Installing the packages of requirements.txt into $(VENV), once ..."
 	@$(PIP) install --requirement requirements.txt --constraint $(CONSTRAINTS)
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
@@ -63,6 +66,10 @@ lint: $(READY)
 
 badges: $(READY)
 	@$(VENV_PYTHON) -m tools.badges $(REPO)
+
+# ON='colab kaggle oldest', or some of these
+platforms: $(READY)
+	@$(VENV_PYTHON) -m tools.platforms $(ON) $(if $(NB),--notebooks $(NB))
 
 # OWNER=name is yours on Kaggle; WEIGHTS='a.safetensors ...' go along; WHEELS='name ...' says which packages are fetched
 kaggle: $(READY)

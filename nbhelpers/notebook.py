@@ -6,8 +6,12 @@ a GPU) and SMOKE=1 (a few steps only, for tests). NBHELPERS_PRECISION=fp32 (or b
 computes in wherever a call says precision="auto"; unset, this is the fastest that the machine has instructions for.
 """
 
+import importlib.util
 import os
 import platform
+import subprocess
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -81,13 +85,15 @@ class Scenes:
         return class_weights(self.train).sqrt()
 
 
-def setup(seed: int = 0, data: str | None = None) -> Run:
+def setup(seed: int = 0, data: str | None = None, *, needs: Sequence[str] = ()) -> Run:
     """Seed random, numpy and torch, and print one line: versions, device, threads, data and mode.
 
     data: goes before the environment variable DATA; the default is "street".
+    needs: packages that this lesson imports and a hosted machine may lack; those that are missing are fetched.
     The mode is "full" on a GPU and "quick" on a processor, unless FULL or SMOKE says otherwise.
-    Raises ValueError for a name or a switch that does not exist.
+    Raises ValueError for a name or a switch that does not exist, RuntimeError for a package that cannot be fetched.
     """
+    _fetch([name for name in needs if importlib.util.find_spec(name) is None])
     data = data or os.environ.get("DATA") or "street"
     if data not in SOURCES:
         raise ValueError(f"DATA is {data!r}; it must be one of {', '.join(SOURCES)}")
@@ -100,6 +106,25 @@ def setup(seed: int = 0, data: str | None = None) -> Run:
         f"{threads} thread{'s' if threads > 1 else ''} | data: {_source(data)} | {_explained(mode)}"
     )
     return Run(data, mode, device)
+
+
+def _fetch(packages: list[str]) -> None:
+    """Install these, and nothing that they depend on: from Kaggle's bundle where there is one, else by pip's own ways."""
+    if not packages:
+        return
+    from nbhelpers.kaggle import find_bundle  # the room is large, and only a hosted machine comes here
+
+    bundle = find_bundle()
+    wheels = ["-f", str(bundle), "--retries=0"] if bundle else []
+    pip = [sys.executable, "-m", "pip", "install", "-qq", "--no-deps", *wheels, *packages]
+    done = subprocess.run(pip, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(
+            f"this lesson needs {', '.join(packages)}, which could not be fetched: switch this notebook's internet on, "
+            f"or pack it into the bundle by make kaggle WHEELS='{' '.join(packages)}'; then run this cell again\n{done.stderr}"
+        )
+    importlib.invalidate_caches()
+    print(f"fetched for this lesson: {', '.join(packages)}")
 
 
 def _source(data: str) -> str:

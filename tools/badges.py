@@ -1,36 +1,39 @@
-"""The lines that name the repository: badges and setup cell; `make badges REPO=owner/name` rewrites them for a fork."""
+"""Badges and setup cells: `make badges` writes them all anew, for a fork `make badges REPO=owner/name`."""
 
 import argparse
+import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+import nbformat
+
+from tools.execution import ROOT, is_code
+from tools.needs import needs
+
 SLUG = r"[\w.-]+/[\w.-]+"
 
-SETUP_CELL = r"""import importlib.util
-import os
-import subprocess
-import sys
-from pathlib import Path
+SETUP_CELL = """from importlib.util import find_spec
 
-if importlib.util.find_spec("nbhelpers") is None:  # Colab, Kaggle: --no-deps leaves their torch as it is
-    inputs = Path(os.environ.get("KAGGLE_INPUT", "/kaggle/input"))  # `make kaggle` packs a bundle for it
-    bundled = [*inputs.glob("*/nbhelpers-*.whl"), *inputs.glob("datasets/*/*/nbhelpers-*.whl")]
-    wheels = ["--no-index", *map(str, bundled[0].parent.glob("*.whl"))] if bundled else []
-    source = wheels or ["https://github.com/{repository}/archive/HEAD.zip"]
-    pip = [sys.executable, "-m", "pip", "install", "-qq", "--no-deps", "--retries=0", *source]
-    done = subprocess.run(pip, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"nbhelpers was not fetched: switch this notebook's internet on.\n{{done.stderr}}")
+if find_spec("nbhelpers") is None:  # on Colab and Kaggle: fetch it, and leave all that they have as it is
+    import subprocess
+    import sys
+    from glob import glob
+
+    source = ["https://github.com/{repository}/archive/HEAD.zip"]
+    bundle = glob("../input/*/nbhelpers-*.whl") + glob("../input/datasets/*/*/nbhelpers-*.whl")
+    if subprocess.call([sys.executable, "-m", "pip", "install", "-qq", "--no-deps", *(bundle or source)]):
+        raise RuntimeError("nbhelpers was not fetched: switch this notebook's internet on and run it again")
 
 from nbhelpers.notebook import setup
 
-run = setup()"""
+run = setup({needs})"""
 
 
-def setup_cell(repository: str) -> str:
-    """The source of the first code cell, the same in every notebook."""
-    return SETUP_CELL.format(repository=repository)
+def setup_cell(repository: str, needs: Sequence[str] = ()) -> str:
+    """The source of the first code cell, for a lesson that needs these packages besides nbhelpers (tools/needs.py)."""
+    asked = f"needs=[{', '.join(map(json.dumps, needs))}]" if needs else ""
+    return SETUP_CELL.format(repository=repository, needs=asked)
 
 
 def badge_line(repository: str, name: str) -> str:
@@ -74,12 +77,25 @@ def rewritten(text: str, old: str, new: str) -> str:
     return re.sub(rf"{before}{re.escape(old)}(?![\w-])", lambda match: match[1] + new, text)
 
 
+def with_setup_cell(text: str, repository: str) -> str:
+    """A notebook's file with the setup cell that its imports ask for."""
+    notebook = nbformat.reads(text, as_version=4)
+    first = next((cell for cell in notebook.cells if is_code(cell)), None)
+    wanted = setup_cell(repository, needs(notebook))
+    if first is None or first.source == wanted:
+        return text
+    first.source = wanted
+    return nbformat.writes(notebook) + "\n"
+
+
 def rewrite_all(new: str, root: Path = ROOT) -> list[Path]:
     """Turn README, notebooks and pyproject.toml to the repository `new`; returns the files that changed."""
     old, changed = repository(root), []
     for path in [root / "README.md", *sorted(root.glob("notebooks/*.ipynb")), root / "pyproject.toml"]:
         before = path.read_text("utf-8")
         after = rewritten(before, old, new)
+        if path.suffix == ".ipynb":
+            after = with_setup_cell(after, new)
         if after != before:
             path.write_text(after, "utf-8", newline="\n")
             changed.append(path)
@@ -88,9 +104,12 @@ def rewrite_all(new: str, root: Path = ROOT) -> list[Path]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
-        prog="make badges", usage="make badges REPO=owner/name", description=__doc__
+        prog="make badges", usage="make badges [REPO=owner/name]", description=__doc__
     )
-    parser.add_argument("repository", metavar="REPO", help="owner/name on GitHub")
+    parser.add_argument(
+        "repository", metavar="REPO", nargs="?", default=repository(),
+        help="owner/name on GitHub; default: the one that pyproject.toml names",
+    )  # fmt: skip
     new = parser.parse_args().repository
     if not re.fullmatch(SLUG, new):
         parser.error(f"{new!r} is not owner/name")

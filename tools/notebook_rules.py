@@ -15,6 +15,7 @@ from nbformat import NotebookNode
 
 from tools.badges import badge_line, setup_cell
 from tools.execution import ROOT, fingerprint, is_code
+from tools.needs import needs
 
 RESULTS = ROOT / "benchmarks" / "results"
 MAX_BYTES = 800_000
@@ -114,8 +115,8 @@ def introduction(page: Page) -> Iterator[str]:
 
 
 def setup_first(page: Page) -> Iterator[str]:
-    if not page.code or page.code[0].source != setup_cell(page.repository):
-        yield "its first code cell is not the setup cell, word by word as in tools/badges.py"
+    if not page.code or page.code[0].source != setup_cell(page.repository, needs(page.notebook)):
+        yield "its first code cell is not the setup cell that its imports ask for: run make badges"
 
 
 def executed_in_order(page: Page) -> Iterator[str]:
@@ -222,6 +223,8 @@ def nothing_of_the_machine(page: Page) -> Iterator[str]:
         if found := MACHINE_PATH.search(cell.source):
             yield f"code cell {number} names a path of one machine: {found[0]}..."
     for number, output in page.outputs:
+        if output.get("name") == "stderr":
+            yield f"code cell {number} wrote to stderr, which is of the moment: {output.text.strip()[:80]}"
         if any("widget" in kind for kind in output.get("data", {})):
             yield f"code cell {number} shows a widget, which a page cannot; print text instead"
         text = json.dumps(

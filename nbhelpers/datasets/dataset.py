@@ -1,7 +1,7 @@
 """What every dataset of the collection is: pairs of an image and a mask of class ids."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from torchvision import tv_tensors
 
-IGNORE = 255  # the id of void: pixels that are neither trained on nor scored
+from nbhelpers.datasets.contract import IGNORE, check_sample
 
 
 class SegmentationDataset(Dataset, ABC):
@@ -37,6 +37,12 @@ class SegmentationDataset(Dataset, ABC):
     @abstractmethod
     def read(self, index: int) -> tuple[np.ndarray, np.ndarray]: ...
 
+    def read_first(self, count: int) -> Iterable[tuple[np.ndarray, np.ndarray]]:
+        """`read(0), ..., read(count - 1)`; a dataset that has a quicker way to many than one by one overrides it."""
+        return (
+            self.read(index) for index in range(count)
+        )  # one by one: large files need not lie in memory at once
+
     def __getitem__(self, index: int) -> tuple[tv_tensors.Image, tv_tensors.Mask]:
         if not -len(self) <= index < len(self):  # without this, iterating would never end
             raise IndexError(f"index {index} is out of range: {type(self).__name__} has {len(self)} pairs")
@@ -49,10 +55,13 @@ class SegmentationDataset(Dataset, ABC):
 
 
 def collate(samples: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-    """Join samples to a batch: images float32 in 0..1 (N, 3, H, W), masks int64 (N, H, W).
+    """Join samples to a batch: images float32 in 0..1 (N, C, H, W), masks int64 (N, H, W).
 
-    Raises ValueError if the samples differ in size.
+    Raises ValueError for samples that `check_sample` refuses, before anything is cast, and if they differ in size,
+    channels or type.
     """
+    for sample in samples:
+        check_sample(sample)
     images, masks = zip(*samples)
     sizes = sorted({tuple(image.shape[-2:]) for image in images})
     if len(sizes) > 1:
@@ -60,6 +69,9 @@ def collate(samples: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
             f"a batch holds images of different sizes {sizes}; a batch must have one size: "
             "resize or crop in the dataset's transform, or use batch_size=1"
         )
+    kinds = sorted({f"{image.shape[0]} channels of {image.dtype}" for image in images})
+    if len(kinds) > 1:
+        raise ValueError(f"a batch holds images of {' and '.join(kinds)}; read all in one way")
     images = torch.stack([image.as_subclass(Tensor) for image in images])
     masks = torch.stack([mask.as_subclass(Tensor) for mask in masks])
     if images.dtype == torch.uint8:

@@ -2,8 +2,7 @@
 
 import torch
 
-from nbhelpers.checks import find_ids, mask_id_fault, mask_type_fault
-from nbhelpers.datasets.dataset import IGNORE
+from nbhelpers.datasets.contract import IGNORE, find_ids, mask_id_fault, mask_type_fault
 from nbhelpers.doctor.case import Case, Unchecked, Verdict, dtype_of
 from nbhelpers.doctor.network import channels
 

@@ -1,18 +1,19 @@
 """Exercises whose answers check themselves: one module a lesson, one function an exercise.
 
 A check takes the reader's answer and returns one sentence: right, not answered yet, or what the slip may be.
+Numbers are compared by `expect`, functions are tried by `try_function`; both live beside this page.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from nbhelpers.exercises.answers import UNANSWERED, NotYet, as_numbers, exercise, expect, expect_two_digits
+from nbhelpers.exercises.functions import call, try_function
 
-UNANSWERED = "No answer yet: replace None, and run the cell again."
-
-
-def verdict(answer: Any, right: Any, slips: Mapping[Any, str], otherwise: str) -> str:
-    """Compare `answer` with the `right` one; `slips` maps plausible wrong answers to what went wrong."""
-    if answer is None:
-        return UNANSWERED
-    if answer == right:
-        return "Right."
-    return f"Not yet: {slips.get(answer, otherwise)}"
+__all__ = [
+    "UNANSWERED",
+    "NotYet",
+    "as_numbers",
+    "call",
+    "exercise",
+    "expect",
+    "expect_two_digits",
+    "try_function",
+]

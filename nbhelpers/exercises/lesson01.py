@@ -1,31 +1,21 @@
 """The exercises of 01_start_here."""
 
 from collections.abc import Callable, Mapping
+from math import ceil
 
 import torch
 from torch import Tensor
 
 from nbhelpers.datasets.dataset import IGNORE
-from nbhelpers.exercises import UNANSWERED
+from nbhelpers.exercises import NotYet, as_numbers, call, exercise, expect_two_digits
 
 # Two masks of 4 x 4 for the first exercise; the truth has two pixels of void.
 TRUTH = torch.tensor([[0, 0, 1, 1], [0, 0, 1, 1], [0, 1, 1, IGNORE], [0, 0, 0, IGNORE]])
 PREDICTION = torch.tensor([[0, 1, 1, 0], [0, 1, 1, 0], [0, 1, 1, 1], [0, 1, 0, 1]])
 
 
-def close_verdict(answer: float | None, right: float, slips: Mapping[float, str], otherwise: str) -> str:
-    """As `verdict`, for fractions that may be rounded to two digits."""
-    if answer is None:
-        return UNANSWERED
-    if 1 < answer <= 100:
-        return "Not yet: give a fraction in 0..1, not a percentage or a count."
-    nearest = min([right, *slips], key=lambda known: abs(answer - known))
-    if abs(answer - nearest) > 0.006:
-        return f"Not yet: {otherwise}"
-    return "Right." if nearest == right else f"Not yet: {slips[nearest]}"
-
-
-def check_iou(answer: float | None) -> str:
+@exercise
+def check_iou(answer: float) -> None:
     """What is the IoU of class 1, for `PREDICTION` against `TRUTH`?"""
     slips = {
         4 / 11: "void counts here; leave the two pixels out whose truth is 255, whatever is predicted there.",
@@ -40,12 +30,13 @@ def check_iou(answer: float | None) -> str:
         5 / 10: "that is the IoU of class 0, the background.",
         (4 / 9 + 5 / 10) / 2: "that is the mean over both classes; class 1 alone is asked for.",
     }
-    return close_verdict(
+    _expect_fraction(
         answer, 4 / 9, slips, "count the pixels that are 1 in both, and those that are 1 in either."
     )
 
 
-def check_baseline(answer: float | None) -> str:
+@exercise
+def check_baseline(answer: float) -> None:
     """The mean IoU over two classes of 'background everywhere', where 5 % of the pixels are foreground."""
     slips = {
         0.95: "that is the accuracy, which is also the IoU of the background; the foreground has an IoU too.",
@@ -56,32 +47,74 @@ def check_baseline(answer: float | None) -> str:
         0.95 / 1.05: "that is the pooled (micro) IoU; take the IoU of each class first, then the mean.",
         0.95**2: "that is weighted by frequency; in the mean both classes weigh the same.",
     }
-    return close_verdict(answer, 0.95 / 2, slips, "one IoU for each of the two classes, then their mean.")
+    _expect_fraction(answer, 0.95 / 2, slips, "one IoU for each of the two classes, then their mean.")
+
+
+def _expect_fraction(answer: float, right: float, slips: Mapping[float, str], otherwise: str) -> None:
+    given = as_numbers(answer)
+    if given.size == 1 and 1 < given <= 100:
+        raise NotYet("give a fraction in 0..1, not a percentage or a count.")
+    expect_two_digits(answer, right, slips, otherwise, wanted="one number in 0..1")
 
 
 FILE = torch.zeros(12, 16, dtype=torch.uint8)  # as an annotation tool saves it, for the third exercise
 FILE[3:9, 3:9] = 255  # the object
 FILE[2:10, 12:15] = 128  # not sure: void
+GREYS = torch.tensor([0, 255, 128], dtype=torch.uint8)
 
 
-def check_prepare(prepare: Callable[[Tensor, tuple[int, int]], Tensor] | None) -> str:
-    """A mask file of 0, 255 and 128 = not sure, uint8 (H, W), made ids 0, 1 and 255 of another size, int64."""
-    if prepare is None:
-        return UNANSWERED
-    ids = prepare(FILE.clone(), (6, 8))
-    if fault := _fault(ids):
-        return f"Not yet: {fault}"
-    return "Right."
+@exercise
+def check_prepare(prepare: Callable[[Tensor, tuple[int, int]], Tensor]) -> None:
+    """A mask file of 0, 255 and 128 = not sure, uint8 (H, W), made ids 0, 1 and 255 of another size, int64.
+
+    Any pixel of the file under the new one may be taken, as long as it is chosen by its place.
+    """
+
+    def prepared(file: Tensor, size: tuple[int, int]) -> Tensor:
+        ids = call(prepare, (file, size), ("file_mask", "size"))
+        if fault := _fault(ids, file, size):
+            raise NotYet(fault)
+        return ids
+
+    random = torch.Generator().manual_seed(1)
+    prepared(FILE, (6, 8))
+    for shape, size in (((12, 16), (6, 8)), ((9, 14), (6, 7)), ((6, 5), (9, 10)), ((8, 10), (8, 10))):
+        file = GREYS[torch.randint(3, shape, generator=random)]
+        stripes = [GREYS[torch.arange(side) % 3] for side in shape]  # up to three neighbours differ
+        down = prepared(stripes[0][:, None].repeat(1, shape[1]), size)[:, 0].tolist()
+        along = prepared(stripes[1].repeat(shape[0], 1), size)[0].tolist()
+        lines = [_ids(line).tolist() for line in stripes]
+        # the stripes tell which row and which column of the file each pixel shows
+        rows, columns = (
+            torch.tensor(
+                [next(p for p in _under(i, n, m) if line[p] == value) for i, value in enumerate(ids)]
+            )
+            for ids, line, n, m in zip((down, along), lines, shape, size)
+        )
+        if not torch.equal(prepared(file, size), _ids(file)[rows][:, columns]):
+            raise NotYet(
+                "which pixel it takes depends on the values, as it does for the largest of a block; nearest "
+                "neighbour takes one by its place, so that no class grows."
+            )
 
 
-def _fault(ids: object) -> str:
+def _ids(file: Tensor) -> Tensor:
+    return (file == 255).long().masked_fill(file == 128, IGNORE)
+
+
+def _under(index: int, old: int, new: int) -> range:
+    """The places of a side of `old` pixels that lie under pixel `index` of its `new` ones."""
+    return range(index * old // new, ceil((index + 1) * old / new))
+
+
+def _fault(ids: object, file: Tensor, size: tuple[int, int]) -> str:
     if not isinstance(ids, Tensor):
         return f"it gives {type(ids).__name__}; return a tensor."
-    if tuple(ids.shape) == (8, 6):
+    if tuple(ids.shape) == size[::-1] != size:
         return "height and width are swapped: size is (height, width)."
-    if tuple(ids.shape) != (6, 8):
+    if tuple(ids.shape) != size:
         return (
-            f"for the size (6, 8) it gives {tuple(ids.shape)}; return (height, width), without further axes."
+            f"for the size {size} it gives {tuple(ids.shape)}; return (height, width), without further axes."
         )
     found = sorted(ids.unique().tolist())
     strange = [value for value in found if value not in (0, 1, IGNORE)]
@@ -91,19 +124,27 @@ def _fault(ids: object) -> str:
         return f"it holds {strange[0]:g}, which no pixel of the file means: resize ids by nearest neighbour."
     if ids.dtype != torch.int64:
         return f"it gives {str(ids.dtype).removeprefix('torch.')}; ids are int64: end with .long()."
-    truth = torch.zeros(12, 16, dtype=torch.int64)
-    truth[FILE == 255], truth[FILE == 128] = 1, IGNORE
-    blocks = truth.unfold(0, 2, 2).unfold(1, 2, 2).flatten(2)  # (6, 8, 4): the four pixels under each new one
-    wrong = ~(blocks == ids[..., None]).any(dim=2)
-    if not wrong.any():
+    truth, wrong, missed, unsure = _ids(file).tolist(), [], [], []
+    for row in range(size[0]):
+        for column in range(size[1]):
+            rows, columns = _under(row, file.shape[0], size[0]), _under(column, file.shape[1], size[1])
+            under = {truth[y][x] for y in rows for x in columns}
+            value = int(ids[row, column])
+            if value not in under:
+                wrong.append((row, column, value))
+            if under == {1}:
+                missed.append(value != 1)
+            if under == {IGNORE}:
+                unsure.append(value != IGNORE)
+    if not wrong:
         return ""
-    if (ids[blocks.eq(1).all(dim=2)] != 1).all():
+    if missed and all(missed):
         return "the object, 255 in the file, must become class 1."
-    if (ids[blocks.eq(IGNORE).all(dim=2)] != IGNORE).all():
+    if unsure and all(unsure):
         return "the pixels of 128, not sure, must become 255 = void, not a class."
-    if (ids[wrong] == IGNORE).any():
+    if any(value == IGNORE for _, _, value in wrong):
         return (
             "there is void where the file has none, as a smooth resize makes it: 128 lies between 0 and 255."
         )
-    row, column = wrong.nonzero()[0].tolist()
-    return f"pixel ({row}, {column}) holds {ids[row, column]}, but the file has another class there."
+    row, column, value = wrong[0]
+    return f"pixel ({row}, {column}) holds {value}, but the file has another class there."

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from nbhelpers.exercises import UNANSWERED, verdict
+from nbhelpers.exercises import exercise, expect, try_function
 
 
-def check_separable(answer: int | None) -> str:
+@exercise
+def check_separable(answer: int) -> None:
     """How many parameters has `convolution(512, 4096, 7, separable=True)`, with biases and without batch norm?"""
     depthwise, pointwise = 7 * 7 * 512, 512 * 4096
     slips = {
@@ -27,7 +27,7 @@ def check_separable(answer: int | None) -> str:
         + 4096: "first around, then across: the 7 x 7 kernels sit on the 512 channels.",
         9 * 512 + 512 + pointwise + 4096: "fc6 has kernels of 7 x 7, not 3 x 3.",
     }
-    return verdict(
+    expect(
         answer,
         depthwise + 512 + pointwise + 4096,
         slips,
@@ -35,7 +35,8 @@ def check_separable(answer: int | None) -> str:
     )
 
 
-def check_size(answer: tuple[int, int] | None) -> str:
+@exercise
+def check_size(answer: tuple[int, int]) -> None:
     """How large is the output of a transposed convolution, kernel 16, stride 8, no padding, on scores of 9 x 12?"""
     slips = {
         (72, 96): "that is with a padding of 4, which cuts 4 pixels off at each side.",
@@ -45,58 +46,82 @@ def check_size(answer: tuple[int, int] | None) -> str:
         (144, 192): "stamps are 8 pixels apart, not 16: they overlap.",
         (76, 100): "a padding of 4 would cut at both sides, and here is none.",
     }
-    return verdict(
-        answer, (80, 104), slips, "the last stamp begins at (n - 1) x stride, and is as long as the kernel."
+    expect(
+        answer,
+        (80, 104),
+        slips,
+        "the last stamp begins at (n - 1) x stride, and is as long as the kernel.",
+        wanted="two numbers: (height, width)",
     )
 
 
-def check_kernel(kernel: Callable[[int], Tensor] | None) -> str:
+@exercise
+def check_kernel(kernel: Callable[[int], Tensor]) -> None:
     """A kernel (2 factor, 2 factor) by which a transposed convolution of that stride enlarges bilinearly."""
-    if kernel is None:
-        return UNANSWERED
-    for factor in (2, 4, 8):
-        fault = _kernel_fault(kernel(factor), factor)
-        if fault:
-            return f"Not yet: {fault}"
-    return "Right."
 
+    def distance(factor: int) -> Tensor:
+        return (torch.arange(2 * factor) + 0.5 - factor).abs() / factor
 
-def _kernel_fault(weight: Tensor, factor: int) -> str | None:
-    side = 2 * factor
-    if not isinstance(weight, Tensor):
-        return f"it gives {type(weight).__name__}; return a tensor."
-    if weight.shape == (side,):
-        return "that is one direction; multiply the slope as a column by the slope as a row."
-    if weight.shape != (side, side):
-        return f"for a factor of {factor} the kernel is {side} x {side}, but it is {tuple(weight.shape)}."
-    weight = weight.detach().float()
-    slope = 1 - (torch.arange(side) + 0.5 - factor).abs() / factor
-    right = slope[:, None] * slope
-    off = 1 - (torch.arange(side) - factor).abs() / factor
-    slips = {
-        "it sums to 1, but has to sum to factor x factor, since each pixel gets a quarter of its stamps' sum.": right
-        / right.sum(),
-        "all ones repeat sums, they do not fall off: the slope is 1 in the middle and 0 beyond the ends.": torch.ones(
-            side, side
+    def crossed(slope: Tensor) -> Tensor:
+        return slope[:, None] * slope
+
+    def right(factor: int) -> Tensor:
+        return crossed(1 - distance(factor))
+
+    def off_the_middle(factor: int) -> Tensor:
+        return crossed(1 - (torch.arange(2 * factor) - factor).abs() / factor)
+
+    def from_the_start(factor: int) -> Tensor:
+        return crossed(1 - (torch.arange(2 * factor) + 0.5) / (2 * factor))
+
+    slips = (
+        (
+            lambda f: 1 - distance(f),
+            "that is one direction; multiply the slope as a column by the slope as a row.",
         ),
-        "the middle lies between two cells, at factor - 0.5: so the kernel is the same from both ends.": off[
-            :, None
-        ]
-        * off,
-        "the slopes are to be multiplied, a column by a row, not averaged.": (slope[:, None] + slope) / 2,
-        "it begins high and ends low: measure the distance from the middle, not from the start.": (
-            1 - (torch.arange(side) + 0.5) / side
-        )[:, None]
-        * (1 - (torch.arange(side) + 0.5) / side),
-    }
-    for hint, wrong in slips.items():
-        if torch.allclose(weight, wrong, atol=1e-4):
-            return hint
-    x = torch.arange(25.0).reshape(1, 1, 5, 5).square()
-    enlarged = F.conv_transpose2d(x, weight[None, None], stride=factor, padding=factor // 2)
-    expected = F.interpolate(x, scale_factor=factor, mode="bilinear")
-    inside = (..., slice(factor, -factor), slice(factor, -factor))
-    error = (enlarged - expected)[inside].abs().max()
-    if error > 1e-2:
+        (
+            lambda f: right(f) / right(f).sum(),
+            "it sums to 1, but has to sum to factor x factor, since each pixel gets a quarter of its stamps' sum.",
+        ),
+        (
+            lambda f: torch.ones(2 * f, 2 * f),
+            "all ones repeat sums, they do not fall off: the slope is 1 in the middle and 0 beyond the ends.",
+        ),
+        (
+            off_the_middle,
+            "the middle lies between two cells, at factor - 0.5: so the kernel is the same from both ends.",
+        ),
+        (
+            lambda f: 1 - (distance(f)[:, None] + distance(f)) / 2,
+            "the slopes are to be multiplied, a column by a row, not averaged.",
+        ),
+        (
+            from_the_start,
+            "it begins high and ends low: measure the distance from the middle, not from the start.",
+        ),
+        (
+            lambda f: crossed(distance(f)),
+            "it is low in the middle and high at the ends: the slope is 1 minus the distance.",
+        ),
+        (
+            lambda f: (1 - distance(f)).expand(2 * f, 2 * f),
+            "it falls off along the rows alone; multiply the slope as a column by the slope as a row.",
+        ),
+    )
+
+    def otherwise(given: Tensor, wanted: Tensor, factor: int) -> str:
+        side = 2 * factor
+        if given.shape != wanted.shape:
+            return f"for a factor of {factor} the kernel is {side} x {side}, but it is {given.shape}."
+        x = torch.arange(25.0).reshape(1, 1, 5, 5).square()
+        weights = (torch.as_tensor(weight).float()[None, None] for weight in (given, wanted))
+        made, ideal = (
+            torch.nn.functional.conv_transpose2d(x, weight, stride=factor, padding=factor // 2)
+            for weight in weights
+        )
+        inside = (..., slice(factor, -factor), slice(factor, -factor))
+        error = (made - ideal)[inside].abs().max()
         return f"for a factor of {factor} its result differs from F.interpolate by up to {error:.2f} inside the map."
-    return None
+
+    trials = [(factor,) for factor in (2, 4, 6, 8)]
+    try_function(kernel, right, trials, slips, otherwise, shape=None)

@@ -5,15 +5,17 @@ from collections.abc import Callable, Sequence
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from nbhelpers.exercises import UNANSWERED, verdict
+from nbhelpers.exercises import NotYet, as_numbers, call, exercise, expect, try_function
 
 MAP = torch.tensor(
     [[1.0, 3.0, 2.0, 8.0], [6.0, 0.0, 4.0, 5.0], [2.0, 1.0, 7.0, 3.0], [0.0, 9.0, 4.0, 6.0]],
 )
 
 
-def check_indices(answer: Sequence[int] | None) -> str:
+@exercise
+def check_indices(answer: Sequence[int]) -> None:
     """Which indices does maximum pooling by 2 x 2 of `MAP` give, cell by cell?"""
     slips = {
         (2, 1, 3, 0): "those count within each cell; torch counts through the whole map, row by row.",
@@ -29,13 +31,12 @@ def check_indices(answer: Sequence[int] | None) -> str:
             13,
         ): "those are the places in order; give them cell by cell: the first cell's maximum is 6.",
     }
-    answer = tuple(answer) if isinstance(answer, list) else answer
-    return verdict(
-        answer, (4, 3, 13, 10), slips, "find the maximum of each cell; its index is 4 x row + column."
-    )
+    otherwise = "find the maximum of each cell; its index is 4 x row + column."
+    expect(answer, (4, 3, 13, 10), slips, otherwise, wanted="four indices, one for each cell")
 
 
-def check_bytes(answer: int | None) -> str:
+@exercise
+def check_bytes(answer: int) -> None:
     """How many bytes do the indices of SegNet's second pooling take, 2 bits each: 128 channels of 180 x 240?"""
     cells = 128 * 90 * 120
     slips = {
@@ -47,51 +48,87 @@ def check_bytes(answer: int | None) -> str:
         64 * 180 * 240 // 4: "that is the first pooling: 64 channels of 360 x 480.",
         16 * cells: "that is the map itself, 32 bits a value.",
     }
-    return verdict(
+    expect(
         answer, cells // 4, slips, "one index for each cell of 2 x 2 in every channel, four indices a byte."
     )
 
 
-def check_pool(pool: Callable[[Tensor], tuple[Tensor, Tensor]] | None) -> str:
+class Noticed(TorchDispatchMode):
+    """Notices whether torch's own pooling by maxima runs, by whatever name it was called."""
+
+    found = False
+
+    def __torch_dispatch__(self, operation, types, arguments=(), options=None):
+        self.found |= "max_pool2d" in str(operation) or "max_pool3d" in str(operation)
+        return operation(*arguments, **(options or {}))
+
+
+@exercise
+def check_pool(pool: Callable[[Tensor], tuple[Tensor, Tensor]]) -> None:
     """Maximum pooling by 2 x 2 of a map (H, W) with even sides: maxima, and their indices as torch counts."""
-    if pool is None:
-        return UNANSWERED
-    generator = torch.Generator().manual_seed(0)
-    for x in (MAP, torch.randperm(24, generator=generator).reshape(4, 6).float()):
-        fault = _pool_fault(pool(x.clone()), x)
-        if fault:
-            return f"Not yet: {fault}"
-    return "Right."
+    random = torch.Generator().manual_seed(0)
+    maps = [torch.randperm(h * w, generator=random).reshape(h, w).float() for h, w in ((4, 6), (8, 2))]
+    maps = [MAP, *maps, -1 - maps[0]]  # and one without a number above 0
 
+    def tried(x: Tensor) -> Tensor:
+        """Maxima and indices, one upon the other."""
+        answer = call(pool, (x,), ["x"])
+        if not isinstance(answer, tuple | list) or len(answer) != 2:
+            raise NotYet("return two tensors, the maxima and their indices.")
+        values, places = map(as_numbers, answer)
+        half = (x.shape[0] // 2, x.shape[1] // 2)
+        if values.shape != half or places.shape != half:
+            raise NotYet(
+                f"for a map of {tuple(x.shape)} both must be {half}, but they are {values.shape} and {places.shape}."
+            )
+        return torch.tensor([values.tolist(), places.tolist()])
 
-def _pool_fault(answer: tuple[Tensor, Tensor], x: Tensor) -> str | None:
-    if not isinstance(answer, (tuple, list)) or len(answer) != 2:
-        return "return two tensors, the maxima and their indices."
-    values, places = (torch.as_tensor(part) for part in answer)
-    maxima, right = (part[0] for part in F.max_pool2d(x[None], 2, return_indices=True))
-    if values.shape != maxima.shape or places.shape != maxima.shape:
-        return (
-            f"for a map of {tuple(x.shape)} both must be {tuple(maxima.shape)}, but they are "
-            f"{tuple(values.shape)} and {tuple(places.shape)}."
-        )
-    if not torch.equal(values, maxima):
-        smallest = -F.max_pool2d(-x[None], 2)[0]
-        kind = "the smallest values" if torch.equal(values, smallest) else "something else"
-        return f"the first of the two holds {kind}, but must hold the maximum of each cell."
-    if torch.equal(places, right):
-        return None
-    height, width = x.shape
-    row, column = right // width, right % width
-    slips = {
-        "those indices count within each cell; count through the whole map.": 2 * (row % 2) + column % 2,
-        "those indices go down the columns: index = row x width + column.": column * height + row,
-        "a row holds as many places as the map is wide, not as it is high.": row * height + column,
-        "count from 0, as Python does.": right + 1,
-        "the corner was forgotten: that is the first place of each cell.": (row - row % 2) * width
-        + column
-        - column % 2,
-    }
-    for hint, wrong in slips.items():
-        if torch.equal(places, wrong):
-            return hint
-    return f"the maxima are right, but they stand at {right.flatten().tolist()}, not at {places.flatten().tolist()}."
+    def right(x: Tensor) -> Tensor:
+        return torch.stack([part[0].float() for part in F.max_pool2d(x[None], 2, return_indices=True)])
+
+    def elsewhere(change: Callable[..., Tensor]) -> Callable[[Tensor], Tensor]:
+        """Right maxima, and other indices: a function of the map's height and width, the row and the column."""
+
+        def slip(x: Tensor) -> Tensor:
+            values, places = right(x)
+            return torch.stack([values, change(*x.shape, places // x.shape[1], places % x.shape[1])])
+
+        return slip
+
+    def smallest(x: Tensor) -> Tensor:
+        values, places = right(-x)
+        return torch.stack([-values, places])
+
+    slips = (
+        (
+            elsewhere(lambda height, width, y, x: 2 * (y % 2) + x % 2),
+            "those indices count within each cell; count through the whole map.",
+        ),
+        (
+            elsewhere(lambda height, width, y, x: x * height + y),
+            "those indices go down the columns: index = row x width + column.",
+        ),
+        (
+            elsewhere(lambda height, width, y, x: y * height + x),
+            "a row holds as many places as the map is wide, not as it is high.",
+        ),
+        (elsewhere(lambda height, width, y, x: y * width + x + 1), "count from 0, as Python does."),
+        (
+            elsewhere(lambda height, width, y, x: (y - y % 2) * width + x - x % 2),
+            "the corner was forgotten: that is the first place of each cell.",
+        ),
+        (smallest, "the first of the two holds the smallest values, but must hold the maximum of each cell."),
+        (lambda x: right(x).flip(0), "the maxima come first, then their indices."),
+    )
+
+    def otherwise(given: Tensor, wanted: Tensor, x: Tensor) -> str:
+        if (given[0] != wanted[0]).any():
+            return "the first of the two holds something else, but must hold the maximum of each cell."
+        here, there = (part[1].astype(int).ravel().tolist() for part in (wanted, given))
+        return f"the maxima are right, but they stand at {here}, not at {there}."
+
+    try_function(tried, right, [(x,) for x in maps], slips, otherwise)
+    with Noticed() as torchs_own:
+        call(pool, (MAP,), ["x"])
+    if torchs_own.found:
+        raise NotYet("all numbers are right, but it calls max_pool2d; write it without.")

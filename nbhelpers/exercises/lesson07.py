@@ -1,13 +1,15 @@
 """The exercises of 07_unet_plusplus."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
-from nbhelpers.exercises import UNANSWERED, verdict
+from nbhelpers.exercises import NotYet, as_numbers, call, exercise, expect
 
 Place = tuple[int, int]
 
 
-def check_nodes(answer: int | None) -> str:
+@exercise
+def check_nodes(answer: int) -> None:
     """How many nodes has a U-Net++ of depth 5, the encoder's column included?"""
     slips = {
         15: "that is depth 4, or depth 5 without column 0; count the encoder's six nodes too.",
@@ -16,11 +18,13 @@ def check_nodes(answer: int | None) -> str:
         20: "depth 5 has six rows, from stride 1 to stride 32.",
         11: "that is a plain U-Net of depth 5: six on the way down, five on the way up.",
         26: "those are nodes and heads; count the nodes alone.",
+        28: "that is depth 6, whose rows begin with 7 nodes; depth 5 begins with 6.",
     }
-    return verdict(answer, 21, slips, "row i holds the nodes j = 0 to 5 - i: add up the rows.")
+    expect(answer, 21, slips, "row i holds the nodes j = 0 to 5 - i: add up the rows.")
 
 
-def check_join(answer: int | None) -> str:
+@exercise
+def check_join(answer: int) -> None:
     """How many channels enter the first convolution of nodes[1][3] at the paper's widths (32, 64, 128, 256, 512)?"""
     slips = {
         3 * 64: "the row is right; the doubled map from below is joined to it.",
@@ -28,25 +32,41 @@ def check_join(answer: int | None) -> str:
         + 128: "the transposed convolution that doubles the map from below also brings 128 channels to 64.",
         2 * 64: "in a plain U-Net one skip comes along; here all earlier nodes of the row do.",
         4 * 128: "row 1 has the second width.",
+        3 * 32 + 64: "32 is the width of row 0; row 1 has the second width.",
+        3 * 128: "128 is the width of row 2; row 1 has the second width.",
+        3 * 64 + 256: "the map from below comes from row 2, and the doubling brings its channels to 64.",
     }
-    return verdict(
-        answer, 3 * 64 + 64, slips, "add the channels of nodes[1][0] to nodes[1][2] and of the doubled map."
-    )
+    hint = "add the channels of nodes[1][0] to nodes[1][2] and of the doubled map."
+    expect(answer, 3 * 64 + 64, slips, hint)
 
 
-def check_sources(sources: Callable[[int, int], Iterable[Place]] | None) -> str:
+@exercise
+def check_sources(sources: Callable[[int, int], Iterable[Place]]) -> None:
     """Which nodes feed nodes[i][j]? A function of i and j that gives their places."""
-    if sources is None:
-        return UNANSWERED
-    for i, j in ((0, 1), (0, 3), (1, 2), (2, 0), (0, 0)):
-        found = sources(i, j)
+    for i, j in ((0, 1), (0, 3), (1, 2), (2, 0), (0, 0), (1, 0), (3, 1), (2, 4), (4, 0)):
+        found = call(sources, (i, j), ("i", "j"))
         if found is None:
-            return f"Not yet: for ({i}, {j}) it gives None; end with return."
-        found = {tuple(place) for place in found}
+            raise NotYet(f"for ({i}, {j}) it gives None; end with return.")
+        listed = _places(found, f"for ({i}, {j}) it gives")
+        found = set(listed)
         right = {(i, k) for k in range(j)} | {(i + 1, j - 1)} if j else {(i - 1, 0)} if i else set()
         if found != right:
-            return f"Not yet: for ({i}, {j}) it gives {_listed(found)}: {_slip(i, j, found, right)}"
-    return "Right."
+            raise NotYet(f"for ({i}, {j}) it gives {_listed(found)}: {_slip(i, j, found, right)}")
+        if len(listed) > len(found):
+            raise NotYet(f"for ({i}, {j}) it gives {_listed(listed)}: list each node once.")
+
+
+def _places(found: Any, gives: str) -> list[Place]:
+    """The pairs of whole numbers in a list, set, tensor, ..."""
+    try:
+        pairs = as_numbers(list(found) if isinstance(found, set | frozenset) else found)
+    except NotYet:
+        raise NotYet(f"{gives} {found!r}; return a list of places, (i, j) each.") from None
+    if pairs.shape == (2,):
+        raise NotYet(f"{gives} one place; return a list of places, also where it holds only one: [(i, j)].")
+    if pairs.size and pairs.shape[1:] != (2,):
+        raise NotYet(f"{gives} {found!r}; return a list of places, (i, j) each.")
+    return [tuple(int(n) if n == n // 1 else n for n in pair) for pair in pairs.reshape(-1, 2).tolist()]
 
 
 def _slip(i: int, j: int, found: set[Place], right: set[Place]) -> str:
@@ -68,5 +88,5 @@ def _slip(i: int, j: int, found: set[Place], right: set[Place]) -> str:
     return f"{_listed(found - right)} is one too many."
 
 
-def _listed(places: set[Place]) -> str:
+def _listed(places: Iterable[Place]) -> str:
     return ", ".join(map(str, sorted(places))) or "nothing"

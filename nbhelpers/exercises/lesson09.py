@@ -6,10 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nbhelpers.exercises import UNANSWERED, verdict
+from nbhelpers.exercises import exercise, expect, try_function
 
 
-def check_parameters(answer: int | None) -> str:
+@exercise
+def check_parameters(answer: int) -> None:
     """How many parameters has `PyramidPooling(2048)`, the module of the paper?"""
     weights, norm = 2048 * 512, 2 * 512
     slips = {
@@ -21,10 +22,11 @@ def check_parameters(answer: int | None) -> str:
         4 * (2048 * 2048 + 2 * 2048): "a level cuts 2,048 channels to 2,048 / 4 = 512.",
         (1 + 4 + 9 + 36) * (weights + norm): "all cells of a grid share one convolution.",
     }
-    return verdict(answer, 4 * (weights + norm), slips, "count 1 x 1 x in x out for each of the four levels.")
+    expect(answer, 4 * (weights + norm), slips, "count 1 x 1 x in x out for each of the four levels.")
 
 
-def check_cell(answer: tuple[int, int] | None) -> str:
+@exercise
+def check_cell(answer: tuple[int, int]) -> None:
     """Which rows of a map 9 high does cell 3, counted from 0, of a grid of 6 take? (first, end), end not in it."""
     slips = {
         (4, 5): "`end` is the first row that is not in the cell any more: rows 4 and 5 end at 6.",
@@ -33,54 +35,68 @@ def check_cell(answer: tuple[int, int] | None) -> str:
         (6, 8): "that is cell 4; cells are counted from 0.",
         (4.5, 6): "a row is in a cell or not: round the first down and the end up.",
         (3, 4): "cell 3 begins at 3 x 9 / 6, not at row 3: the map is higher than the grid.",
+        (6, 4): "the first row comes first, then the end.",
     }
-    return verdict(answer, (4, 6), slips, "from floor(3 x 9 / 6) up to ceil(4 x 9 / 6).")
+    otherwise = "from floor(3 x 9 / 6) up to ceil(4 x 9 / 6)."
+    expect(answer, (4, 6), slips, otherwise, wanted="two numbers: (first, end)")
 
 
-def check_context(context: Callable[[Tensor, int], Tensor] | None) -> str:
+@exercise
+def check_context(context: Callable[[Tensor, int], Tensor]) -> None:
     """The mean of each cell of a grid, shown to every pixel: (N, C, h, w), cells -> (N, C, h, w), bilinearly."""
-    if context is None:
-        return UNANSWERED
-    x = torch.arange(2 * 3 * 6 * 9, dtype=torch.float32).reshape(2, 3, 6, 9).sin()
-    for cells in (1, 3):
-        fault = _context_fault(context(x.clone(), cells), x, cells)
-        if fault:
-            return f"Not yet: {fault}"
-    return "Right."
+    random = torch.Generator().manual_seed(9)
+    trials = [
+        (torch.randn(2, channels, *side, generator=random), cells)
+        for channels, side, cells in ((3, (6, 9), 1), (3, (6, 9), 3), (2, (9, 12), 6), (4, (10, 7), 4))
+    ]
 
+    def enlarged(
+        pool: Callable[[Tensor, int], Tensor], mode: str = "bilinear", **options: bool
+    ) -> Callable[[Tensor, int], Tensor]:
+        return lambda x, cells: F.interpolate(pool(x, cells), x.shape[-2:], mode=mode, **options)
 
-def _context_fault(value: Tensor, x: Tensor, cells: int) -> str | None:
-    if not isinstance(value, Tensor):
-        return f"it gives {type(value).__name__}; return a tensor."
-    means = F.adaptive_avg_pool2d(x, cells)
-    if value.shape == means.shape and cells > 1 or value.shape == (*x.shape[:2], 1, 1):
-        return "these are the means; enlarge them to the size of x, so that every pixel has them beside it."
-    if value.shape != x.shape:
-        return f"for x of {tuple(x.shape)} it gives {tuple(value.shape)}; it must be as large as x."
+    means = F.adaptive_avg_pool2d
 
-    def enlarged(grid: Tensor, mode: str = "bilinear", **options: bool) -> Tensor:
-        return F.interpolate(grid, x.shape[-2:], mode=mode, **options)
+    def blocks(x: Tensor, cells: int) -> Tensor:
+        return F.avg_pool2d(x, (x.shape[2] // cells, x.shape[3] // cells))
 
-    if torch.allclose(value, enlarged(means), atol=1e-5):
-        return None
+    of_the_grid = (
+        "these are the means; enlarge them to the size of x, so that every pixel has them beside it."
+    )
+    corners = "align_corners=True stretches the grid; leave it at False, as torch does by itself."
+    hard = "blocks with hard edges: enlarge bilinearly, as the paper does."
     slips = (
-        (x, "this is x itself: pool it before you enlarge it."),
-        (enlarged(F.adaptive_max_pool2d(x, cells)), "these are the largest values of the cells; take means."),
+        (means, of_the_grid),
+        (lambda x, cells: means(x, 1), of_the_grid),
+        (lambda x, cells: x, "this is x itself: pool it before you enlarge it."),
+        (enlarged(F.adaptive_max_pool2d), "these are the largest values of the cells; take means."),
+        (enlarged(means, align_corners=True), corners),
+        (enlarged(means, "nearest"), hard),
+        (enlarged(means, "nearest-exact"), hard),
+        (enlarged(means, "bicubic"), "this enlarges by cubic curves; the paper's way is bilinear."),
         (
-            enlarged(means, align_corners=True),
-            "align_corners=True stretches the grid; leave it at False, as torch does by itself.",
-        ),
-        (enlarged(means, "nearest"), "blocks with hard edges: enlarge bilinearly, as the paper does."),
-        (
-            enlarged(F.adaptive_avg_pool2d(x, 1)),
-            f"this is the mean of the whole map; make a grid of {cells} x {cells}.",
-        ),
-        (
-            enlarged(means.mean(dim=1, keepdim=True)).expand_as(x),
+            enlarged(
+                lambda x, cells: means(x, cells).mean(dim=1, keepdim=True).expand(-1, x.shape[1], -1, -1)
+            ),
             "each channel keeps means of its own; do not mix them.",
         ),
+        (
+            enlarged(lambda x, cells: means(x, cells).mean(dim=0, keepdim=True).expand(len(x), -1, -1, -1)),
+            "each picture keeps means of its own; do not mix them.",
+        ),
+        (
+            enlarged(blocks),
+            "a grid need not divide the map: blocks of h // cells rows leave a rest, or make more cells; "
+            "F.adaptive_avg_pool2d lets the cells overlap.",
+        ),
     )
-    for slip, hint in slips:
-        if torch.allclose(value, slip, atol=1e-5):
-            return hint
-    return f"for a grid of {cells} the values differ: F.adaptive_avg_pool2d, then F.interpolate, bilinear."
+
+    def otherwise(given: Tensor, wanted: Tensor, x: Tensor, cells: int) -> str:
+        if torch.allclose(torch.as_tensor(given), enlarged(means)(x, 1).double(), atol=1e-5):
+            return f"this is the mean of the whole map; make a grid of {cells} x {cells}."
+        return (
+            f"for a grid of {cells} the values differ: F.adaptive_avg_pool2d, then F.interpolate, bilinear."
+        )
+
+    shape = "it gives {given} where x is {right}; it must be as large as x."
+    try_function(context, enlarged(means), trials, slips, otherwise, shape=shape)

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable
 
-from nbhelpers.exercises import UNANSWERED, verdict
+from nbhelpers.exercises import NotYet, as_numbers, call, exercise, expect
 
 
-def check_span(answer: int | None) -> str:
+@exercise
+def check_span(answer: int) -> None:
     """How many cells does a 3 x 3 kernel of rate 6 span, from its first tap to its last?"""
     slips = {
         12: "that is the distance from the first tap to the last; count both of them.",
@@ -19,10 +20,11 @@ def check_span(answer: int | None) -> str:
         36: "rate times rate says nothing; walk from the first tap to the last in one row.",
         169: "that is the area; the question is about one side.",
     }
-    return verdict(answer, 13, slips, "the taps of one row stand at 0, 6 and 12.")
+    expect(answer, 13, slips, "the taps of one row stand at 0, 6 and 12.")
 
 
-def check_useless_rate(answer: int | None) -> str:
+@exercise
+def check_useless_rate(answer: int) -> None:
     """From which rate on does only the middle tap ever fall on a map of 9 x 12?"""
     slips = {
         9: "no tap above or below is on the map then, but some to the left and right still are.",
@@ -35,25 +37,23 @@ def check_useless_rate(answer: int | None) -> str:
         36: "that is torchvision's largest rate; a smaller one is useless already.",
         24: "that is torchvision's second rate; a smaller one is useless already.",
     }
-    return verdict(
-        answer, 12, slips, "from one end of the longer side, which rate just misses the other end?"
-    )
+    expect(answer, 12, slips, "from one end of the longer side, which rate just misses the other end?")
 
 
-def check_touched(touched: Callable[[tuple[int, ...]], Iterable[int]] | None) -> str:
+@exercise
+def check_touched(touched: Callable[[tuple[int, ...]], Iterable[int]]) -> None:
     """Which positions does a stack of one-dimensional convolutions of three taps touch?"""
-    if touched is None:
-        return UNANSWERED
-    for rates in ((2,), (2, 2, 2), (1, 2, 3), (2, 4), (1, 4)):
+    for rates in ((2,), (2, 2, 2), (1, 2, 3), (2, 4), (1, 4), (3, 5, 1, 9)):
+        found = call(touched, (rates,), ["rates"])
+        try:
+            given = set(as_numbers(list(found) if isinstance(found, set | frozenset) else found).tolist())
+        except (NotYet, TypeError):  # no numbers; or a single one, or a table
+            raise NotYet(
+                f"for rates {rates} it gives {type(found).__name__}; return a set of whole numbers."
+            ) from None
         expected = _touched(rates)
-        given = touched(rates)
-        if not isinstance(given, Iterable):
-            return (
-                f"Not yet: for rates {rates} it gives {type(given).__name__}; return a set of whole numbers."
-            )
-        if set(given) != expected:
-            return f"Not yet: {_slip(rates, set(given), expected)}"
-    return "Right."
+        if given != expected:
+            raise NotYet(_slip(rates, {int(n) if n == n // 1 else n for n in given}, expected))
 
 
 def _touched(rates: tuple[int, ...]) -> set[int]:
@@ -76,5 +76,5 @@ def _slip(rates: tuple[int, ...], given: set[int], expected: set[int]) -> str:
     if given == {-reach, 0, reach}:
         return f"for rates {rates} these are the outermost places and the middle; others lie between them."
     missing, extra = sorted(expected - given), sorted(given - expected)
-    what = f"{missing[0]} is touched but missing" if missing else f"{extra[0]} is not touched"
+    what = f"{missing[0]} is touched but missing" if missing else f"{extra[0]:g} is not touched"
     return f"for rates {rates} the place {what}."

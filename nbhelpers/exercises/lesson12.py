@@ -5,10 +5,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from nbhelpers.exercises import UNANSWERED, verdict
+from nbhelpers.exercises import exercise, expect, try_function
 
 
-def check_parameters(answer: int | None) -> str:
+@exercise
+def check_parameters(answer: int) -> None:
     """How many parameters has `SeparableConv(304, 256)`, batch norm included?"""
     depthwise, pointwise, norm = 3 * 3 * 304, 304 * 256, 2 * 256
     slips = {
@@ -33,15 +34,15 @@ def check_parameters(answer: int | None) -> str:
         + 2 * 304: "there is one batch norm, behind both halves; look at the source.",
         304 + pointwise + norm: "each of the 304 kernels has 3 x 3 weights.",
     }
-    return verdict(
-        answer, depthwise + pointwise + norm, slips, "add the 3 x 3 kernels, the 1 x 1, and batch norm."
-    )
+    expect(answer, depthwise + pointwise + norm, slips, "add the 3 x 3 kernels, the 1 x 1, and batch norm.")
 
 
-def check_joined(answer: tuple[int, int, int] | None) -> str:
+@exercise
+def check_joined(answer: tuple[int, int, int]) -> None:
     """The shape of what enters the decoder's first 3 x 3 convolution, for the paper's widths and 360 x 480."""
     slips = {
         (304, 120, 90): "height comes first, then width.",
+        (90, 120, 304): "the channels come first: (channels, height, width).",
         (256, 90, 120): "the early feature lies beside that of ASPP: its channels come on top.",
         (48, 90, 120): "that is the early feature alone; what ASPP found lies beside it.",
         (512, 90, 120): "the early feature is reduced to 48 channels before the join.",
@@ -56,60 +57,79 @@ def check_joined(answer: tuple[int, int, int] | None) -> str:
         ): "the decoder works at stride 4; the scores are enlarged to the picture at the very end.",
         (11, 90, 120): "those are the scores; the question is what enters the convolutions before them.",
     }
-    return verdict(
-        answer, (304, 90, 120), slips, "add both channels, and divide the picture by the stride of c2."
+    expect(
+        answer,
+        (304, 90, 120),
+        slips,
+        "add both channels, and divide the picture by the stride of c2.",
+        wanted="three numbers: (channels, height, width)",
     )
 
 
-def check_attend(attend: Callable[[Tensor, nn.Module, nn.Module], Tensor] | None) -> str:
+@exercise
+def check_attend(attend: Callable[[Tensor, nn.Module, nn.Module], Tensor]) -> None:
     """Squeeze-and-excitation of a map (N, C, H, W), given its two 1 x 1 convolutions."""
-    if attend is None:
-        return UNANSWERED
     random = torch.Generator().manual_seed(0)
-    squeeze, excite = nn.Conv2d(6, 3, kernel_size=1), nn.Conv2d(3, 6, kernel_size=1)
-    with torch.no_grad():
+    trials = []
+    for hidden, shape in ((3, (2, 6, 4, 5)), (2, (3, 6, 7, 3))):
+        squeeze, excite = nn.Conv2d(6, hidden, kernel_size=1), nn.Conv2d(hidden, 6, kernel_size=1)
         for parameter in (*squeeze.parameters(), *excite.parameters()):
-            parameter.copy_(torch.randn(parameter.shape, generator=random))
-        x = torch.randn(2, 6, 4, 5, generator=random)
-        given = attend(x.clone(), squeeze, excite)
-        if not isinstance(given, Tensor):
-            return f"Not yet: it gives {type(given).__name__}; return a tensor as large as x."
-        means = x.mean(dim=(2, 3), keepdim=True)
-        gate = excite(squeeze(means).relu()).sigmoid()
-        if given.shape == gate.shape and torch.allclose(given, gate, atol=1e-5):
-            return "Not yet: these are the gates; multiply x by them."
-        if given.shape != x.shape:
-            return (
-                f"Not yet: for x {tuple(x.shape)} it gives {tuple(given.shape)}; each value keeps its place."
-            )
-        if torch.allclose(given, x * gate, atol=1e-5):
-            return "Right."
-        logits, maxima = excite(squeeze(means).relu()), x.amax(dim=(2, 3), keepdim=True)
-        slips = (
-            (x * logits, "a gate lies between 0 and 1: end the excitation with a sigmoid."),
-            (x * excite(squeeze(means)).sigmoid(), "there is a ReLU between the two convolutions."),
-            (
-                x * excite(squeeze(maxima).relu()).sigmoid(),
-                "squeeze takes the mean of each channel, not the maximum.",
-            ),
-            (
-                x * excite(squeeze(x).relu()).sigmoid(),
-                "squeeze first: one mean for each channel, over all places.",
-            ),
-            (
-                x * logits.softmax(dim=1),
-                "gates do not compete: each channel has a sigmoid of its own, no softmax.",
-            ),
-            (x + gate, "the gates multiply the channels; they are not added."),
-            (x, "x comes out as it went in; multiply it by the gates."),
-            (
-                x * excite(squeeze(x.mean(dim=(0, 2, 3), keepdim=True)).relu()).sigmoid(),
-                "each picture has gates of its own: the mean goes over height and width, not over the batch.",
-            ),
-        )
-    for wrong, hint in slips:
-        if torch.allclose(given, wrong, atol=1e-5):
-            return f"Not yet: {hint}"
-    return (
-        "Not yet: mean over height and width, squeeze, ReLU, excite, sigmoid, and multiply x by the result."
+            parameter.data = torch.randn(parameter.shape, generator=random)
+        x = torch.randn(shape, generator=random) + torch.randn(*shape[:2], 1, 1, generator=random)
+        trials.append((x, squeeze, excite))
+
+    def logits(x: Tensor, squeeze: nn.Module, excite: nn.Module) -> Tensor:
+        return excite(squeeze(x.mean(dim=(2, 3), keepdim=True)).relu())
+
+    def right(x: Tensor, squeeze: nn.Module, excite: nn.Module) -> Tensor:
+        return x * logits(x, squeeze, excite).sigmoid()
+
+    slips = (
+        (lambda x, s, e: logits(x, s, e).sigmoid(), "these are the gates; multiply x by them."),
+        (
+            lambda x, s, e: x * logits(x, s, e),
+            "a gate lies between 0 and 1: end the excitation with a sigmoid.",
+        ),
+        (
+            lambda x, s, e: x * e(s(x.mean(dim=(2, 3), keepdim=True))).sigmoid(),
+            "there is a ReLU between the two convolutions.",
+        ),
+        (
+            lambda x, s, e: x * e(s(x.amax(dim=(2, 3), keepdim=True)).relu()).sigmoid(),
+            "squeeze takes the mean of each channel, not the maximum.",
+        ),
+        (
+            lambda x, s, e: x * e(s(x.sum(dim=(2, 3), keepdim=True)).relu()).sigmoid(),
+            "squeeze takes the mean of each channel, not the sum.",
+        ),
+        (
+            lambda x, s, e: x * e(s(x).relu()).sigmoid(),
+            "squeeze first: one mean for each channel, over all places.",
+        ),
+        (
+            lambda x, s, e: x * logits(x, s, e).softmax(dim=1),
+            "gates do not compete: each channel has a sigmoid of its own, no softmax.",
+        ),
+        (
+            lambda x, s, e: x + logits(x, s, e).sigmoid(),
+            "the gates multiply the channels; they are not added.",
+        ),
+        (lambda x, s, e: x, "x comes out as it went in; multiply it by the gates."),
+        (
+            lambda x, s, e: x * logits(x.mean(dim=0, keepdim=True), s, e).sigmoid(),
+            "each picture has gates of its own: the mean goes over height and width, not over the batch.",
+        ),
+        (
+            lambda x, s, e: x * logits(x[:1], s, e).sigmoid(),
+            "each picture has gates of its own; these are the first one's for all.",
+        ),
+    )
+    try_function(
+        attend,
+        right,
+        trials,
+        slips,
+        "mean over height and width, squeeze, ReLU, excite, sigmoid, and multiply x by the result.",
+        gives="a tensor as large as x",
+        shape="for x {right} it gives {given}; each value keeps its place.",
     )

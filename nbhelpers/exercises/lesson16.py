@@ -6,13 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from nbhelpers.exercises import UNANSWERED
+from nbhelpers.exercises import NotYet, as_numbers, call, exercise, expect_two_digits
 
 
-def check_floor(answer: float | None) -> str:
+@exercise
+def check_floor(answer: float) -> None:
     """The least cross-entropy for 11 classes where the model ends in a softmax, to two digits."""
-    if answer is None:
-        return UNANSWERED
     right = math.log(1 + 10 / math.e)
     slips = {
         0.0: "that is the floor for logits, which may grow without end; probabilities end at 1.",
@@ -26,12 +25,8 @@ def check_floor(answer: float | None) -> str:
         1.0: "the largest probability is 1, the loss is minus the logarithm of its softmax.",
         right / math.log(2): "the logarithm is the natural one.",
     }
-    nearest = min([right, *slips], key=lambda known: abs(answer - known))
-    if abs(answer - nearest) > 0.006:
-        return (
-            "Not yet: put 1, 0, 0, ... (ten zeros) into a softmax, and take minus the logarithm of the first."
-        )
-    return "Right." if nearest == right else f"Not yet: {slips[nearest]}"
+    otherwise = "put 1, 0, 0, ... (ten zeros) into a softmax, and take minus the logarithm of the first."
+    expect_two_digits(answer, right, slips, otherwise)
 
 
 # What a colleague sees, as the notebook tells it -> the check of the doctor that fails.
@@ -44,25 +39,24 @@ HINTS = {
 }
 
 
-def check_stories(answer: Mapping[str, str] | None) -> str:
+@exercise
+def check_stories(answer: Mapping[str, str]) -> None:
     """For each colleague in `STORIES`, the name of the check that will fail."""
-    if answer is None:
-        return UNANSWERED
-    missing = [name for name in STORIES if name not in answer]
-    if missing:
-        return f"Not yet: {missing[0]} waits for an answer too."
+    if not isinstance(answer, Mapping):
+        raise NotYet('answer by a dictionary: {"Mia": "...", "Jon": "...", "Ada": "...", "Tom": "..."}.')
+    for name in STORIES:
+        if answer.get(name) is None:
+            raise NotYet(f"{name} waits for an answer too.")
     for name, check in STORIES.items():
-        if str(answer[name]).strip().lower() != check:
-            return f"Not yet: for {name}, {HINTS[check]}"
-    return "Right."
+        if " ".join(str(answer[name]).lower().replace("_", " ").replace("-", " ").split()) != check:
+            raise NotYet(f"for {name}, {HINTS[check]}")
 
 
-def check_leak(count: Callable[[Sequence[Tensor], Sequence[Tensor]], int] | None) -> str:
+@exercise
+def check_leak(count: Callable[[Sequence[Tensor], Sequence[Tensor]], int]) -> None:
     """How many images of valid are in train as well? `count(train, valid)` gets two lists of images."""
-    if count is None:
-        return UNANSWERED
-    scenes = [torch.full((3, 2, 2), value, dtype=torch.uint8) for value in range(6)]
-    scenes[3] = scenes[3].index_fill(2, torch.tensor([1]), 1)  # columns 3 1; its mean is that of scene 2
+    random = torch.Generator().manual_seed(16)
+    scenes = list(torch.randint(256, (6, 3, 4, 5), dtype=torch.uint8, generator=random))
     train = [scenes[2], scenes[0], scenes[0].clone(), scenes[5]]
     for valid, right, hint in (
         (
@@ -70,7 +64,11 @@ def check_leak(count: Callable[[Sequence[Tensor], Sequence[Tensor]], int] | None
             1,
             "an equal image may be another object in memory, and stand at another place.",
         ),
-        ([scenes[1], scenes[3], scenes[4]], 0, "images that only resemble each other are not the same."),
+        (
+            [scenes[1], *_alike(scenes[2]), scenes[4]],
+            0,
+            "images that only resemble each other are not the same.",
+        ),
         (
             [scenes[0], scenes[5], scenes[1]],
             2,
@@ -81,10 +79,33 @@ def check_leak(count: Callable[[Sequence[Tensor], Sequence[Tensor]], int] | None
             2,
             "count every image of valid that is in train, also where valid repeats it.",
         ),
+        (
+            [scenes[4], scenes[2], scenes[3], scenes[1], scenes[5], scenes[0]],
+            3,
+            "valid may be longer than train.",
+        ),
     ):
-        value = count([image.clone() for image in train], [image.clone() for image in valid])
-        if isinstance(value, float) and not value.is_integer():
-            return "Not yet: give a number of images, not a share."
-        if value is None or int(value) != right:
-            return f"Not yet: for {len(valid)} images of valid it gives {value}, but {right} of them are in train; {hint}"
-    return "Right."
+        lists = [image.clone() for image in train], [image.clone() for image in valid]
+        value = call(count, lists, ("train", "valid"))
+        try:
+            number = as_numbers(value)
+        except NotYet:
+            number = None
+        if number is None or number.size != 1:
+            raise NotYet(f"it gives {type(value).__name__}; return a number of images.")
+        if number % 1:
+            raise NotYet("give a number of images, not a share.")
+        if number != right:
+            raise NotYet(
+                f"for {len(valid)} images of valid it gives {number.item():g}, but {right} of them are in train; {hint}"
+            )
+
+
+def _alike(scene: Tensor) -> list[Tensor]:
+    """Images that share something with `scene` and differ from it: all but one pixel, channel, row; all values; ..."""
+    alike = []
+    for part in ((0, 0, 0), (2, 3, 4), (0,), (1,), (2,), (slice(None), 0), (slice(None), 3)):
+        other = scene.clone()
+        other[part] = 255 - other[part]
+        alike.append(other)
+    return [*alike, scene.flip(0), scene.flip(1), scene.flip(2)]  # the last have its mean and its extremes

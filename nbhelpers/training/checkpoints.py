@@ -40,15 +40,14 @@ def load_checkpoint(
     network: the rest would not continue it. A scaler that the file lacks begins anew: bf16 has none, fp16 has.
     """
     path = Path(path)
-    try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError:
-        raise
-    except Exception as error:  # torch has many types for a bad file, and advice that is not safe
-        raise ValueError(
-            f"{path} ({path.stat().st_size:,} bytes) cannot be read as a checkpoint of fit: it was cut off on its "
-            "way, or is another kind of file; delete or rename it to start anew, or pass resume= another path"
-        ) from error
+    with open(path, "rb") as file:
+        try:
+            saved = torch.load(file, map_location="cpu", weights_only=True)
+        except Exception as error:  # torch has many types for a bad file, and advice that is not safe
+            raise ValueError(
+                f"{path} ({path.stat().st_size:,} bytes) cannot be read as a checkpoint of fit: it was cut off on "
+                "its way, or is another kind of file; delete or rename it to start anew, or pass resume= another path"
+            ) from error
     if not isinstance(saved, dict) or any(
         not isinstance(saved.get(key), kind) for key, kind in CONTENT.items()
     ):

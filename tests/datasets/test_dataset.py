@@ -60,7 +60,7 @@ def test_float_images_are_left_as_they_are():
 
 
 def test_a_batch_of_two_sizes_is_refused():
-    small = (torch.zeros(3, 4, 4), torch.zeros(4, 4))
+    small = (torch.zeros(3, 4, 4, dtype=torch.uint8), torch.zeros(4, 4, dtype=torch.uint8))
     with pytest.raises(ValueError, match=r"different sizes \[\(4, 4\), \(6, 8\)\].*batch_size=1"):
         collate([Ramps()[0], small])
 

@@ -237,10 +237,12 @@ def test_faults_while_overfitting_are_named():
     with pytest.raises(ValueError, match="masks are void everywhere"):
         overfit_one_batch(small_unet(), (images, masks.fill_(255)))
     images, masks = squares()
-    with pytest.raises(
-        FloatingPointError, match="the loss is nan in step 0, first in the output of 'images'"
-    ):
+    with pytest.raises(ValueError, match="images hold nan or inf, but must be in 0..1"):
         overfit_one_batch(small_unet(), (images * math.nan, masks))
+    model = small_unet()
+    model.head.weight.data.fill_(math.nan)
+    with pytest.raises(FloatingPointError, match="the loss is nan in step 0, first in the output of 'head'"):
+        overfit_one_batch(model, (images, masks))
     model = small_unet()
     model.forward = model.forward  # as accelerate does
     with pytest.raises(ValueError, match="the forward of this UNet was replaced on the instance"):

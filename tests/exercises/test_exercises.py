@@ -46,7 +46,10 @@ def enlarged(file, size):
 PREPARED = {  # right answers to the third exercise of lesson 1
     "nearest": lambda file, size: scaled(as_ids(file), size).long(),
     "nearest-exact": lambda file, size: scaled(as_ids(file), size, "nearest-exact").long(),
-    "every second pixel": lambda file, size: as_ids(file)[1::2, 1::2],
+    "by index": lambda file, size: as_ids(file)[
+        torch.linspace(0, file.shape[0] - 1, size[0]).round().long()[:, None],
+        torch.linspace(0, file.shape[1] - 1, size[1]).round().long(),
+    ],
     "resized as a file": lambda file, size: as_ids(scaled(file, size)),
 }
 NOT_PREPARED = {  # name: (answer, what the hint says)
@@ -72,6 +75,10 @@ NOT_PREPARED = {  # name: (answer, what the hint says)
         "must become 255",
     ),
     "upside down": (lambda file, size: scaled(as_ids(file), size).long().flip(1), "must become class|255"),
+    "every second pixel, whatever the size": (
+        lambda file, size: as_ids(file)[1::2, 1::2],
+        r"for the size \(6, 7\) it gives \(4, 7\)",
+    ),
     "enlarged": (enlarged, "holds 1, but the file has another class there"),
     "shifted": (
         lambda file, size: scaled(as_ids(file).roll(-2, 0), size).long(),

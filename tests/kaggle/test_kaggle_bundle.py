@@ -164,7 +164,7 @@ def test_the_starter_runs_without_network(inputs, tmp_path):
     if not shutil.which("unshare") or subprocess.run([*unshare, "true"], capture_output=True).returncode:
         pytest.skip("no network namespaces here (unshare --map-root-user --net --mount): nothing is proven")
     python = clean_python(tmp_path / "venv")
-    working = tmp_path / "working"
+    working = inputs.parent / "working"  # as on Kaggle, beside the input folder
     working.mkdir()
     (working / "run.py").write_text(RUN)
     read_only = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && exec "$0" run.py "$1"'

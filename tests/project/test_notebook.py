@@ -1,11 +1,14 @@
 """nbhelpers.notebook: the line every notebook begins with."""
 
 import random
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import torch
 
+from nbhelpers.kaggle.bundle import write_manifest
 from nbhelpers.notebook import Run, setup
 from tests.shared_data import shared_data
 
@@ -91,6 +94,53 @@ def test_switches_that_do_not_exist(gpu, monkeypatch, environment, message):
         monkeypatch.setenv(name, value)
     with pytest.raises(ValueError, match=message):
         setup()
+
+
+# What a lesson needs and the machine lacks
+
+
+@pytest.fixture
+def pip(monkeypatch):
+    """Stands in for pip: returns its commands, and how they end."""
+    commands: list[list[str]] = []
+    ending = subprocess.CompletedProcess([], 0, "", "")
+
+    def run(command, **_):
+        commands.append(command)
+        return ending
+
+    monkeypatch.setattr(subprocess, "run", run)
+    return commands, ending
+
+
+def test_what_is_there_is_not_fetched(gpu, pip):
+    setup(needs=["numpy", "torch"])
+    assert pip[0] == []
+
+
+def test_what_is_missing_is_fetched_alone(gpu, pip, capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("KAGGLE_INPUT", str(tmp_path))
+    setup(needs=["numpy", "no_such_package"])
+    assert pip[0] == [[sys.executable, "-m", "pip", "install", "-qq", "--no-deps", "no_such_package"]]
+    assert capsys.readouterr().out.startswith("fetched for this lesson: no_such_package\n")
+
+
+def test_a_bundle_on_kaggle_serves_before_the_internet(gpu, pip, monkeypatch, tmp_path):
+    bundle = tmp_path / "nbhelpers-bundle"
+    bundle.mkdir()
+    write_manifest(bundle)
+    monkeypatch.setenv("KAGGLE_INPUT", str(tmp_path))
+    setup(needs=["no_such_package"])
+    assert pip[0][0][-4:] == ["-f", str(bundle), "--retries=0", "no_such_package"]
+
+
+def test_what_cannot_be_fetched_is_named_with_the_cure(gpu, pip):
+    pip[1].returncode, pip[1].stderr = 1, "ERROR: no route"
+    with pytest.raises(
+        RuntimeError,
+        match="needs no_such_package, .*internet on, or .*WHEELS='no_such_package'.*\nERROR: no route",
+    ):
+        setup(needs=["no_such_package"])
 
 
 def test_the_seed_fixes_every_generator(gpu):

@@ -248,6 +248,16 @@ FAULTS = {
         "carries the version",
     ),
     "a heavy file": (output(text_plain="0" * 800_000), "KB with outputs; at most 800"),
+    "another setup cell than its imports ask for": (
+        code("import segmentation_models_pytorch"),
+        "is not the setup cell that its imports ask for",
+    ),
+    "a warning": (
+        edit(
+            lambda nb: nb.cells[4].update(outputs=[new_output("stream", name="stderr", text="TqdmWarning")])
+        ),
+        "code cell 3 wrote to stderr, which is of the moment: TqdmWarning",
+    ),
     "widget state": (edit(lambda nb: nb.metadata.update(widgets={})), "carries the state of widgets"),
     "a widget": (output(**{"application_vnd.jupyter.widget-view+json": "{}"}), "shows a widget"),
     "a path in the code": (code("open('/ho" + "me/anna/x')"), "code cell 2 names a path"),

@@ -1,17 +1,22 @@
 """tools/ executes and cleans notebooks, and turns them to another repository."""
 
+import io
 import json
 import site
 import subprocess
 import sys
 import types
+import urllib.error
+import urllib.request
+import zipfile
+from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from tools import badges, notebooks
+from tools import badges, needs, notebooks, platforms
 from tools.execution import ROOT, as_terminal, clean, execute, fingerprint, merged_streams, without_paths
 from tools.notebooks import failure, find, score
 from tools.page import page
@@ -238,6 +243,66 @@ def test_a_name_that_is_no_repository():
     assert done.returncode == 2 and "is not owner/name" in done.stderr
 
 
+# What a lesson needs
+
+
+def lesson(*sources: str) -> nbformat.NotebookNode:
+    return new_notebook(cells=[new_code_cell(source) for source in sources])
+
+
+@pytest.mark.parametrize(
+    ("sources", "needed"),
+    [
+        (["import torch, numpy as np"], []),
+        (["import onnx"], ["onnx"]),  # Kaggle has it, Colab has not
+        (
+            ["1", "def late():\n    from segmentation_models_pytorch import Unet"],
+            ["segmentation_models_pytorch"],
+        ),
+        (["from nbhelpers.inference import predict"], []),
+        (["from nbhelpers.inference import export"], []),  # it imports onnxruntime when it is called
+        (["from nbhelpers.inference import export", "export(model, 'a.onnx')"], ["onnxruntime"]),
+        (["from nbhelpers.inference import export as save", "save(model, 'a.onnx')"], ["onnxruntime"]),
+        (["import nbhelpers.inference.export as e", "e.export(model, 'a.onnx')"], ["onnxruntime"]),
+        (
+            ["import os, nbhelpers.kaggle", "nbhelpers.kaggle.make_folds(x)"],
+            [],
+        ),  # scikit-learn, which both have
+    ],
+)
+def test_needs_are_read_from_the_imports(sources, needed):
+    assert needs.needs(lesson(*sources)) == needed
+
+
+def test_a_missing_module_of_another_name_is_said(monkeypatch, tmp_path):
+    (tmp_path / "bare.txt").write_text("numpy==2.0\n")
+    monkeypatch.setattr(needs, "PLATFORMS", tmp_path)
+    with pytest.raises(ValueError, match="no platform may lack {'cv2'}"):
+        needs.needs(lesson("import cv2"))
+
+
+def test_a_list_may_start_from_another(tmp_path):
+    (tmp_path / "base.txt").write_text("# a\nNumPy==2.0  # b\nfastcore==2.2\n")
+    (tmp_path / "more.txt").write_text("-r base.txt\nfastcore<2\n")
+    found = needs.on_platform(tmp_path / "more.txt")
+    assert {name: str(requirement.specifier) for name, requirement in found.items()} == {
+        "numpy": "==2.0",
+        "fastcore": "<2",
+    }
+
+
+def test_the_setup_cell_is_written_anew(tmp_path):
+    """The needs follow the imports, and `make badges` without a name keeps the repository."""
+    (tmp_path / "notebooks").mkdir()
+    path = tmp_path / "notebooks" / "01_one.ipynb"
+    nbformat.write(lesson("setup()", "import onnx"), path)
+    (tmp_path / "README.md").write_text("", "utf-8")
+    (tmp_path / "pyproject.toml").write_text('[tool.nbhelpers]\nrepository = "old/repo"\n', "utf-8")
+    assert badges.rewrite_all(badges.repository(tmp_path), tmp_path) == [path]
+    assert nbformat.read(path, 4).cells[0].source == badges.setup_cell("old/repo", ["onnx"])
+    assert badges.setup_cell("old/repo", ["onnx"]).endswith('run = setup(needs=["onnx"])')
+
+
 # The setup cell
 
 
@@ -245,13 +310,13 @@ def test_a_name_that_is_no_repository():
 def hosted(monkeypatch):
     """A machine without nbhelpers; returns the commands that the setup cell runs, and how they end."""
     commands: list[list[str]] = []
-    ending = types.SimpleNamespace(returncode=0, stderr="")
+    ending = types.SimpleNamespace(returncode=0)
 
-    def run(command, **_):
+    def call(command):
         commands.append(command)
-        return ending
+        return ending.returncode
 
-    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "call", call)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     return commands, ending
 
@@ -267,26 +332,81 @@ def test_the_setup_cell_fetches_the_package_and_leaves_torch_alone(hosted, capsy
 
 @pytest.mark.parametrize("folder", ["nbhelpers-bundle", "datasets/someone/nbhelpers-bundle"])
 def test_the_setup_cell_takes_the_bundle_on_kaggle(hosted, tmp_path, monkeypatch, folder):
+    """Kaggle's notebooks work in a folder beside `input`."""
     commands, _ = hosted
-    monkeypatch.setenv("KAGGLE_INPUT", str(tmp_path))
-    (tmp_path / folder).mkdir(parents=True)
-    wheels = [
-        tmp_path / folder / name for name in ("nbhelpers-0.1-py3-none-any.whl", "other-1-py3-none-any.whl")
-    ]
-    for wheel in wheels:
-        wheel.touch()
+    bundle = tmp_path / "input" / folder
+    bundle.mkdir(parents=True)
+    for name in ("nbhelpers-0.1-py3-none-any.whl", "other-1-py3-none-any.whl"):
+        (bundle / name).touch()
+    (tmp_path / "working").mkdir()
+    monkeypatch.chdir(tmp_path / "working")
     exec(badges.setup_cell("old/repo"), {})
-    assert "--no-deps" in commands[0] and "--no-index" in commands[0]
-    assert set(commands[0][-2:]) == set(map(str, wheels))
+    assert commands[0][-2:] == ["--no-deps", f"../input/{folder}/nbhelpers-0.1-py3-none-any.whl"]
 
 
 def test_the_setup_cell_says_that_there_is_no_internet(hosted):
     _, ending = hosted
-    ending.returncode, ending.stderr = 1, "ERROR: no route"
+    ending.returncode = 1
     with pytest.raises(RuntimeError, match="switch this notebook's internet on"):
         exec(badges.setup_cell("old/repo"), {})
 
 
 def test_the_setup_cell_fetches_nothing_where_the_package_is(monkeypatch):
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("something was run"))
-    exec(badges.setup_cell("old/repo"), {})
+    monkeypatch.setattr(subprocess, "call", lambda *_, **__: pytest.fail("something was run"))
+    exec(badges.setup_cell("old/repo", ["numpy"]), {})
+
+
+# The platforms
+
+
+def test_what_is_installed_in_turn(tmp_path):
+    """As Kaggle's image is made: Colab's packages first, then its own, which may contradict them."""
+    (tmp_path / "base.txt").write_text("# python 3.13\na==1\nb==2  # why\n")
+    (tmp_path / "more.txt").write_text("-r base.txt\na<1\n")
+    assert list(platforms.installs(tmp_path / "more.txt")) == [["a==1", "b==2"], ["a<1"]]
+
+
+def test_the_archive_is_what_pip_takes_from_github(tmp_path):
+    with platforms.github() as server:
+        address = f"{server}/{badges.repository()}/archive/HEAD.zip"
+        with urllib.request.urlopen(address) as answer, pytest.raises(urllib.error.HTTPError, match="404"):
+            content = answer.read()
+            urllib.request.urlopen(f"{server}/other/repository/archive/HEAD.zip")
+    names = zipfile.ZipFile(io.BytesIO(content)).namelist()
+    assert {name.split("/")[0] for name in names} == {f"{badges.repository().split('/')[1]}-HEAD"}
+    assert {"pyproject.toml", "nbhelpers/notebook.py"} <= {name.split("/", 1)[1] for name in names}
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("import fetched_for_one_lesson, numpy", "passed"),
+        ("1 / 0", "code cell 2: ZeroDivisionError: division by zero"),
+    ],
+)
+def test_a_notebook_runs_with_a_place_of_its_own_for_packages(tmp_path, source, said):
+    """It has the packages of the platform, and its own."""
+    python = platforms.fresh(Path(sys.executable), tmp_path / "python")
+    (packages,) = (tmp_path / "python").glob("lib/python*/site-packages")
+    (packages / "fetched_for_one_lesson.py").touch()
+    (tmp_path / "content").mkdir()
+    notebook = lesson("import os; assert os.environ['SMOKE'] == '1'", source, "2")
+    assert platforms.outcome(notebook, python, tmp_path / "content") == said
+
+
+RESULT = {
+    "colab": {
+        "date": "2026-11-28",
+        "notebooks": {"01_one": "passed", "02_two": "code cell 2: ValueError: x"},
+        "versions": {"python": "3.13.0", "torch": "2.11.0"},
+    },
+    "oldest": {"date": "2026-11-28", "tests": "9 passed", "failed": [], "versions": {"python": "3.10.13"}},
+}
+
+
+def test_the_readmes_lines_on_the_platforms():
+    assert platforms.summary(RESULT).splitlines()[2:] == [
+        "| Colab | python 3.13.0, torch 2.11.0 | 2026-11-28 | 1 of 2 notebooks run in smoke mode; not 02_two |",
+        "| the lowest versions of requirements.txt | python 3.10.13 | 2026-11-28 | `make test`: 9 passed |",
+    ]
+    assert [platforms.failed(RESULT[name]) for name in RESULT] == [True, False]

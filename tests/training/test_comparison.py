@@ -85,6 +85,12 @@ def test_a_verdict_only_where_no_seed_overlaps():
     assert "the seeds overlap: no conclusion" in touching.verdict("low", "high")
 
 
+def test_two_seeds_are_never_beyond_the_noise():
+    sentence = comparison(low=[0.50, 0.51], high=[0.80, 0.81]).verdict("low", "high")
+    assert "chance does this once in 3 times: no conclusion, take 3 seeds or more" in sentence
+    assert "beyond" not in sentence
+
+
 def test_the_table_names_what_it_measures():
     text = str(comparison(wide=[0.5, 0.6, 0.7], deep=[0.4, 0.4, 0.4]))
     assert re.search(r"^wide +8 +1\.0  0\.600 \+- 0\.100   \(0\.500 0\.600 0\.700\)$", text, re.MULTILINE)

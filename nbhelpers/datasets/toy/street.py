@@ -1,7 +1,7 @@
 """Toy street: street scenes drawn by code, with CamVid's eleven classes in CamVid's order."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from random import Random
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from nbhelpers.datasets.palette import CAMVID, CAMVID_CLASSES
 from nbhelpers.datasets.toy.drawing import ToyDataset
+from nbhelpers.datasets.toy.kept import first_pairs
 from nbhelpers.datasets.toy.street_parts import cars, furniture, ground, people, plots
 from nbhelpers.datasets.toy.street_parts.canvas import Camera, Canvas, Light
 from nbhelpers.datasets.toy.street_parts.paint import Colour, mix
@@ -46,6 +47,11 @@ class Street(ToyDataset):
     def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         rng = Random(f"street {self.split} {self.seed} {index}")
         return photograph(draw(rng, self.size), rng)
+
+    def read_first(self, count: int) -> Iterable[tuple[np.ndarray, np.ndarray]]:
+        if type(self) is not Street:  # a subclass may draw something else
+            return super().read_first(count)
+        return first_pairs(f"street-{self.split}-{self.seed}", self.size, count, self.read)
 
 
 def draw(rng: Random, size: tuple[int, int]) -> Canvas:

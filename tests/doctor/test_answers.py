@@ -1,0 +1,67 @@
+"""What a model gives is judged by one sentence everywhere, and the layer that breaks it is named."""
+
+from collections import OrderedDict
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+from nbhelpers.checks import check_finite, check_logits
+
+IMAGES = torch.rand(2, 3, 8, 12, generator=torch.Generator().manual_seed(0))
+LOGITS = torch.zeros(2, 5, 8, 12)
+DUE = "it must give a tensor of logits .*: wrap it in a model that picks them, "
+
+ANSWERS = {
+    "torchvision's": (
+        OrderedDict(out=LOGITS, aux=LOGITS),
+        "the model gives OrderedDict; " + DUE + r'output\["out"\]',
+    ),
+    "transformers' mapping": ({"loss": None, "logits": LOGITS}, DUE + r'output\["logits"\]'),
+    "another dict": ({"seg": LOGITS}, DUE + r'output\["seg"\]'),
+    "a tuple": ((None, LOGITS), "the model gives tuple; " + DUE + r"output\[1\]"),
+    "a list": ([LOGITS, LOGITS], "the model gives list; " + DUE + r"output\[0\]"),
+    "an object": (SimpleNamespace(logits=LOGITS), DUE + "output.logits"),
+    "nothing": (None, "the model gives NoneType; " + DUE + "and returns them"),
+    "ids": (LOGITS.argmax(1), r"the model gives int64 \(2, 8, 12\); .*take argmax"),
+    "a classifier": (LOGITS.mean((2, 3)), r"gives \(2, 5\) for images \(2, 3, 8, 12\); .*no global pooling"),
+    "no channel axis": (LOGITS[:, 0], "one logit a class for every pixel"),
+    "other classes": (
+        LOGITS[:, :3],
+        r"gives \(2, 3, 8, 12\) .*logits \(2, 5, 8, 12\), .*: build it with num_classes=5",
+    ),
+    "one channel for five": (LOGITS[:, :1], "build it with num_classes=5"),
+    "half the size": (LOGITS[..., ::2, ::2], r"logits \(2, 5, 8, 12\), as large as the images: interpolate"),
+    "half the batch": (LOGITS[:1], "keep the batch axis"),
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_what_is_no_logits_is_refused_with_the_way_to_them(answer):
+    output, words = ANSWERS[answer]
+    with pytest.raises(ValueError, match=words):
+        check_logits(output, IMAGES, 5)
+
+
+def test_logits_come_back():
+    assert check_logits(LOGITS, IMAGES) is check_logits(LOGITS, IMAGES, 5) is LOGITS
+    check_logits(LOGITS[:, :1], IMAGES, 2)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_a_layer_that_breaks_in_eval_mode_is_named(value):
+    model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.Conv2d(4, 5, 1)).eval()
+    check_finite(model(IMAGES), model, IMAGES)
+    model[1].running_mean[0] = value
+    with (
+        torch.inference_mode(),
+        pytest.raises(
+            FloatingPointError, match="nan or infinite for images .* in eval mode, first in the output of '1'"
+        ),
+    ):
+        check_finite(model(IMAGES), model, IMAGES)
+
+
+def test_large_logits_are_finite():
+    check_finite(LOGITS + 3e38, nn.Identity(), IMAGES)
