@@ -1,6 +1,6 @@
 """What the gate costs: CPU seconds of `fit` and `evaluate` here and in an older checkout, in turns.
 
-Each round starts a process per checkout, so that both import their own package; the first round is thrown away.
+Each round starts a process per checkout, so that both import their own package.
 Run: git worktree add /tmp/old COMMIT; python -m benchmarks.gate_cost /tmp/old
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tools.record import record
 
-HERE, ROUNDS = Path(__file__).parents[1], 6
+HERE, ROUNDS = Path(__file__).parents[1], 4
 
 # Pictures of 96 x 128, as in the lessons; void in all masks. `files` stands for a reader's own set, not in memory.
 SCRIPT = """
@@ -81,10 +81,8 @@ def main() -> None:
         ["git", "rev-parse", "--short", "HEAD"], cwd=old, capture_output=True, text=True, check=True
     ).stdout.strip()
     rounds = []
-    for number in range(ROUNDS + 1):
-        pair = [measure(old), measure(HERE)] if number % 2 else [measure(HERE), measure(old)][::-1]
-        if number:
-            rounds.append(pair)
+    for number in range(ROUNDS):
+        rounds.append([measure(old), measure(HERE)] if number % 2 else [measure(HERE), measure(old)][::-1])
     result = {}
     for name in rounds[0][0]:
         before, after = ([pair[side][name] for pair in rounds] for side in (0, 1))
