@@ -23,6 +23,7 @@ DISTRIBUTIONS = {  # by module, where the names differ; whichever OpenCV is ther
     "IPython": ("ipython",),
     "PIL": ("pillow",),
     "sklearn": ("scikit-learn",),
+    "yaml": ("pyyaml",),
 }
 
 

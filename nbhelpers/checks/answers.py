@@ -2,12 +2,38 @@
 
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
 from nbhelpers.checks.care import random_state_kept
 from nbhelpers.datasets.contract import Fault
+
+
+def logits_of(model: nn.Module, images: Tensor, num_classes: int | None = None) -> Tensor:
+    """Run `model` on `images` (N, C, H, W) and give back its logits, judged by `check_logits`.
+
+    Raises ValueError as well where the model was built for another number of channels.
+    """
+    with channels_explained(images):
+        output = model(images)
+    return check_logits(output, images, num_classes)
+
+
+@contextmanager
+def channels_explained(images: Tensor) -> Iterator[None]:
+    """Say in plain words when a convolution refuses the number of channels of `images` (N, C, H, W)."""
+    try:
+        yield
+    except RuntimeError as error:
+        count = images.shape[1]
+        if f"but got {count} channels" not in str(error):
+            raise
+        raise ValueError(
+            f"the model does not take images of {count} channels ({error}); tensors are (3, H, W) and arrays (H, W, 3): "
+            f"leave out an alpha channel, by image[..., :3] of an array, or build the model with in_channels={count}"
+        ) from error
 
 
 def check_logits(output: object, images: Tensor, num_classes: int | None = None) -> Tensor:

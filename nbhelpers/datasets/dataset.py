@@ -1,7 +1,7 @@
 """What every dataset of the collection is: pairs of an image and a mask of class ids."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import torch
@@ -37,9 +37,11 @@ class SegmentationDataset(Dataset, ABC):
     @abstractmethod
     def read(self, index: int) -> tuple[np.ndarray, np.ndarray]: ...
 
-    def read_first(self, count: int) -> list[tuple[np.ndarray, np.ndarray]]:
-        """`[read(0), ..., read(count - 1)]`; a dataset that has a quicker way to many than one by one overrides it."""
-        return [self.read(index) for index in range(count)]
+    def read_first(self, count: int) -> Iterable[tuple[np.ndarray, np.ndarray]]:
+        """`read(0), ..., read(count - 1)`; a dataset that has a quicker way to many than one by one overrides it."""
+        return (
+            self.read(index) for index in range(count)
+        )  # one by one: large files need not lie in memory at once
 
     def __getitem__(self, index: int) -> tuple[tv_tensors.Image, tv_tensors.Mask]:
         if not -len(self) <= index < len(self):  # without this, iterating would never end

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from nbhelpers.datasets.dataset import IGNORE, SegmentationDataset
-from nbhelpers.datasets.files import find_pairs, read_image, read_mask
+from nbhelpers.datasets.files import checked_range, count_frames, read_mask, read_samples
+from nbhelpers.datasets.pairs import find_masks
 from nbhelpers.datasets.palette import categorical
 
 
@@ -16,16 +17,25 @@ class Folder(SegmentationDataset):
 
     images, masks: the folders (not searched deeper); png, jpg, bmp, tif, webp or gif; in the order of
         their names, with 2 before 10. The same folder twice is fine if `mask_suffix` tells them apart.
+        TIFF stacks of as many images as masks are so many pairs.
     classes: names of the class ids 0, 1, ...
     Masks hold class ids, unless
     binary: they hold 0 and 255 (or 0 and 1), which become 0 and 1;
-    palette: they are colours; row i of the RGB palette, (num_classes, 3), is class i's exact colour.
-    void: the id, or with `palette` the RGB colour, that becomes 255 = ignore. 255 in a mask of ids is
-        ignored anyway; `void=255` says that a mask of only 0 and 255 is meant so.
+    palette: they are colours; row i of the RGB palette, (num_classes, 3), is class i's exact colour, 0..255.
+    void: the id, any integer that is no class, or with `palette` the RGB colour, that becomes 255 = ignore. 255 in a
+        mask of ids is ignored anyway; `void=255` says that a mask of only 0 and 255 is meant so.
     mask_suffix: what follows the stem in a mask's name: "_mask" for `cat_mask.png`.
+    several_masks: an image may have further masks, with a number behind (`cat_mask_1.png`); with `binary`, the object is
+        their union.
+    in_channels: the images' bands. 3: RGB, or grey three times; any other number must be what the files have.
+    value_range: (black, white), the numbers that become 0 and 255, for images of more than 8 bits; what lies beyond is
+        cut off. By default they are searched once for the bits that they use, 8, 10, 12, 14 or 16, and a line says
+        what was found: give that range to every split. Signed and float images have no default.
+    What is made of palettes, alpha, EXIF tags, low and high depths: the table in `nbhelpers.datasets.files`.
 
-    Raises FileNotFoundError or ValueError, naming the file: here for files that are missing, alone, empty
-    or doubled, and on reading for what a file holds (unreadable, sizes that differ, unknown ids or colours).
+    Raises FileNotFoundError or ValueError, naming the file: here for files that are missing, alone, empty,
+    doubled, or masks of no image, and on reading for what a file holds (unreadable, sizes that differ, unknown ids or
+    colours). Files in the masks' folder that are no images are named in a printed line.
     """
 
     def __init__(
@@ -38,6 +48,9 @@ class Folder(SegmentationDataset):
         binary: bool = False,
         void: int | Sequence[int] | None = None,
         mask_suffix: str = "",
+        several_masks: bool = False,
+        in_channels: int = 3,
+        value_range: tuple[float, float] | None = None,
         transform: Callable | None = None,
     ) -> None:
         super().__init__(transform)
@@ -49,10 +62,11 @@ class Folder(SegmentationDataset):
                 f"binary=True is for masks of 0 and 255, which need two classes, no palette and no void; "
                 f"classes are {self.classes}, palette={palette is not None}, void={void}"
             )
-        if void is not None and np.shape(void) != (() if palette is None else (3,)):
-            raise ValueError(f"void is {void}; it must be an id, or with palette= an RGB colour")
+        if several_masks and not binary:
+            raise ValueError("several_masks=True joins black and white masks; pass binary=True with it")
         self.binary = binary
-        self.void = void
+        self.void = _checked_void(void, self.classes, palette is not None)
+        self.in_channels, self.value_range = in_channels, checked_range(value_range)
         self.colours: dict[int, int] | None = None  # RGB as one number -> class id
         if palette is None:
             self.palette = categorical(len(self.classes))
@@ -60,30 +74,80 @@ class Folder(SegmentationDataset):
             self.palette = _checked_palette(palette, len(self.classes))
             self.colours = {_packed(colour): index for index, colour in enumerate(self.palette.tolist())}
             if void is not None:
+                if (index := self.colours.get(_packed(void))) is not None:
+                    raise ValueError(f"void is {void}, the colour of the class {self.classes[index]!r}")
                 self.colours[_packed(void)] = IGNORE
-        self.pairs = find_pairs(Path(images), Path(masks), mask_suffix)
+        found = find_masks(Path(images), Path(masks), mask_suffix, several=several_masks)
+        self.pairs: list[tuple[Path, Path]] = []  # one a sample: a stack of 30 stands here 30 times
+        self.frames: list[int | None] = []
+        self.more_masks = {image: more for image, (_, *more) in found if more}
+        for image, of_image in found:
+            mask, frames = of_image[0], _equal_frames(image, of_image)
+            self.pairs += [(image, mask)] * frames
+            self.frames += range(frames) if frames > 1 else [None]
+        self._eight_bits = False  # all images, so that one of more is noticed
+        if self.value_range is None:
+            self.value_range = self._find_range()
 
     def __len__(self) -> int:
         return len(self.pairs)
 
     def name(self, index: int) -> str:
-        """The image's path."""
-        return str(self.pairs[index][0])
+        """The image's path, of a stack with the number of the frame."""
+        frame = self.frames[index]
+        return str(self.pairs[index][0]) + ("" if frame is None else f", frame {frame}")
 
     def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        image_path, mask_path = self.pairs[index]
-        image = read_image(image_path.read_bytes(), image_path)
-        mask = read_mask(mask_path.read_bytes(), mask_path, colours=self.colours is not None)
-        if image.shape[:2] != mask.shape[:2]:
-            swapped = image.shape[:2] == mask.shape[1::-1]
-            turned = "; one of them is turned by 90 degrees" if swapped else ""
+        (image_path, mask_path), frame = self.pairs[index], self.frames[index]
+        samples = read_samples(image_path, image_path, frame)
+        if self._eight_bits and samples.bits > 8:
+            raise _mixed_depths(image_path, samples.bits, self.pairs[0][0])
+        image = samples.image(self.in_channels, self.value_range)
+        mask = self._read_mask(mask_path, frame, image.shape, image_path)
+        for path in self.more_masks.get(image_path, ()):
+            mask |= self._read_mask(path, frame, image.shape, image_path)
+        return image, mask
+
+    def _read_mask(
+        self, path: Path, frame: int | None, shape: tuple[int, ...], image_path: Path
+    ) -> np.ndarray:
+        ids = None if self.binary else {*range(self.num_classes), IGNORE, self.void}
+        mask = read_mask(path, path, colours=self.colours is not None, ids=ids, frame=frame)
+        if shape[:2] != mask.shape[:2]:
+            swapped = shape[:2] == mask.shape[1::-1]
+            turned = "; one of them is turned by 90 degrees, perhaps by an EXIF tag that the other lacks"
             raise ValueError(
-                f"{image_path} is {_size(image)} pixels, but its mask {mask_path} is {_size(mask)}; "
-                f"they must be equal{turned}"
+                f"{image_path} is {_size(shape)} pixels, but its mask {path} is {_size(mask.shape)}; "
+                f"they must be equal{turned if swapped else ''}"
             )
-        if self.colours is not None:
-            return image, self._ids_of_colours(mask, mask_path)
-        return image, self._checked_ids(mask, mask_path)
+        return self._checked_ids(mask, path) if self.colours is None else self._ids_of_colours(mask, path)
+
+    def _find_range(self) -> tuple[float, float] | None:
+        """The range of the bits that whole numbers of more than 8 bits use in all images; None for any other."""
+        used = 0
+        for number, ((path, _), frame) in enumerate(zip(self.pairs, self.frames)):
+            try:
+                samples = read_samples(path, path, frame)
+            except ValueError:
+                if number:
+                    raise
+                return None  # whoever reads it will say so
+            if samples.bits <= 8 and number:
+                raise _mixed_depths(self.pairs[0][0], 16, path)
+            self._eight_bits = samples.bits <= 8
+            if self._eight_bits or samples.values.dtype.kind == "f":
+                return None
+            samples.image(self.in_channels)  # raises for what is below 0 or above 65535
+            used = max(used, int(samples.values.max()).bit_length())
+            if used > 14:
+                return 0, 65535
+        bits = next(n for n in (8, 10, 12, 14) if n >= used)
+        top = 2**bits - 1
+        print(
+            f"{self.pairs[0][0].parent}: the images use {bits} of their {samples.bits} bits, so {top} becomes white; pass "
+            f"value_range=(0, {top}) to every split, and they are not searched again"
+        )
+        return 0, top
 
     def _checked_ids(self, mask: np.ndarray, path: Path) -> np.ndarray:
         values = np.flatnonzero(np.bincount(mask.ravel())) if mask.dtype == np.uint8 else np.unique(mask)
@@ -109,9 +173,11 @@ class Folder(SegmentationDataset):
                 f"{path} holds the ids {counts}, but there are {expected} and 255 = ignore; "
                 "name all classes, or pass void= for one id to ignore"
             )
+        if self.void not in found:
+            return mask.astype(np.uint8)
+        is_void = mask == self.void  # before the cast, which makes 0 of 256
         mask = mask.astype(np.uint8)
-        if self.void in found:
-            mask[mask == self.void] = IGNORE
+        mask[is_void] = IGNORE
         return mask
 
     def _ids_of_colours(self, mask: np.ndarray, path: Path) -> np.ndarray:
@@ -159,9 +225,59 @@ def _checked_palette(palette: Sequence[Sequence[int]] | np.ndarray, num_classes:
         raise ValueError(
             f"palette has shape {colours.shape}; it must be ({num_classes}, 3): RGB 0..255, one a class"
         )
+    if (colours != colours.astype(np.uint8)).any():
+        raise ValueError("palette holds fractions; it must hold RGB 0..255: multiply colours of 0..1 by 255")
     if len(np.unique(colours, axis=0)) < num_classes:
         raise ValueError("palette holds one colour twice; every class needs its own")
+    if colours.dtype.kind == "f" and colours.max() == 1:
+        raise ValueError("palette holds floats of 0..1; it must hold RGB 0..255: multiply it by 255")
     return colours.astype(np.uint8)
+
+
+def _checked_void(
+    void: int | Sequence[int] | None, classes: tuple[str, ...], of_colours: bool
+) -> int | Sequence[int] | None:
+    if void is None:
+        return None
+    values = np.asarray(void)
+    if values.shape != ((3,) if of_colours else ()) or values.dtype.kind not in "ui":
+        raise ValueError(f"void is {void}; it must be an id, or with palette= an RGB colour")
+    if of_colours:
+        if values.min() < 0 or values.max() > 255:
+            raise ValueError(f"void is {void}; a colour is RGB 0..255")
+        return tuple(values.tolist())
+    if 0 <= values < len(classes):
+        raise ValueError(
+            f"void is {void}, the id of the class {classes[int(values)]!r}; it must be another id"
+        )
+    return int(values)
+
+
+def _equal_frames(image: Path, masks: list[Path]) -> int:
+    """How many pages each of the files has: more than one only in stacks of TIFF."""
+    frames = {path: _frames(path) for path in (image, *masks)}
+    for mask in masks:
+        if frames[mask] != frames[image]:
+            raise ValueError(
+                f"{image} has {frames[image]} frames, but its mask {mask} has {frames[mask]}; they must be equal"
+            )
+    return frames[image]
+
+
+def _frames(path: Path) -> int:
+    if path.suffix.lower() not in (".tif", ".tiff"):
+        return 1  # of an animation, reading says that it is one
+    try:
+        return count_frames(path)
+    except ValueError:
+        return 1  # damaged, reading says so
+
+
+def _mixed_depths(deep: Path, bits: int, shallow: Path) -> ValueError:
+    return ValueError(
+        f"{deep} has {bits} bits, but {shallow} has 8 or fewer: keep images of 8 bits and of more apart, because one "
+        "range of numbers cannot be black and white of both"
+    )
 
 
 def _packed(colour: Sequence[int]) -> int:
@@ -169,8 +285,8 @@ def _packed(colour: Sequence[int]) -> int:
     return red << 16 | green << 8 | blue
 
 
-def _size(array: np.ndarray) -> str:
-    return f"{array.shape[0]} x {array.shape[1]}"
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{shape[0]} x {shape[1]}"
 
 
 def _listed(values: set[int]) -> str:

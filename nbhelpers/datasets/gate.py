@@ -5,6 +5,8 @@ beside a class other than 0, or else 255 is no void. So 255 is believed once one
 """
 
 import random
+import statistics
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,6 +35,11 @@ class Leaf:
     positions: Sequence[int]
     settled: bool = False
     seen: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def void(self) -> int | None:
+        """What an attribute `void` would say of this set: 255 where that is settled."""
+        return IGNORE if self.settled else None
 
     def note(self, low: int, high: int, position: int) -> None:
         """Remember a mask by the least and the largest of its ids + 1 as a byte: void is 0, background 1."""
@@ -100,6 +107,7 @@ class Gate:
             )
         self.leaves = leaves(dataset)
         self.num_classes = _checked_classes(dataset, self.leaves, name)
+        self.reading = 0.0  # seconds to read one sample: the median of those inspected
         self._seen: set[str] = set()
 
     def inspect(self, count: int = 8, *, labelled: bool = True) -> list[tuple[Tensor, Tensor]]:
@@ -113,13 +121,18 @@ class Gate:
         chosen = [step * (total - 1) // max(1, count - 1) for step in range(count)]
         owner = {p: leaf for leaf in self.leaves for p in leaf.positions} if len(self.leaves) > 1 else {}
         with random_states_kept():
-            samples = [self._look(owner.get(p, self.leaves[0]), p) for p in chosen]
+            samples, clock = [], [time.perf_counter()]
+            for position in chosen:
+                samples.append(self._look(owner.get(position, self.leaves[0]), position))
+                clock.append(time.perf_counter())
+            if samples:
+                self.reading = statistics.median(end - start for start, end in zip(clock, clock[1:]))
             for leaf in self.leaves:
                 if hasattr(leaf.dataset, "masks") and hasattr(leaf.dataset, "read"):
                     self._look_at_arrays(leaf)
                 elif count and not leaf.seen:
                     self._look(leaf, leaf.positions[0])
-            self._settle()
+            self.settle()
             if labelled:
                 self._find_a_label()
         return samples
@@ -153,9 +166,9 @@ class Gate:
             self.leaves[0].settled = True
         elif "bare" in self._seen or {"blank", "white"} <= self._seen and "class" not in self._seen:
             with random_states_kept():
-                self._settle(doubtful=True)
+                self.settle(doubtful=True)
 
-    def _settle(self, doubtful: bool = False) -> None:
+    def settle(self, doubtful: bool = False) -> None:
         """Read on in each part where 255 is in doubt, or in all, until it has shown what it is; raise if it never does."""
         for leaf in self.leaves:
             if leaf.settled or not doubtful and leaf.suspect is None:
@@ -183,14 +196,19 @@ class Gate:
             "there is nothing to learn or to score; pass pairs with labels (those of a hidden test set are not public)"
         )
 
-    def _look(self, leaf: Leaf, position: int) -> tuple[Tensor, Tensor]:
-        sample = self.dataset[position]
+    def judge(self, position: int, sample: object, leaf: Leaf | None = None) -> None:
+        """Judge the sample at `position`, and remember what it shows for `settle`."""
+        leaf = leaf or self.leaves[0]
         try:
             check_sample(sample, self.num_classes)
         except ValueError as error:
             raise ValueError(f"{self._where(leaf, position)}: {error}") from None
         shifted = sample[1].as_subclass(Tensor).to(torch.uint8) + 1
         leaf.note(int(shifted.min()), int(shifted.max()), position)
+
+    def _look(self, leaf: Leaf, position: int) -> tuple[Tensor, Tensor]:
+        sample = self.dataset[position]
+        self.judge(position, sample, leaf)
         return sample
 
     def _look_at_arrays(self, leaf: Leaf) -> None:
@@ -208,6 +226,23 @@ class Gate:
         if callable(getattr(leaf.dataset, "name", None)):
             where += f" ({leaf.dataset.name(leaf.indices[list(leaf.positions).index(position)])})"
         return where
+
+
+def as_tensors(image: object, mask: object) -> tuple[object, object]:
+    """What `SegmentationDataset.read` gives as a sample to judge: arrays (H, W, C) and (H, W) become tensors."""
+    image, mask = _tensor(image), _tensor(mask)
+    if isinstance(image, Tensor) and image.ndim == 3:
+        image = image.permute(2, 0, 1)
+    return image, mask
+
+
+def _tensor(array: object) -> object:
+    if not isinstance(array, np.ndarray):
+        return array
+    try:
+        return torch.from_numpy(np.ascontiguousarray(array, array.dtype.newbyteorder("=")))
+    except TypeError:  # of strings, objects, 128 bits: judged as what it is
+        return array
 
 
 def _checked_classes(dataset: Dataset, parts: Sequence[Leaf], name: str) -> int:

@@ -7,6 +7,7 @@ import torch
 from torchvision import tv_tensors
 
 from nbhelpers.datasets.dataset import SegmentationDataset
+from nbhelpers.datasets.gate import Gate, as_tensors
 from nbhelpers.datasets.transforms import resize_pair
 
 
@@ -24,6 +25,11 @@ class InMemory(SegmentationDataset):
         transform: Callable | None = None,
         limit: int | None = None,
     ) -> None:
+        if not hasattr(source, "read"):
+            raise ValueError(
+                f"in_memory takes a SegmentationDataset, such as Folder, but got {type(source).__name__}; call it "
+                "before Subset, random_split or ConcatDataset, or give your dataset a read(index)"
+            )
         if source.transform is not None:
             raise ValueError(
                 f"{type(source).__name__} has a transform, which would be drawn once and then frozen in memory; "
@@ -34,7 +40,12 @@ class InMemory(SegmentationDataset):
         self.palette = source.palette
         self.ignore_index = source.ignore_index
         count = len(range(len(source))[:limit])
-        pairs = [_resized(*pair, size) for pair in source.read_first(count)]
+        gate, pairs = Gate(source, type(source).__name__), []
+        for index, pair in enumerate(source.read_first(count)):
+            gate.judge(index, as_tensors(*pair))  # at the full size, where thin void is still there
+            pairs.append(_resized(*pair, size))
+        gate.settle()
+        self.void = gate.leaves[0].void
         self.images = [image for image, _ in pairs]
         self.masks = [mask for _, mask in pairs]
 
@@ -55,7 +66,8 @@ def in_memory(
 
     Costs 4 bytes a pixel: CamVid's 367 training pairs take 254 MB at 360 x 480, 18 MB at 96 x 128.
     `transform` is applied on every access, so that augmentation stays random. `limit` keeps the first so many
-    pairs. Raises ValueError if `dataset` has a transform of its own.
+    pairs. Every pair is judged before it is kept, masks of 0 and 255 alone by the whole of those kept.
+    Raises ValueError for what is no pair of the contract, and if `dataset` has a transform of its own.
     """
     return InMemory(dataset, size, transform, limit)
 
@@ -63,7 +75,7 @@ def in_memory(
 def _resized(
     image: np.ndarray, mask: np.ndarray, size: tuple[int, int] | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    mask = mask.astype(np.uint8, copy=False)
+    mask = mask.astype(np.uint8, copy=False)  # of ids 0..254 and 255, which the gate has seen to
     if size is None:
         return image, mask
     small, ids = resize_pair(

@@ -71,7 +71,7 @@ class ISBI2012(Folder):
             raise ValueError(
                 f"{images.parent} holds {len(self.pairs)} pairs; ISBI 2012 has 30: fetch it again"
             )
-        self.pairs = self.pairs[ISBI2012_BLOCKS[split]]
+        self.pairs, self.frames = (rows[ISBI2012_BLOCKS[split]] for rows in (self.pairs, self.frames))
 
 
 class OxfordPets(SegmentationDataset):

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from nbhelpers.datasets.files import find_pairs, read_image, read_mask
+from nbhelpers.datasets.files import read_image, read_mask
+from nbhelpers.datasets.pairs import find_pairs
 
 # sha256 over name and ids of all 701 masks of CamVid, in order of split and name
 CAMVID_LABELS = "e1e3418546b7b14806a5d25ec14bc163d1d5a0b9e186eaced8498c88b039168d"

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from nbhelpers.datasets.dataset import SegmentationDataset
+from nbhelpers.datasets.gate import Gate, as_tensors
 
 
 def class_weights(dataset: SegmentationDataset) -> Tensor:
@@ -13,13 +14,17 @@ def class_weights(dataset: SegmentationDataset) -> Tensor:
     weight(c) = median of the frequencies / freq(c), where freq(c) is the number of pixels of class c over
     the number of labelled pixels in the images where c is present: rare classes weigh more than 1, common
     ones less. Void pixels count nowhere; a class that is never present weighs 0. Reads every mask once.
+    Raises ValueError for masks that hold other ids than those of the classes, and if none has a label. Masks of 0
+    and 255 alone pass; `fit` judges whether 255 is void in them.
     Eigen and Fergus, 2015, https://arxiv.org/abs/1411.4734, section 6.3.2; used by SegNet, Badrinarayanan
     et al., 2015, https://arxiv.org/abs/1511.00561.
     """
+    gate = Gate(dataset, type(dataset).__name__)
     pixels = np.zeros(dataset.num_classes, dtype=np.int64)
     pixels_where_present = np.zeros(dataset.num_classes, dtype=np.int64)
     for index in range(len(dataset)):
-        _, mask = dataset.read(index)
+        image, mask = dataset.read(index)
+        gate.judge(index, as_tensors(image, mask))
         counts = np.bincount(mask[mask != dataset.ignore_index], minlength=dataset.num_classes)
         pixels += counts
         pixels_where_present += (counts > 0) * counts.sum()

@@ -30,6 +30,13 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--flips", default="", help="average over flips: h, v or hv")
     parser.add_argument("--turns", action="store_true", help="average over quarter turns")
     parser.add_argument("--scales", type=float, nargs="+", default=[1.0], help="average over scales")
+    parser.add_argument(
+        "--range",
+        type=float,
+        nargs=2,
+        metavar=("BLACK", "WHITE"),
+        help="numbers that are black and white in images of more than 8 bits, as in training",
+    )
     options = parser.parse_args(argv)
     try:
         report = predict_folder(
@@ -39,6 +46,7 @@ def main(argv: list[str] | None = None) -> None:
             tile=options.tile,
             overlap=options.overlap,
             tta=TTA(options.flips, options.turns, tuple(options.scales)),
+            value_range=options.range and tuple(options.range),
         )
     except (ValueError, OSError) as error:
         raise SystemExit(f"error: {error}") from None

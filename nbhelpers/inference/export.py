@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
-from nbhelpers.checks import evaluating
+from nbhelpers.checks import evaluating, logits_of
 from nbhelpers.inference.writing import written_whole
 
 TOLERANCE = 1e-4  # of the largest logit: the two may add up in another order
@@ -21,7 +21,7 @@ def export(model: nn.Module, path: str | Path, *, in_channels: int = 3, stride: 
 
     Before the file is kept, onnxruntime runs it at two sizes and batch sizes and must agree with torch to 1e-4 of the
     largest logit. `stride` is stored in the file, for `OnnxModel`. The model keeps mode and device.
-    Raises ValueError for another ending, RuntimeError where the model cannot be exported, or not for every size,
+    Raises ValueError for another ending and for a model that gives no logits, RuntimeError where the model cannot be exported, or not for every size,
     or where the two disagree; no file is left then.
     """
     if Path(path).suffix != ".onnx":
@@ -30,6 +30,7 @@ def export(model: nn.Module, path: str | Path, *, in_channels: int = 3, stride: 
     generator = torch.Generator().manual_seed(0)
     with evaluating(model) as device, torch.no_grad():
         images = [torch.rand(size, generator=generator).to(device) for size in sizes]
+        logits_of(model, images[0])  # a dict, a tuple or another size is told before the exporter's errors
         dynamic = {axis: Dim.DYNAMIC for axis in (0, 2, 3)}
         try:
             with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
@@ -72,9 +73,10 @@ def _check_equal(expected: Tensor, found: Tensor, shape: tuple[int, ...], path: 
 
 
 class OnnxModel(nn.Module):
-    """An exported model, run by onnxruntime: images float (N, 3, H, W) -> logits, as the model gave them.
+    """An exported model, run by onnxruntime: images float (N, in_channels, H, W) -> logits, as the model gave them.
 
-    It goes where a model goes: `predict(OnnxModel(path), image)`. `stride` is what `export` was told. Where
+    It goes where a model goes: `predict(OnnxModel(path), image)`. `stride` is what `export` was told, `in_channels`
+    what the file says (3 where it leaves it open). Where
     onnxruntime has CUDA (the package onnxruntime-gpu), it runs on that GPU, number `device`; tensors pass through
     the CPU. Raises FileNotFoundError, and ValueError for a file that is no ONNX model.
     """
@@ -100,6 +102,8 @@ class OnnxModel(nn.Module):
                 "write it by nbhelpers.inference.export"
             ) from error
         self.path, (self._input, *_) = path, self.session.get_inputs()
+        channels = self._input.shape[1] if len(self._input.shape) == 4 else None
+        self.in_channels = channels if isinstance(channels, int) else 3
         self.stride = int(self.session.get_modelmeta().custom_metadata_map.get("stride", 32))
 
     def forward(self, images: Tensor) -> Tensor:

@@ -17,11 +17,12 @@ from accelerate import PartialState
 from accelerate.utils import gather_object
 from tqdm import tqdm
 
+from nbhelpers.datasets.files import bits_of, checked_range
 from nbhelpers.datasets.palette import categorical
 from nbhelpers.inference.export import OnnxModel
 from nbhelpers.inference.predict import PLAIN
 from nbhelpers.inference.sources import READABLE, open_image
-from nbhelpers.inference.tiled import check_grid, predict_tiled
+from nbhelpers.inference.tiled import Sliceable, check_grid, predict_tiled
 from nbhelpers.inference.tta import TTA
 from nbhelpers.inference.writing import written_whole
 
@@ -46,11 +47,15 @@ def predict_folder(
     tile: int = 512,
     overlap: int = 128,
     tta: TTA = PLAIN,
+    value_range: tuple[float, float] | None = None,
     progress: bool = True,
 ) -> Report:
     """Write `masks/<name>.png` and `overlays/<name>.jpg` to `out` for every image of the folder `images`.
 
     model: a file that `export` wrote. Only such a file is taken, because loading it runs no code.
+    The images have as many bands as the model takes (3: RGB, or grey three times).
+    value_range: (black, white) of images of more than 8 bits, as in training: what `Folder` was given, or printed.
+        Such an image fails without it; `.npy` arrays are then taken by the range of their type.
     A mask is a PNG of class ids with the colours of `nbhelpers.datasets.palette.categorical`; an overlay is the
     image under these colours. Each file is written whole or not at all. The report is of all processes together.
     Raises FileNotFoundError for missing paths, ValueError for images of one name, for a tile that does not fit, and
@@ -61,6 +66,8 @@ def predict_folder(
     network = OnnxModel(model, device=state.local_process_index)
     check_grid(tile, overlap, network.stride)
     settings = {"model": hashlib.sha256(model.read_bytes()).hexdigest(), "tile": tile, "overlap": overlap}
+    if (value_range := checked_range(value_range)) is not None:
+        settings["value_range"] = list(value_range)
     with state.main_process_first():  # it writes, the others compare
         _check_settings(out, settings | {"tta": asdict(tta)})
     report = Report()
@@ -73,7 +80,7 @@ def predict_folder(
             report.before.append(str(path))
             continue
         try:
-            image = open_image(path)
+            image = _opened(path, network.in_channels, value_range)
             ids = predict_tiled(
                 network, image, tile, overlap, ids=True, tta=tta, stride=network.stride, progress=False
             ).numpy()
@@ -89,6 +96,15 @@ def predict_folder(
         sum((one.before for one in reports), []),
         {path: fault for one in reports for path, fault in one.failed.items()},
     )
+
+
+def _opened(path: Path, in_channels: int, value_range: tuple[float, float] | None) -> Sliceable:
+    if value_range is None and path.suffix != ".npy" and (bits := bits_of(path)) > 8:
+        raise ValueError(
+            f"{path.name} has {bits} bits; say which numbers are black and white for this model, as in its training: "
+            "--range 0 65535 for the whole type, --range 0 4095 for 12 bits in 16"
+        )
+    return open_image(path, in_channels=in_channels, value_range=value_range)
 
 
 def find_images(folder: Path) -> list[Path]:
@@ -132,6 +148,7 @@ def write_overlay(path: Path, image: object, ids: np.ndarray) -> None:
         shown = (shown * 255).round().astype(np.uint8)
     if shown.ndim == 2:
         shown = shown[..., None]
+    shown = shown[..., :3] if shown.shape[2] > 2 else shown[..., :1]  # of many bands the first ones
     colours = categorical(256)[ids[::step, ::step]]
     blended = (shown.astype(np.uint16) + colours) // 2
     with written_whole(path) as temporary:

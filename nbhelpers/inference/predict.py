@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nbhelpers.checks import evaluating
+from nbhelpers.checks import check_finite, evaluating, logits_of
 from nbhelpers.inference.tta import TTA
 from nbhelpers.training.engine import PRECISIONS, fastest_precision
 
@@ -31,8 +31,8 @@ def predict(
 
     Args:
         image: a tensor (3, H, W) or an array (H, W, 3) or (H, W), uint8, uint16, or floats in 0..1; or a batch,
-            (N, 3, H, W); or a list of images, whose sizes may differ. Grey arrays become three equal channels.
-            A model that was built for another number of channels takes images of that number.
+            (N, 3, H, W); or a list of images, whose sizes may differ. Grey arrays (H, W) become three equal
+            channels, or stay one for a model that takes one. A model of any other number takes images of that number.
         tta: the views to average, `TTA(flips="h")`.
         stride: what both sides are padded to a multiple of, by reflection at the right and the lower edge; the
             result is cropped back. Pass the model's largest stride.
@@ -48,7 +48,8 @@ def predict(
     check_positive(stride=stride, batch_size=batch_size)
     is_list = isinstance(image, list | tuple)
     is_batch = not is_list and isinstance(image, Tensor) and image.ndim == 4
-    images = [as_floats(part) for part in (image if is_list or is_batch else [image])]
+    grey = grey_channels(model)
+    images = [as_floats(part, grey) for part in (image if is_list or is_batch else [image])]
     groups: dict[tuple[int, ...], list[int]] = defaultdict(list)  # padded shape -> positions
     for position, one in enumerate(images):
         groups[(len(one), *(up_to(side, stride) for side in one.shape[-2:]))].append(position)
@@ -95,32 +96,10 @@ class Forward(AbstractContextManager):
         return total / len(views)
 
     def _probabilities(self, images: Tensor) -> Tensor:
-        try:
-            with self._autocast():
-                logits = self.model(images)
-        except RuntimeError as error:
-            if "channels" not in str(error):
-                raise
-            raise ValueError(
-                f"the model does not take images of {images.shape[1]} channels ({error}); tensors are (3, H, W) and "
-                "arrays (H, W, 3): leave out an alpha channel, by image[..., :3]"
-            ) from error
-        if not isinstance(logits, Tensor):
-            raise ValueError(
-                f"the model gives {type(logits).__name__}; it must give a tensor of logits (N, num_classes, H, W): "
-                'wrap it in a model that picks them, output["out"] of those in torchvision'
-            )
-        if logits.ndim != 4 or logits.shape[-2:] != images.shape[-2:] or len(logits) != len(images):
-            raise ValueError(
-                f"the model gives {tuple(logits.shape)} for images {tuple(images.shape)}; it must give logits "
-                "(N, num_classes, H, W) as large as the images: interpolate them at its end"
-            )
+        with self._autocast():
+            logits = logits_of(self.model, images)
+            check_finite(logits, self.model, images)
         logits = logits.float()
-        if not logits.isfinite().all():
-            raise FloatingPointError(
-                f"the model gives logits that are nan or infinite for images {tuple(images.shape)} in {self.precision}: "
-                "try precision='fp32', and nbhelpers.checks.first_non_finite to find the layer"
-            )
         return logits.sigmoid() if logits.shape[1] == 1 else logits.softmax(dim=1)
 
     def _autocast(self) -> AbstractContextManager:
@@ -131,14 +110,23 @@ class Forward(AbstractContextManager):
         return torch.autocast(kind, torch.bfloat16 if precision == "bf16" else torch.float16)
 
 
-def as_floats(image: Image) -> Tensor:
-    """One image as a model takes it: float32 (C, H, W) in 0..1. Raises ValueError for what is no image."""
+def grey_channels(model: nn.Module) -> int:
+    """How many equal channels a grey array becomes: one if that is what the model's first layer takes, else three."""
+    counts = (getattr(module, "in_channels", None) for module in model.modules())
+    return 1 if next((count for count in counts if isinstance(count, int)), 3) == 1 else 3
+
+
+def as_floats(image: Image, grey: int = 3) -> Tensor:
+    """One image as a model takes it: float32 (C, H, W) in 0..1, C = `grey` for an array (H, W).
+
+    Raises ValueError for what is no image.
+    """
     if isinstance(image, Tensor):
         image = image.detach().as_subclass(Tensor)  # tv_tensors.Image too
     else:
         array = np.asarray(image)
         if array.ndim == 2:
-            array = np.repeat(array[..., None], 3, axis=2)
+            array = np.repeat(array[..., None], grey, axis=2)
         if array.ndim == 3:
             array = np.moveaxis(array, 2, 0)  # (H, W, C) -> (C, H, W), a view
         if array.dtype == np.uint16:  # torch computes little with it

@@ -21,6 +21,7 @@ from nbhelpers.inference.predict import (
     Forward,
     as_floats,
     check_positive,
+    grey_channels,
     reflected,
     to_uint_ids,
     up_to,
@@ -33,7 +34,7 @@ PROBE = 64  # pixels of a corner's side that is predicted first, to learn the nu
 
 
 class Sliceable(Protocol):
-    """An array in memory or on disk: a shape (H, W, 3) or (H, W), and windows by `image[top:bottom, left:right]`."""
+    """An array in memory or on disk: a shape (H, W, C) or (H, W), and windows by `image[top:bottom, left:right]`."""
 
     shape: tuple[int, ...]
 
@@ -73,9 +74,10 @@ def predict_tiled(
     check_positive(batch_size=batch_size)
     height, width = image.shape[-2:] if isinstance(image, Tensor) else image.shape[:2]
     rows, columns = Axis(height, tile, overlap, stride), Axis(width, tile, overlap, stride)
+    grey = grey_channels(model)
     with Forward(model, precision) as forward:
         corner = [min(up_to(PROBE, stride), axis.size) for axis in (rows, columns)]
-        num_classes = forward(_window(image, 0, 0, corner)[None], PLAIN, stride).shape[1]
+        num_classes = forward(_window(image, 0, 0, corner, grey)[None], PLAIN, stride).shape[1]
         result = _checked_out(out, num_classes, (height, width), ids)
         widest = max(tile, BAND_BYTES // (4 * num_classes * rows.size))
         parts = [(left, min(left + widest, width)) for left in range(0, width, widest)]
@@ -89,7 +91,7 @@ def predict_tiled(
                     for chunk in _chunks(windows, batch_size):
                         starts = [columns.starts[column] for column in chunk]
                         batch = torch.stack(
-                            [_window(image, top, start, (rows.size, columns.size)) for start in starts]
+                            [_window(image, top, start, (rows.size, columns.size), grey) for start in starts]
                         )
                         for column, maps in zip(chunk, forward(batch, tta, stride)):
                             _add(band, maps, rows.weights[row], columns, column, left, right)
@@ -140,11 +142,13 @@ def _add(band: Tensor, maps: Tensor, down: Tensor, columns: Axis, column: int, l
     band[:, :, first - left : last - left].addcmul_(maps[:, :, inside], weight.to(band.device))
 
 
-def _window(image: Tensor | Sliceable, top: int, left: int, sides: tuple[int, int] | list[int]) -> Tensor:
+def _window(
+    image: Tensor | Sliceable, top: int, left: int, sides: tuple[int, int] | list[int], grey: int
+) -> Tensor:
     """Float (C, *sides) from there on; what lies beyond the image is reflected, as in `predict`."""
     window = slice(top, top + sides[0]), slice(left, left + sides[1])
     part = image[(..., *window)] if isinstance(image, Tensor) else image[window]
-    return reflected(as_floats(part), sides)
+    return reflected(as_floats(part, grey), sides)
 
 
 def _chunks(items: list[int], size: int) -> Iterator[list[int]]:

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from nbhelpers.checks import evaluating
+from nbhelpers.checks import Gate, evaluating
 from nbhelpers.metrics import ConfusionMatrix
 from nbhelpers.training.checkpoints import check_place, load_checkpoint, save_checkpoint
 from nbhelpers.training.engine import Engine, own_accelerator
@@ -77,6 +77,7 @@ def fit(
         epochs, lr, batch_size, loss, class_weights, schedule, weight_decay, clip_norm, seed, stop_after
     )
     history, best = History(), None
+    train_gate, valid_gate = Gate(train, "train"), Gate(valid, "valid")
     with (
         own_accelerator(precision) as accelerator,
         Progress(accelerator.is_main_process and not quiet) as progress,
@@ -86,7 +87,7 @@ def fit(
             check_place(resume)
         device, loss = accelerator.device, plan.loss_on(accelerator.device)
         with tried_out(model, device):
-            rehearsal = rehearse(accelerator, model, loss, train, valid, batch_size)
+            rehearsal = rehearse(accelerator, model, loss, train_gate, valid_gate, batch_size)
 
         optimizer = plan.optimizer(model, device)
         batches = Batches(len(train), batch_size, seed, accelerator.process_index, accelerator.num_processes)
@@ -117,8 +118,8 @@ def fit(
                 seed_network(seed, epoch, accelerator.process_index)
                 batches.epoch = epoch
                 row = {"epoch": epoch + 1, "lr": scheduler.get_last_lr()[0]}
-                row |= engine.train_epoch(loader, scheduler, progress.bar, clip_norm)
-                confusion, row["valid_loss"] = engine.score(valid, batch_size, workers)
+                row |= engine.train_epoch(loader, train_gate, scheduler, progress.bar, clip_norm)
+                confusion, row["valid_loss"] = engine.score(valid_gate, batch_size, workers)
                 row |= {"mean_iou": confusion.mean_iou, "pixel_accuracy": confusion.pixel_accuracy}
                 row["seconds"] = time.perf_counter() - started
                 history.rows.append(row)
@@ -159,9 +160,10 @@ def evaluate(
         so that a network trained on small images is scored on the thin things that shrinking a mask deletes.
     Images of one batch must have one size: pass batch_size=1 where sizes vary.
     """
+    gate = Gate(dataset, "dataset")
     model = model if size is None else AtSize(model, size)
     with own_accelerator(precision) as accelerator:
         model.to(accelerator.device, memory_format=torch.channels_last)
         with evaluating(model), Engine(accelerator, model) as engine:
-            confusion, _ = engine.score(dataset, batch_size, workers)
+            confusion, _ = engine.score(gate, batch_size, workers)
     return confusion

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.utils.data import Dataset
 
+from nbhelpers.checks import Gate
 from nbhelpers.metrics import ConfusionMatrix
 from nbhelpers.training import evaluate
 
@@ -83,6 +84,7 @@ def compare(
     """
     if seeds < 2:
         raise ValueError(f"seeds is {seeds}; it takes at least 2 to tell a difference from noise")
+    Gate(valid, "valid").inspect()  # before hours of training
     result = Comparison({name: [] for name in trainings}, {name: [] for name in trainings}, {})
     for seed in range(seeds):
         for name, train in trainings.items():

@@ -14,11 +14,11 @@ from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
-from torch.utils.data import DataLoader, Dataset, Subset
+from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
-from nbhelpers.checks import check_masks, first_non_finite
-from nbhelpers.datasets.dataset import collate, num_classes_of
+from nbhelpers.checks import Gate, channels_explained, check_finite, check_logits, first_non_finite, logits_of
+from nbhelpers.datasets.dataset import collate
 from nbhelpers.metrics import ConfusionMatrix, to_ids
 from nbhelpers.training.plan import Loss
 
@@ -88,8 +88,10 @@ class Forward(nn.Module):
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         if self.training and hasattr(self.model, "forward_with_aux"):
-            return self.model.forward_with_aux(images)
-        return self.model(images), None
+            with channels_explained(images):
+                logits, aux_logits = self.model.forward_with_aux(images)
+            return check_logits(logits, images), check_logits(aux_logits, images)
+        return logits_of(self.model, images), None
 
 
 def total_loss(loss: Loss, logits: Tensor, aux_logits: Tensor | None, masks: Tensor) -> Tensor:
@@ -139,20 +141,24 @@ class Engine:
         return images, masks.to(self.accelerator.device)
 
     def train_epoch(
-        self, loader: DataLoader, scheduler: LRScheduler, bar: tqdm, clip_norm: float | None = None
+        self,
+        loader: DataLoader,
+        gate: Gate,
+        scheduler: LRScheduler,
+        bar: tqdm,
+        clip_norm: float | None = None,
     ) -> dict[str, float]:
         """One pass over `loader`: the mean loss, and the share of the time that was spent waiting for data.
 
-        Raises FloatingPointError at the first loss that is not finite.
+        Raises FloatingPointError at the first loss that is not finite, and ValueError at masks that `gate` refuses.
         """
-        num_classes = num_classes_of(loader.dataset)
         self.network.train()
         started = ready = time.perf_counter()
         total = waited = 0.0
         for index, batch in enumerate(loader):
             waited += time.perf_counter() - ready
             images, masks = self.to_device(*batch)
-            check_masks(masks, num_classes, lone_background=True)  # the rehearsal saw a class
+            gate.see(masks)
             value = self.step(images, masks, clip_norm)
             if not math.isfinite(value):
                 raise FloatingPointError(self._why_not_finite(value, index, images, scheduler))
@@ -180,8 +186,12 @@ class Engine:
         return value
 
     @torch.no_grad()  # not inference_mode: what a model keeps for the next call must suit training
-    def score(self, dataset: Dataset, batch_size: int, workers: int = 0) -> tuple[ConfusionMatrix, float]:
-        """The confusion matrix over all of `dataset`, and the mean loss of its images (nan without a loss)."""
+    def score(self, gate: Gate, batch_size: int, workers: int = 0) -> tuple[ConfusionMatrix, float]:
+        """The confusion matrix over all of `gate`'s set, and the mean loss of its images (nan without a loss).
+
+        Raises ValueError at masks that `gate` refuses, and FloatingPointError at logits that are not finite.
+        """
+        dataset = gate.dataset
         rank, processes = self.accelerator.process_index, self.accelerator.num_processes
         device = self.accelerator.device
         if processes > 1:  # each has seen other batches, and all take the first one's batch-norm statistics
@@ -189,7 +199,7 @@ class Engine:
                 torch.distributed.broadcast(buffer, src=0)
         network = self.accelerator.unwrap_model(self.network).eval()  # keeps autocast
         mine = Subset(dataset, range(rank, len(dataset), processes))
-        confusion, total = ConfusionMatrix(num_classes_of(dataset)), 0.0
+        confusion, total = ConfusionMatrix(gate.num_classes), 0.0
         loader = DataLoader(
             mine,
             batch_size,
@@ -199,7 +209,10 @@ class Engine:
         )
         for batch in loader:
             images, masks = self.to_device(*batch)
+            gate.see(masks)
             logits, _ = network(images)
+            with self.accelerator.autocast():
+                check_finite(logits, self.model, images)
             confusion.update(to_ids(logits), masks)
             if self.loss is not None:
                 total += self.loss(logits, masks).item() * len(masks)

@@ -56,7 +56,8 @@ class Plan:
             if value is None and name == "clip_norm" or value == 0 and name == "weight_decay":
                 continue
             if not isinstance(value, Real) or not math.isfinite(value) or value <= 0:
-                raise ValueError(f"{name} is {value!r}; it must be a number above 0")
+                lowest = ", at least 0" if name == "weight_decay" else " above 0"
+                raise ValueError(f"{name} is {value!r}; it must be a number{lowest}")
 
     def check(self, train: Dataset, valid: Dataset, processes: int) -> None:
         """Raise ValueError where the plan does not suit the data sets or the number of processes."""

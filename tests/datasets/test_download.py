@@ -16,7 +16,7 @@ from PIL import Image
 
 from nbhelpers.datasets import download as room
 from nbhelpers.datasets.download import download, install, unpack
-from nbhelpers.datasets.files import find_pairs
+from nbhelpers.datasets.pairs import find_pairs
 from nbhelpers.datasets.sources import SOURCES, Archive, Source, check_camvid, check_isbi2012
 from tests.shared_data import REPOSITORY, shared_data
 

@@ -110,3 +110,79 @@ def test_limit_keeps_the_first_pairs_and_reads_no_more():
     kept = in_memory(source, limit=2)
     assert [mask.max().item() for _, mask in kept] == [0, 1]
     assert source.reads == 2
+
+
+class Anything(SegmentationDataset):
+    """Pairs as they are given."""
+
+    classes = ("A", "B")
+    palette = np.zeros((2, 3), dtype=np.uint8)
+
+    def __init__(self, *pairs, num_classes=2):
+        super().__init__()
+        self.pairs, self.classes = pairs, tuple(map(str, range(num_classes)))
+
+    def __len__(self):
+        return len(self.pairs)
+
+    def read(self, index):
+        return self.pairs[index]
+
+
+IMAGE = np.zeros((4, 6, 3), dtype=np.uint8)
+MASK = np.zeros((4, 6), dtype=np.uint8)
+MASK[0, 0] = 1
+VOID = MASK.copy()
+VOID[1] = 255
+FAULTY = {
+    "300 classes": ([(IMAGE, MASK)], 300, "num_classes = 300; it must be a whole number from 2 to 255"),
+    "an id beyond a byte": (
+        [(IMAGE, MASK), (IMAGE, MASK * np.int32(256))],
+        2,
+        r"Anything\[1\]: masks hold 0 and 256",
+    ),
+    "a negative id": ([(IMAGE, -MASK.astype(np.int16))], 2, r"Anything\[0\]: masks hold -1 and 0"),
+    "no class": ([(IMAGE, MASK * 7)], 2, "masks hold 0 and 7"),
+    "fractions": ([(IMAGE, MASK / 255)], 2, "masks are float64 and hold fractions .*divided by 255"),
+    "whole floats": ([(IMAGE, MASK * 1.0)], 2, "masks are float64, but must be integers"),
+    "black and white": (
+        [(IMAGE, MASK), (IMAGE, MASK * 255)],
+        2,
+        r"Anything\[1\]: masks hold 0 and 255.*void = 255",
+    ),
+    "an axis too many": ([(IMAGE, MASK[..., None])], 2, r"shape \(4, 6, 1\), but must be \(H, W\)"),
+    "float64 images": ([(IMAGE / 255, MASK)], 2, "images are float64"),
+    "16 bits": ([(IMAGE.astype(np.uint16), MASK)], 2, "images are uint16"),
+    "grey": ([(IMAGE[..., 0], MASK)], 2, r"images have shape \(4, 6\)"),
+    "another size": ([(IMAGE, MASK[:2])], 2, "must be equally large"),
+    "no arrays": ([(IMAGE.tolist(), MASK)], 2, "images are list"),
+}
+
+
+@pytest.mark.parametrize("case", FAULTY)
+@pytest.mark.parametrize("keep", [in_memory, class_weights])
+def test_what_is_no_pair_is_refused_before_it_is_cast(case, keep):
+    pairs, num_classes, words = FAULTY[case]
+    if keep is class_weights and case == "black and white":
+        pytest.skip("left to fit")
+    with pytest.raises(ValueError, match=words):
+        keep(Anything(*pairs, num_classes=num_classes))
+
+
+@pytest.mark.parametrize(
+    "dtype", [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.int64, np.uint32, np.uint64, ">i4"]
+)
+def test_ids_of_any_integer_type_are_kept(dtype):
+    (mask,) = in_memory(Anything((IMAGE, MASK.astype(dtype)))).masks
+    assert mask.dtype == np.uint8 and np.array_equal(mask, MASK)
+
+
+def test_void_that_was_seen_beside_a_class_stays_void_when_it_is_resized_away():
+    source = Anything((IMAGE, VOID), (IMAGE, np.where(VOID == 255, 255, 0).astype(np.uint8)))
+    assert in_memory(source, size=(2, 3)).void == 255
+    assert in_memory(Anything((IMAGE, MASK))).void is None
+
+
+def test_a_subset_is_no_dataset_to_keep(source):
+    with pytest.raises(ValueError, match=r"but got Subset; call it before Subset, .*read\(index\)"):
+        in_memory(torch.utils.data.Subset(source, [0]))

@@ -241,23 +241,61 @@ def test_a_killed_process_leaves_a_checkpoint_to_go_on_from(tmp_path):
     assert len(history.rows) == done + 2
 
 
-def test_two_processes_give_what_one_gives(tmp_path):
+@pytest.fixture(scope="module")
+def two_processes(tmp_path_factory):
+    """A folder with what torchrun left: two.pt, and the rows and the score of each rank with an unused part."""
+    folder = tmp_path_factory.mktemp("processes")
     body = f"""
-        from torch import nn
-        torch.manual_seed(0)
-        model = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 2, 3, padding=1))
-        history = quick(model, Discs(19), Discs(7, first=1000), epochs=2, resume=r"{tmp_path}/" + sys.argv[1])
+        import os
+        from tests.training.test_training import WithUnused, plain_network
+        from nbhelpers.training import evaluate
+        quick(plain_network(), Discs(19), Discs(7, first=1000), resume=r"{folder}/two.pt")
+        model = WithUnused()
+        rows = quick(model, Discs(8), Discs(1)).rows
+        score = evaluate(model, Discs(1), precision="fp32").mean_iou
+        torch.save([rows, score], r"{folder}/rank" + os.environ["RANK"])
     """
-    script = write_script(body, tmp_path)
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    subprocess.run([sys.executable, script, "one.pt"], check=True, env=environment, stdout=subprocess.DEVNULL)
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    subprocess.run([*torchrun, script, "two.pt"], check=True, env=environment, stdout=subprocess.DEVNULL)
-    one, two = (torch.load(tmp_path / name, weights_only=True) for name in ("one.pt", "two.pt"))
+    done = subprocess.run(
+        [*torchrun, write_script(body, folder)], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return folder
+
+
+class WithUnused(nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.out, self.aux = nn.Conv2d(3, 2, 1), nn.Conv2d(3, 2, 1)
+
+    def forward(self, images):
+        return self.out(images)
+
+
+def plain_network():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 2, 3, padding=1))
+
+
+def test_two_processes_give_what_one_gives(two_processes, tmp_path):
+    quick(plain_network(), Discs(19), Discs(7, first=1000), resume=tmp_path / "one.pt")
+    one, two = (
+        torch.load(path, weights_only=True) for path in (tmp_path / "one.pt", two_processes / "two.pt")
+    )
     # every image has its own share of void, so a mean over the batch and a mean of two halves differ a little
     torch.testing.assert_close(two["states"]["model"], one["states"]["model"], rtol=0, atol=2e-4)
     for key in ("train_loss", "valid_loss", "mean_iou"):
         assert two["rows"][-1][key] == pytest.approx(one["rows"][-1][key], abs=2e-3)
+
+
+def test_two_processes_take_unused_parts_and_fewer_images_than_processes(two_processes):
+    (rows, score), (other_rows, other_score) = (
+        torch.load(two_processes / f"rank{rank}") for rank in range(2)
+    )
+    assert score == other_score == max(row["mean_iou"] for row in rows)
+    assert [row["train_loss"] for row in rows] == [row["train_loss"] for row in other_rows]
 
 
 def test_interrupting_returns_what_was_learnt(capsys):

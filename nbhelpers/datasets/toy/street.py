@@ -1,7 +1,7 @@
 """Toy street: street scenes drawn by code, with CamVid's eleven classes in CamVid's order."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from random import Random
 
@@ -48,7 +48,7 @@ class Street(ToyDataset):
         rng = Random(f"street {self.split} {self.seed} {index}")
         return photograph(draw(rng, self.size), rng)
 
-    def read_first(self, count: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    def read_first(self, count: int) -> Iterable[tuple[np.ndarray, np.ndarray]]:
         if type(self) is not Street:  # a subclass may draw something else
             return super().read_first(count)
         return first_pairs(f"street-{self.split}-{self.seed}", self.size, count, self.read)

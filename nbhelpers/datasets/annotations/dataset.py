@@ -1,0 +1,124 @@
+"""A dataset of pictures and of the masks that its annotations make."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from nbhelpers.datasets.annotations.find import read_export
+from nbhelpers.datasets.annotations.images import ImageFiles, read_picture
+from nbhelpers.datasets.annotations.paint import Rules, paint
+from nbhelpers.datasets.annotations.shapes import Picture
+from nbhelpers.datasets.dataset import IGNORE, SegmentationDataset
+from nbhelpers.datasets.palette import categorical
+
+UNLABELLED = ("empty", "error", "skip")
+VOID_LABELS = ("__ignore__", "ignore")  # labelme's name for it, and the usual one
+
+
+class Annotated(SegmentationDataset):
+    """Pairs of an image and the mask that its annotations make.
+
+    Args:
+        path: what the tool exported, a file or a folder; `annotations.FORMATS` lists the formats.
+        images: the folder of the image files, searched deeply, or a mapping from the export's names to paths; None:
+            the folder of the export itself, or the images inside labelme's files.
+        classes: the names in the order of their ids. Pixels of no object are the class named `background`; where
+            `classes` has no such name they are void. Default: `background` and all labels of the export, in its
+            order; without a background for formats that label every pixel.
+        format: one of `annotations.FORMATS`; None finds it.
+        void: labels whose objects become 255. skip: labels that are left out, as if nobody had drawn them.
+        order, overlap, crowd, width, centres: how objects become a mask, see `annotations.Rules`.
+        unlabelled: an image without an object is "empty" (all background), an "error", or left out ("skip").
+
+    A pixel belongs to an object if its centre does. `counts` tells how many objects each label has, `odd` what was
+    passed over. Raises FileNotFoundError for images that are missing and ValueError for all else, naming file and
+    object; for what an image's own file decides (its size), on reading.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        images: str | Path | Mapping[str, str | Path] | None = None,
+        classes: Sequence[str] | None = None,
+        *,
+        format: str | None = None,
+        background: str = "background",
+        void: Sequence[str] = VOID_LABELS,
+        skip: Sequence[str] = (),
+        order: str = "file",
+        overlap: str = "cover",
+        crowd: str = "void",
+        width: float | None = None,
+        centres: bool = False,
+        unlabelled: str = "empty",
+        transform: Callable | None = None,
+    ) -> None:
+        super().__init__(transform)
+        if unlabelled not in UNLABELLED:
+            raise ValueError(
+                f"unlabelled is {unlabelled!r}; it must be one of {', '.join(map(repr, UNLABELLED))}"
+            )
+        self.rules = Rules(order, overlap, crowd, width, centres)
+        path = Path(path)
+        export = read_export(path, format, tuple(classes) if classes is not None else None)
+        self.format, self.counts, self.odd = export.format, export.counts, export.odd
+        void = (*void, *export.void)
+        if classes is None:
+            front = () if export.complete or background in export.labels else (background,)
+            classes = (*front, *(label for label in export.labels if label not in (*void, *skip)))
+        self.classes = tuple(classes)
+        if not 1 <= len(self.classes) <= IGNORE or len(set(self.classes)) < len(self.classes):
+            raise ValueError(f"classes are {self.classes}; give 1 to {IGNORE} names, each once")
+        self.palette = categorical(len(self.classes))
+        self.ids = {label: IGNORE for label in void} | {
+            name: place for place, name in enumerate(self.classes)
+        }
+        self.background = self.ids.get(background, IGNORE)
+        unknown = [label for label, count in self.counts.items() if count and label not in (*self.ids, *skip)]
+        if unknown:
+            raise ValueError(
+                f"{path} has objects of {', '.join(map(repr, unknown))}, but the classes are {', '.join(self.classes)}; "
+                "name them in classes=, or in void= (255) or skip= (left out)"
+            )
+        drawn = [picture for picture in export.pictures if picture.painted or self._objects(picture)]
+        bare = len(export.pictures) - len(drawn)
+        if bare and unlabelled == "error":
+            first = next(picture for picture in export.pictures if picture not in drawn)
+            raise ValueError(
+                f"{bare} images have no object, {first.name} first; pass unlabelled='empty' if there is nothing on "
+                "them, or 'skip' if nobody has looked at them"
+            )
+        self.pictures = tuple(drawn) if unlabelled == "skip" else export.pictures
+        if not self.pictures:
+            raise ValueError(f"{path} holds no annotated image")
+        files = ImageFiles(path if images is None else images)
+        self.files = [
+            None if picture.embedded and images is None else files.find(picture.name)
+            for picture in self.pictures
+        ]
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def name(self, index: int) -> str:
+        """The image's path, or its name in the export where the export holds it."""
+        return str(self.files[index] or self.pictures[index].name)
+
+    def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        picture, path = self.pictures[index], self.files[index]
+        image, size, turn = read_picture(path, picture)
+        if picture.painted is None:
+            mask = paint(picture.objects, size, self.ids, self.background, self.rules)
+        else:
+            mask = picture.painted.mask(self.ids, self.background)
+        mask = turn(mask)
+        if mask.shape != image.shape[:2]:
+            raise ValueError(
+                f"{path} is {image.shape[0]} x {image.shape[1]} pixels, but its mask {picture.where} is "
+                f"{mask.shape[0]} x {mask.shape[1]}; they must be equal"
+            )
+        return image, mask
+
+    def _objects(self, picture: Picture) -> list:
+        return [one for one in picture.objects if one.label in self.ids]

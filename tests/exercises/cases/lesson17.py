@@ -1,0 +1,171 @@
+"""Lesson 17: answers that are right, and wrong ones with what the hint must say."""
+
+import math
+
+import numpy as np
+import torch
+
+from nbhelpers.exercises import lesson17
+
+
+def sheet(pupil, limbus, r, angle):
+    (x0, y0, inner), (x1, y1, outer) = pupil, limbus
+    x = (1 - r) * (x0 + inner * math.cos(angle)) + r * (x1 + outer * math.cos(angle))
+    return x, (1 - r) * (y0 + inner * math.sin(angle)) + r * (y1 + outer * math.sin(angle))
+
+
+def as_array(pupil, limbus, r, angle):
+    """The same by complex numbers."""
+    inner, outer = (complex(x, y) + radius * np.exp(1j * angle) for x, y, radius in (pupil, limbus))
+    z = (1 - r) * inner + r * outer
+    return np.array([z.real, z.imag])
+
+
+def one_centre(centre):
+    def place(pupil, limbus, r, angle):
+        x, y, _ = limbus if centre == "limbus" else pupil
+        radius = (1 - r) * pupil[2] + r * limbus[2]
+        return x + radius * math.cos(angle), y + radius * math.sin(angle)
+
+    return place
+
+
+def hamming(a, valid_a, b, valid_b):
+    both = valid_a & valid_b
+    return float(((a ^ b) & both).sum() / both.sum()) if both.any() else float("nan")
+
+
+def by_masked_array(a, valid_a, b, valid_b):
+    return float(np.ma.filled(np.ma.masked_array(a != b, ~(valid_a & valid_b)).mean(), np.nan))
+
+
+def unguarded(a, valid_a, b, valid_b):
+    both = valid_a & valid_b
+    return int(((a ^ b) & both).sum()) / int(both.sum())
+
+
+RIGHT = [
+    (lesson17.check_scores, (0.92, 6.80)),
+    (lesson17.check_scores, np.array([0.917, 6.798])),
+    (lesson17.check_scores, [1100 / 1200, 50 * (300 / 114_000 + 800 / 6000)]),
+    (lesson17.check_sheet, sheet),
+    (lesson17.check_sheet, as_array),
+    (lesson17.check_hamming, hamming),
+    (lesson17.check_hamming, by_masked_array),
+]
+WRONG = [
+    (lesson17.check_scores, 0.92, "two numbers"),
+    (lesson17.check_scores, (0.0092, 6.80), "E1: .*100 times"),
+    (lesson17.check_scores, (0.42, 6.80), "do not cancel"),
+    (lesson17.check_scores, (0.25, 6.80), "those that were missed"),
+    (lesson17.check_scores, (0.67, 6.80), "those too many"),
+    (lesson17.check_scores, (18.33, 6.80), "all pixels of the picture"),
+    (lesson17.check_scores, (17.46, 6.80), "1 - IoU"),
+    (lesson17.check_scores, (5, 6.80), "300 pixels are too many"),
+    (lesson17.check_scores, (0.92, 0.068), "E2: .*100 times"),
+    (lesson17.check_scores, (0.92, 13.60), "not their sum"),
+    (lesson17.check_scores, (0.92, 9.17), "share of the true background"),
+    (lesson17.check_scores, (0.92, 9.39), "not of what was predicted"),
+    (lesson17.check_scores, (0.92, 0.46), "a base of its own"),
+    (lesson17.check_scores, (0.92, 13.33), "false-negative rate"),
+    (lesson17.check_scores, (0.92, 2), "E2: 300 pixels"),
+    (lesson17.check_sheet, lambda a, b, r, t: sheet(b, a, r, t), "r = 0 is the pupil"),
+    (lesson17.check_sheet, one_centre("limbus"), "mix the points"),
+    (lesson17.check_sheet, one_centre("pupil"), "mix the points"),
+    (lesson17.check_sheet, lambda a, b, r, t: sheet(a, b, r, math.radians(t)), "in radians already"),
+    (lesson17.check_sheet, lambda a, b, r, t: sheet(a, b, r, math.degrees(t)), "not degrees"),
+    (lesson17.check_sheet, lambda a, b, r, t: sheet(a, b, r, t)[::-1], "x comes first"),
+    (lesson17.check_sheet, lambda a, b, r, t: sheet(a, b, r, -t), "y points down"),
+    (lesson17.check_sheet, lambda a, b, r, t: sheet(a, b, r, math.pi / 2 - t), "x goes with the cosine"),
+    (
+        lesson17.check_sheet,
+        lambda a, b, r, t: as_array(a, a, 0, t) + r * as_array(b, b, 0, t),
+        "add up to 1",
+    ),
+    (lesson17.check_sheet, lambda a, b, r, t: sheet(a, b, r, t)[0], "two numbers"),
+    (lesson17.check_sheet, lambda a, b, r, t: None, "two numbers"),
+    (lesson17.check_sheet, lambda a, b, r, t: (0.0, 0.0), "then mix them"),
+    (lesson17.check_hamming, lambda a, va, b, vb: (a ^ b).mean(), "under a lid"),
+    (lesson17.check_hamming, lambda a, va, b, vb: (a ^ b & va & vb).mean(), "share that differs"),
+    (lesson17.check_hamming, lambda a, va, b, vb: ((a ^ b) & va & vb).mean(), "not by all"),
+    (lesson17.check_hamming, lambda a, va, b, vb: ((a ^ b) & va & vb).sum(), "number of bits"),
+    (lesson17.check_hamming, lambda a, va, b, vb: 1 - hamming(a, va, b, vb), "that agree"),
+    (lesson17.check_hamming, lambda a, va, b, vb: (a ^ b)[va].mean(), "second code has a mask"),
+    (lesson17.check_hamming, lambda a, va, b, vb: (a ^ b)[vb].mean(), "first code has a mask"),
+    (lesson17.check_hamming, lambda a, va, b, vb: (a ^ b)[va | vb].mean(), "valid in both codes"),
+    (lesson17.check_hamming, lambda a, va, b, vb: ((a & va) ^ (b & vb)).mean(), "is not a 0"),
+    (
+        lesson17.check_hamming,
+        lambda a, va, b, vb: ((a & va) ^ (b & vb)).sum() / (va & vb).sum(),
+        "is not a 0",
+    ),
+    (lesson17.check_hamming, lambda a, va, b, vb: a ^ b, "one number"),
+    (lesson17.check_hamming, lambda a, va, b, vb: None, "one number"),
+    (lesson17.check_hamming, unguarded, "return nan"),
+    (
+        lesson17.check_hamming,
+        lambda a, va, b, vb: hamming(a, va, b, vb) if (va & vb).any() else 0.0,
+        "as if something were known",
+    ),
+]
+
+
+def by_torch(pupil, limbus, r, angle):
+    pupil, limbus = torch.tensor(pupil), torch.tensor(limbus)
+    outwards = torch.tensor([math.cos(angle), math.sin(angle)])
+    return torch.lerp(pupil[:2] + pupil[2] * outwards, limbus[:2] + limbus[2] * outwards, r)
+
+
+def mixed_circle(pupil, limbus, r, angle):
+    """A circle between the two: centre and radius are mixed alike."""
+    x, y, radius = ((1 - r) * inner + r * outer for inner, outer in zip(pupil, limbus))
+    return [x + radius * math.cos(angle), y + radius * math.sin(angle)]
+
+
+def by_selection(a, valid_a, b, valid_b):
+    return np.mean((a != b)[valid_a & valid_b])
+
+
+def by_loops(a, valid_a, b, valid_b):
+    pairs = [(x, y) for x, u, y, v in zip(a.flat, valid_a.flat, b.flat, valid_b.flat) if u and v]
+    return sum(x != y for x, y in pairs) / len(pairs) if pairs else math.nan
+
+
+def by_average(a, valid_a, b, valid_b):
+    both = valid_a & valid_b
+    return np.average(a ^ b, weights=both) if both.any() else np.float32("nan")
+
+
+RIGHT += [
+    (lesson17.check_scores, torch.tensor([0.92, 6.8])),
+    (lesson17.check_scores, (np.float32(0.9167), 6.798)),
+    (lesson17.check_sheet, by_torch),
+    (lesson17.check_sheet, mixed_circle),
+    (lesson17.check_sheet, lambda *where: np.array(sheet(*where), dtype=np.float32)),
+    (lesson17.check_hamming, by_selection),
+    (lesson17.check_hamming, by_loops),
+    (lesson17.check_hamming, by_average),
+]
+WRONG += [
+    (lesson17.check_scores, (6.80, 0.92), "E1: 300 pixels"),
+    (lesson17.check_scores, (float("nan"), 6.80), "E1: nan"),
+    (lesson17.check_scores, {"E1": 0.92, "E2": 6.80}, "numbers are asked for"),
+    (lesson17.check_sheet, lambda a, b, r, t: sheet(a, a, r, t), "whatever r is"),
+    (
+        lesson17.check_sheet,
+        lambda a, b, r, t: sheet((*a[:2], 0), (*b[:2], 0), r, t),
+        "between the two centres",
+    ),
+    (lesson17.check_sheet, lambda a, b, r, t: sheet(a, b, r**0.5, t), "then mix them"),
+    (lesson17.check_sheet, lambda a, b, r, t: a + r * (b - a), "stops with TypeError in line"),
+    (
+        lesson17.check_hamming,
+        lambda a, va, b, vb: by_selection(a, va, b, vb) if va.any() and vb.any() else 1.0,
+        "nan",
+    ),
+    (
+        lesson17.check_hamming,
+        lambda a, va, b, vb: hamming(a, va, b, vb) if (va & vb).any() else None,
+        "gives None, as if",
+    ),
+]
