@@ -272,7 +272,10 @@ def _distances(outline: Outline, pair: Pair, width: float) -> tuple[np.ndarray, 
         distance = radius * (far - length)
         near = np.flatnonzero(np.abs(distance) < width)
         distance, u, v = distance[near], u[near] / far[near], v[near] / far[near]
-        across, up = inverse[0, 0] * u + inverse[0, 1] * v, inverse[0, 1] * u + inverse[1, 1] * v  # the normal
+        across, up = (
+            inverse[0, 0] * u + inverse[0, 1] * v,
+            inverse[0, 1] * u + inverse[1, 1] * v,
+        )  # the normal
         aligned = sign * (across * nx[near] + up * ny[near]) > ALIGNED * np.sqrt(across * across + up * up)
         weight = (1 - (distance / width) ** 2) * aligned  # the square root of the biweight
         by = np.zeros((8, len(near)))
