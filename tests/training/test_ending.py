@@ -87,6 +87,21 @@ def test_a_refused_call_leaves_everything_as_it_was(case):
     assert states() == before
 
 
+class MakesABuffer(nn.Conv2d):
+    """Registers a buffer in its first forward, as some position encodings do."""
+
+    def forward(self, images):
+        if not hasattr(self, "grid"):
+            self.register_buffer("grid", torch.ones(1), persistent=False)
+        return super().forward(images) * self.grid
+
+
+def test_a_forward_may_make_a_buffer():
+    with pytest.raises(ValueError, match="num_classes=2"):
+        quick(MakesABuffer(3, 3, 1))
+    assert len(quick(MakesABuffer(3, 2, 1), epochs=1).rows) == 1
+
+
 def test_stop_after_0_trains_nothing(capsys):
     model = with_statistics()
     weights, before = weights_of(model), states()
