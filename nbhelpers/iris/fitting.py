@@ -247,8 +247,8 @@ def refine(outline: Outline, pair: Pair, first: float, rounds: int, last: float 
         wishes = len(residuals) * (AS_ROUND + pair.radius**2 * AS_CENTRED)
         (a, b), (_, d) = pair.matrix
         values = np.array([*pair.centre, a, b, d, *pair.pupil, pair.ratio])
-        square = slopes @ slopes.T + wishes + 1e-6 * np.eye(8)
-        values = values - np.linalg.solve(square, slopes @ residuals + wishes @ values)
+        square = slopes.T @ slopes + wishes + 1e-6 * np.eye(8)
+        values = values - np.linalg.solve(square, slopes.T @ residuals + wishes @ values)
         a, b, d = values[2:5].tolist()
         shorter = (a + d) / 2 - math.hypot((a - d) / 2, b)  # axis: the smaller eigenvalue
         if not shorter > 1 or not RATIOS[0] < values[7] < RATIOS[1]:
@@ -258,7 +258,7 @@ def refine(outline: Outline, pair: Pair, first: float, rounds: int, last: float 
 
 
 def _distances(outline: Outline, pair: Pair, width: float) -> tuple[np.ndarray, np.ndarray]:
-    """Weighted distances in pixels of the points near either ellipse, (n,), and their slopes by the 8 numbers, (8, n).
+    """Weighted distances in pixels of the points near either ellipse, (n,), and their slopes by the 8 numbers, (n, 8).
 
     The weights are Tukey's biweight, 0 beyond `width` and where the outline runs in another direction.
     """
@@ -286,4 +286,4 @@ def _distances(outline: Outline, pair: Pair, width: float) -> tuple[np.ndarray, 
             by[5], by[6], by[7] = slope * u, slope * v, slope
         residuals.append(weight * distance)
         slopes.append(by)
-    return np.concatenate(residuals), np.concatenate(slopes, axis=1)
+    return np.concatenate(residuals), np.concatenate(slopes, axis=1).T
