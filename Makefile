@@ -20,13 +20,15 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.10 python3 p
 # Exact versions. CONSTRAINTS=requirements.txt takes the newest that exist instead.
 CONSTRAINTS ?= constraints.txt
 
+VENV ?= .venv
+
 ifeq ($(OS),Windows_NT)
-VENV_PYTHON = .venv/Scripts/python.exe
+VENV_PYTHON = $(VENV)/Scripts/python.exe
 else
-VENV_PYTHON = .venv/bin/python
+VENV_PYTHON = $(VENV)/bin/python
 endif
 PIP = $(VENV_PYTHON) -m pip --disable-pip-version-check
-READY = .venv/.ready
+READY = $(VENV)/.ready
 
 .PHONY: help run lab test notebooks lint badges platforms kaggle clean
 
@@ -37,8 +39,8 @@ $(READY): requirements.txt $(CONSTRAINTS)
 	@$(or $(PYTHON),false) -c "$(FITS)" || { \
 		echo "Python 3.10 to 3.13 is needed, and $(or $(PYTHON),python3) is not: install one," >&2; \
 		echo "or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@$(PIP) --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
-	@echo "Installing the packages of requirements.txt into .venv, once ..."
+	@$(PIP) --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@echo "Installing the packages of requirements.txt into $(VENV), once ..."
 	@$(PIP) install --requirement requirements.txt --constraint $(CONSTRAINTS)
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
@@ -67,7 +69,7 @@ badges: $(READY)
 
 # ON='colab kaggle oldest', or some of these
 platforms: $(READY)
-	@$(VENV_PYTHON) -m tools.platforms $(ON)
+	@$(VENV_PYTHON) -m tools.platforms $(ON) $(if $(NB),--notebooks $(NB))
 
 # OWNER=name is yours on Kaggle; WEIGHTS='a.safetensors ...' go along; WHEELS='name ...' says which packages are fetched
 kaggle: $(READY)

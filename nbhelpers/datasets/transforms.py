@@ -44,7 +44,8 @@ class RandomCrop(torch.nn.Module):
     """Cut out a random rectangle and resize it to `size`, or back to the size of the image if that is None.
 
     scale: the least and the most of the image's area that is kept. The rectangle has the shape of the
-    result, but for a random stretch of up to 4/3, as in v2.RandomResizedCrop.
+    result, but for a random stretch of up to 4/3, as in v2.RandomResizedCrop. Where the result is longer or higher
+    than the image by more than that, no such rectangle is large enough: the largest is taken.
     """
 
     def __init__(self, size: tuple[int, int] | None, scale: tuple[float, float]) -> None:
@@ -61,7 +62,10 @@ class RandomCrop(torch.nn.Module):
         size = self.size or (height, width)
         share, stretch, y, x = torch.rand(4).tolist()
         area = height * width * (self.scale[0] + share * (self.scale[1] - self.scale[0]))
-        aspect = size[1] / size[0] * math.exp((2 * stretch - 1) * math.log(4 / 3))
+        # all aspects (width / height) within the stretch of which a rectangle of this area fits into the image
+        least, most = (size[1] / size[0] * limit for limit in (3 / 4, 4 / 3))
+        low, high = (min(max(limit, least), most) for limit in (area / height**2, width**2 / area))
+        aspect = low * (high / low) ** stretch
         crop_height = max(1, min(height, round(math.sqrt(area / aspect))))
         crop_width = max(1, min(width, round(math.sqrt(area * aspect))))
         top, left = int(y * (height - crop_height + 1)), int(x * (width - crop_width + 1))
@@ -74,6 +78,7 @@ class RandomColour(torch.nn.Module):
 
     The factors mean what they mean in v2.ColorJitter. All three are linear in RGB, so one 3 x 3 matrix and
     an offset do at once what v2.ColorJitter does in three passes, in a third of the time or less.
+    Images of other than three channels have no saturation to change; their grey is the mean of the channels.
     """
 
     def __init__(self, strength: float) -> None:
@@ -85,7 +90,7 @@ class RandomColour(torch.nn.Module):
     def forward(self, image: tv_tensors.Image, mask: tv_tensors.Mask) -> Pair:
         if image.dtype != torch.uint8:
             raise ValueError(f"image is {image.dtype}; it must be uint8 0..255: scale it after the transform")
-        rgb = image.as_subclass(Tensor).reshape(3, -1).float()  # (3, H * W)
+        rgb = image.as_subclass(Tensor).flatten(1).float()  # (3, H * W)
         factors = 1 + self.strength * (2 * torch.rand(3) - 1)
         matrix, offset = _colour_change(*factors.tolist(), rgb.mean(dim=1))
         rgb = torch.addmm(offset[:, None] + 0.5, matrix, rgb)  # + 0.5 rounds, as uint8 cuts off
@@ -97,8 +102,12 @@ def _colour_change(
     brightness: float, contrast: float, saturation: float, mean: Tensor
 ) -> tuple[Tensor, Tensor]:
     """The matrix (3, 3) and offset (3,) of the change, for an image of this mean colour (3,)."""
-    grey = GREY.expand(3, 3)  # turns a colour to the grey of equal brightness
-    matrix = brightness * contrast * (saturation * torch.eye(3) + (1 - saturation) * grey)
+    channels = len(mean)
+    if channels != 3:
+        saturation = 1.0
+    weights = GREY if channels == 3 else torch.full((channels,), 1 / channels)
+    grey = weights.expand(channels, channels)  # turns a colour to the grey of equal brightness
+    matrix = brightness * contrast * (saturation * torch.eye(channels) + (1 - saturation) * grey)
     return matrix, (1 - contrast) * brightness * (grey @ mean)  # contrast pulls towards the mean grey
 
 

@@ -120,7 +120,8 @@ def test_requirements_are_lower_bounds():
 
 def test_requirements_hold_all_that_is_imported():
     listed = {canonicalize_name(requirement.name) for requirement in requirements("requirements.txt")}
-    of_others = {"pygments", "packaging", "jupyter_core", "traitlets"}  # come with the packages above
+    # come with the packages above
+    of_others = {"pygments", "packaging", "jupyter_client", "jupyter_core", "traitlets"}
     # for volumes and for a table of other tools, installed by who needs them; their tests are skipped without
     of_others |= {"nibabel", "highdicom", "pydicom", "rasterio", "skimage", "supervision"}
     for folder in ("nbhelpers", "tools", "tests", "benchmarks"):

@@ -1,12 +1,13 @@
 """What the README says is so: its code runs, its commands and its notebooks exist."""
 
+import json
 import re
 
 import pytest
 import torch
 from nbformat.v4 import new_notebook
 
-from tools import lesson_map
+from tools import lesson_map, platforms
 from tools.badges import badge_line, repository
 from tools.execution import ROOT
 
@@ -48,6 +49,12 @@ def test_its_map_is_the_territory():
 def test_the_map_is_as_measured():
     """`python -m tools.lesson_map` writes it; minutes and questions are not kept by hand."""
     assert README.split(lesson_map.START)[1].split(lesson_map.END)[0].strip() == lesson_map.table()
+
+
+def test_what_was_tried_on_the_platforms_is_as_recorded():
+    """`make platforms` writes it."""
+    lines = README.split(platforms.START)[1].split(platforms.END)[0].strip()
+    assert lines == platforms.summary(json.loads(platforms.RESULTS.read_text("utf-8")))
 
 
 def test_every_lesson_has_its_picture():

@@ -1,17 +1,22 @@
 """tools/ executes and cleans notebooks, and turns them to another repository."""
 
+import io
 import json
 import site
 import subprocess
 import sys
 import types
+import urllib.error
+import urllib.request
+import zipfile
+from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from tools import badges, needs, notebooks
+from tools import badges, needs, notebooks, platforms
 from tools.execution import ROOT, as_terminal, clean, execute, fingerprint, merged_streams, without_paths
 from tools.notebooks import failure, find, score
 from tools.page import page
@@ -349,3 +354,59 @@ def test_the_setup_cell_says_that_there_is_no_internet(hosted):
 def test_the_setup_cell_fetches_nothing_where_the_package_is(monkeypatch):
     monkeypatch.setattr(subprocess, "call", lambda *_, **__: pytest.fail("something was run"))
     exec(badges.setup_cell("old/repo", ["numpy"]), {})
+
+
+# The platforms
+
+
+def test_what_is_installed_in_turn(tmp_path):
+    """As Kaggle's image is made: Colab's packages first, then its own, which may contradict them."""
+    (tmp_path / "base.txt").write_text("# python 3.13\na==1\nb==2  # why\n")
+    (tmp_path / "more.txt").write_text("-r base.txt\na<1\n")
+    assert list(platforms.installs(tmp_path / "more.txt")) == [["a==1", "b==2"], ["a<1"]]
+
+
+def test_the_archive_is_what_pip_takes_from_github(tmp_path):
+    with platforms.github() as server:
+        address = f"{server}/{badges.repository()}/archive/HEAD.zip"
+        with urllib.request.urlopen(address) as answer, pytest.raises(urllib.error.HTTPError, match="404"):
+            content = answer.read()
+            urllib.request.urlopen(f"{server}/other/repository/archive/HEAD.zip")
+    names = zipfile.ZipFile(io.BytesIO(content)).namelist()
+    assert {name.split("/")[0] for name in names} == {f"{badges.repository().split('/')[1]}-HEAD"}
+    assert {"pyproject.toml", "nbhelpers/notebook.py"} <= {name.split("/", 1)[1] for name in names}
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("import fetched_for_one_lesson, numpy", "passed"),
+        ("1 / 0", "code cell 2: ZeroDivisionError: division by zero"),
+    ],
+)
+def test_a_notebook_runs_with_a_place_of_its_own_for_packages(tmp_path, source, said):
+    """It has the packages of the platform, and its own."""
+    python = platforms.fresh(Path(sys.executable), tmp_path / "python")
+    (packages,) = (tmp_path / "python").glob("lib/python*/site-packages")
+    (packages / "fetched_for_one_lesson.py").touch()
+    (tmp_path / "content").mkdir()
+    notebook = lesson("import os; assert os.environ['SMOKE'] == '1'", source, "2")
+    assert platforms.outcome(notebook, python, tmp_path / "content") == said
+
+
+RESULT = {
+    "colab": {
+        "date": "2026-11-28",
+        "notebooks": {"01_one": "passed", "02_two": "code cell 2: ValueError: x"},
+        "versions": {"python": "3.13.0", "torch": "2.11.0"},
+    },
+    "oldest": {"date": "2026-11-28", "tests": "9 passed", "failed": [], "versions": {"python": "3.10.13"}},
+}
+
+
+def test_the_readmes_lines_on_the_platforms():
+    assert platforms.summary(RESULT).splitlines()[2:] == [
+        "| Colab | python 3.13.0, torch 2.11.0 | 2026-11-28 | 1 of 2 notebooks run in smoke mode; not 02_two |",
+        "| the lowest versions of requirements.txt | python 3.10.13 | 2026-11-28 | `make test`: 9 passed |",
+    ]
+    assert [platforms.failed(RESULT[name]) for name in RESULT] == [True, False]
