@@ -77,7 +77,7 @@ def show_batch(
         if not panel.images:
             panel.set_axis_off()
     names = titles or [f"Image {index}" for index in range(len(pairs))]
-    words = [f"{name}: {describe_ids(ids, classes)}." for name, (_, ids) in zip(names, pairs)]
+    words = [f"{name}: {describe_ids(ids, classes)}." for name, (_, ids) in zip(names, pairs, strict=True)]
     return Picture(figure, f"Images above their masks. {' '.join(words)}")
 
 
