@@ -56,6 +56,19 @@ REFUSED = {
         ValueError,
         "one number",
     ),
+    "a number as loss": (
+        with_statistics,
+        {"loss": lambda a, b: a.sum().item()},
+        ValueError,
+        "is float; it must",
+    ),
+    "a loss without a gradient": (
+        with_statistics,
+        {"loss": lambda a, b: a.detach().sum()},
+        ValueError,
+        "argmax",
+    ),
+    "a frozen network": (lambda: with_statistics().requires_grad_(False), {}, ValueError, "unfreeze"),
     "an image that cannot be read": (
         with_statistics,
         {"train": Raising(OSError("broken.png"))},
