@@ -64,7 +64,9 @@ def environment(name: str) -> Path:
         )
         subprocess.run([python_for(version[1]), "-m", "venv", folder], check=True)
         for requirements in steps:
-            subprocess.run([python, "-m", "pip", "install", "--quiet", *requirements], check=True)
+            subprocess.run(
+                [python, "-m", "pip", "install", "--quiet", "--no-compile", *requirements], check=True
+            )
         built.write_text(wanted, "utf-8")
     return python
 
@@ -139,7 +141,7 @@ def outcome(notebook: NotebookNode, python: Path, folder: Path) -> str:
     settings = {name: value for name, value in os.environ.items() if name not in ours} | {"SMOKE": "1"}
     client = NotebookClient(
         notebook, km=manager, timeout=None, resources={"metadata": {"path": str(folder)}},
-        shutdown_kernel="immediate",
+        shutdown_kernel="immediate", extra_arguments=["--log-level=ERROR"],
     )  # fmt: skip
     try:
         client.execute(env=settings)
