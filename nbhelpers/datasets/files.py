@@ -21,7 +21,6 @@ What the files of people hold, and what is made of it:
 import io
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -29,184 +28,13 @@ import numpy as np
 from PIL import Image, ImageOps, TiffImagePlugin, WebPImagePlugin  # noqa: F401 - the plugins, which register themselves
 
 from nbhelpers.datasets import tiff
+from nbhelpers.datasets.samples import Samples
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif")
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")
 ORIENTATION = 0x0112
 MAX_PIXELS = 2**29  # that are decoded at once: 1.6 GB of RGB
-BAND_NAMES = {1: "grey", 3: "red, green, blue"}
 Image.preinit()  # registers the others
-
-
-@dataclass
-class Samples:
-    """What a file holds, turned upright, before it is made an image or a mask.
-
-    values: (H, W, bands) as stored; with `palette`, RGBA uint8 (n, 4), its rows. colours: how many bands are grey (1)
-    or RGB (3); alpha: the number of the band of transparency. top: the number that is white, None for signed and
-    float numbers. name: what errors call the file.
-    """
-
-    values: np.ndarray
-    name: str | Path
-    top: int | None = 255
-    colours: int = 1
-    alpha: int | None = None
-    palette: np.ndarray | None = None
-
-    @property
-    def bits(self) -> int:
-        """How many bits the numbers of a band have; a palette's colours have 8."""
-        if self.palette is not None:
-            return 8
-        return 8 * self.values.itemsize if self.top is None else self.top.bit_length()
-
-    def image(self, in_channels: int = 3, value_range: tuple[float, float] | None = None) -> np.ndarray:
-        """uint8 (H, W, in_channels); see `read_image`."""
-        bands = self._bands(in_channels)
-        if bands.shape[2] == 1 and in_channels == 3:
-            return cv2.cvtColor(self._bytes(bands, value_range), cv2.COLOR_GRAY2RGB)
-        return self._bytes(bands, value_range)
-
-    def _bands(self, in_channels: int) -> np.ndarray:
-        """Those of the bands that an image of so many channels takes; one alone stands for three equal ones."""
-        values = self.values
-        if self.palette is not None:
-            values = self.palette[:, :3].copy().take(values[..., 0], axis=0, mode="clip")
-        if values.shape[2] == in_channels:
-            return values
-        shown = values
-        if self.alpha is not None:
-            shown = np.ascontiguousarray(np.delete(values, self.alpha, axis=2))
-        if shown.shape[2] == in_channels or (shown.shape[2] == 1 and in_channels == 3):
-            return shown
-        if shown.shape[2] == 3 and in_channels == 1 and (shown == shown[..., :1]).all():
-            return shown[..., :1]
-        count = values.shape[2]
-        colours = 3 if self.palette is not None else self.colours
-        more = count - colours - (self.alpha is not None)
-        named = [BAND_NAMES[colours], *["alpha"] * (self.alpha is not None), *[f"{more} more"] * (more > 0)]
-        raise ValueError(
-            f"{self.name} has {count} bands ({', '.join(named)}), but {in_channels} are due: "
-            f"pass in_channels={count} to take them all, or write it with {in_channels}"
-        )
-
-    def _bytes(self, values: np.ndarray, value_range: tuple[float, float] | None) -> np.ndarray:
-        if value_range is None or self.palette is not None:
-            if self.top == 255 or self.palette is not None:
-                return values
-            top = self.top
-            if values.dtype.kind == "f":
-                raise ValueError(
-                    f"{self.name} holds floating point numbers; an image must have 8 or 16 bits: convert it first, "
-                    "or pass value_range=(black, white), the numbers that become 0 and 255"
-                )
-            if top is None or top > 65535:
-                if values.min() < 0 or values.max() > 65535:
-                    raise ValueError(
-                        f"{self.name} holds values {values.min()}..{values.max()}; an image must have 8 or 16 bits: "
-                        "pass value_range=(black, white), the numbers that become 0 and 255"
-                    )
-                top = 65535
-            return ((values.astype(np.uint32) * 255 + top // 2) // top).astype(np.uint8)
-        black, white = value_range
-        if self.top is not None and self.top <= 255 < white:
-            raise ValueError(
-                f"{self.name} has 8 bits or fewer, which cannot fill value_range={value_range}: keep files of "
-                "8 bits and of more apart"
-            )
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
-            raise ValueError(f"{self.name} holds nan or infinite numbers; fill them before it is an image")
-        scaled = (values.astype(np.float32) - black) * (255 / (white - black))
-        return (scaled.clip(0, 255) + 0.5).astype(np.uint8)
-
-    def mask(self, *, colours: bool = False, ids: Collection[int] | None = None) -> np.ndarray:
-        """Values (H, W), or RGB (H, W, 3) if `colours`; see `read_mask`."""
-        if self.palette is not None:
-            return self._palette_mask(colours, ids)
-        if self.values.dtype.kind not in "ui":
-            raise ValueError(
-                f"{self.name} holds floating point numbers; a mask must hold integer class ids: save it as uint8"
-            )
-        if self.values.shape[2] != self.colours + (self.alpha is not None):
-            raise ValueError(
-                f"{self.name} has {self.values.shape[2]} bands; a mask must have one, of class ids"
-            )
-        shown = self.values[..., : self.colours]
-        transparent = self.alpha is not None and self._alpha_is_mask(shown, self.values[..., self.alpha])
-        if colours:
-            if transparent:
-                raise ValueError(
-                    f"{self.name} has one colour, and its shape in the alpha channel, but palette= says that colours "
-                    "are the classes: paint the classes, or save alpha as a grey mask"
-                )
-            return np.repeat(self._levels(shown), 3 // self.colours, axis=2)
-        if transparent:
-            return self.values[..., self.alpha]
-        if self.colours == 3 and (shown != shown[..., :1]).any():
-            hint = (
-                "" if self.alpha is None else "; or, if its transparency is the mask, save that as a grey PNG"
-            )
-            raise ValueError(
-                f"{self.name} is a colour picture, but class ids are due; pass palette= with one colour a class{hint}"
-            )
-        grey = shown[..., 0]
-        if self.top is not None and 1 < self.top < 255:
-            found, levels = np.unique(grey), self._levels(np.unique(grey))
-            if not set(found.tolist()) <= set((0, 1) if ids is None else ids) and (
-                ids is None or set(levels.tolist()) <= set(ids)
-            ):
-                return self._levels(grey)
-        return np.ascontiguousarray(grey)
-
-    def _palette_mask(self, colours: bool, ids: Collection[int] | None) -> np.ndarray:
-        stored = self.values[..., 0]
-        used = np.unique(stored)
-        if used[-1] >= len(self.palette):
-            raise ValueError(f"{self.name} uses colour {used[-1]}, but its palette has {len(self.palette)}")
-        rgb, alpha = self.palette[used, :3], self.palette[used, 3]
-        all_grey = (rgb == rgb[:, :1]).all()
-        if (colours or all_grey) and self._alpha_is_mask(rgb, alpha):
-            if colours:
-                raise ValueError(
-                    f"{self.name} has one colour, and its shape in the transparency of its palette"
-                )
-            return self.palette[stored, 3]
-        if colours:
-            return self.palette[stored, :3]
-        wholly_grey = (self.palette[:, :3] == self.palette[:, :1]).all()
-        if wholly_grey or (all_grey and (ids is None or not set(used.tolist()) <= set(ids))):
-            return self.palette[stored, 0]
-        return np.ascontiguousarray(stored)
-
-    def _alpha_is_mask(self, shown: np.ndarray, alpha: np.ndarray) -> bool:
-        """Whether transparency holds the shape. ValueError where it says something that the colour does not."""
-        if (alpha == alpha.flat[0]).all():
-            return (
-                not alpha.any()
-                and shown.any()
-                and bool((shown == shown.reshape(-1, shown.shape[-1])[0]).all())
-            )
-        key = shown.reshape(alpha.size, -1).astype(np.int64) @ np.array(
-            [1, 1 << 16, 1 << 32][: shown.shape[-1]]
-        )
-        if (key == key[0]).all():
-            return True
-        pairs = np.unique(np.stack([key, alpha.reshape(-1).astype(np.int64)]), axis=1)
-        if pairs.shape[1] > len(np.unique(key)):
-            raise ValueError(
-                f"{self.name} holds one shape in its colour and another in its alpha channel; a mask must have one: "
-                "save the one that is meant as a grey PNG"
-            )
-        return False
-
-    def _levels(self, values: np.ndarray) -> np.ndarray:
-        """As grey levels of 8 bits, uint8; ValueError where that would lose any."""
-        if self.top == 65535 and not (values % 257).any():
-            return (values // 257).astype(np.uint8)
-        if self.top is None or 255 % self.top:
-            raise ValueError(f"{self.name} has more than 8 bits a band; a mask of colours must have 8")
-        return (values * (255 // self.top)).astype(np.uint8)
 
 
 def read_image(
@@ -286,6 +114,10 @@ def _decoding(name: str | Path) -> Iterator[None]:
         yield
     except MemoryError:
         raise
+    except Image.DecompressionBombError as error:  # of WebP and GIF, whose decoders check by themselves
+        raise ValueError(
+            f"{name} is too large to decode ({error}): write it as PNG, or as TIFF in tiles"
+        ) from error
     except Exception as error:  # Pillow's decoders have many kinds, and all mean the same to the caller
         if str(error).startswith(str(name)):
             raise
@@ -316,8 +148,12 @@ def _tiff_samples(data: bytes | Path, name: str | Path, frame: int | None) -> Sa
     with _decoding(name):
         with io.BytesIO(data) if isinstance(data, bytes) else data.open("rb") as file:
             pages = tiff.pages(file)
+            file.seek(0)
+            big_endian_big = file.read(4) == tiff.MAGIC[3]  # which Pillow does not open
     _check_frame(name, len(pages), frame)
-    if not frame and tiff.suits_pillow(pages[0]):  # the ordinary kinds, and Pillow is faster
+    if (
+        not frame and not big_endian_big and tiff.suits_pillow(pages[0])
+    ):  # the ordinary kinds, and Pillow is faster
         return _picture_samples(data, name, None)
     with _decoding(name):
         page = tiff.Page(data, pages[frame or 0], name)
@@ -333,18 +169,30 @@ def _picture_samples(data: bytes | Path, name: str | Path, frame: int | None) ->
     frames = 1 if picture.format in ("MPO", "TIFF") else getattr(picture, "n_frames", 1)
     _check_frame(name, frames, frame)
     _check_size(name, *picture.size)
+    if picture.format == "BMP" and picture.mode == "L" and data[28] == 4:
+        # Pillow takes a palette of the greys 0 to 15 for none, and then cannot decode 4 bits: it is given a blue 0
+        data = bytearray(data)
+        data[14 + int.from_bytes(data[14:18], "little")] ^= 1
+        samples = _picture_samples(bytes(data), name, frame)
+        samples.palette[0, :3] = 0
+        return samples
     with _decoding(name):
         if frame:
             picture.seek(frame)
         picture.load()
-        if picture.getexif().get(ORIENTATION, 1) != 1:
-            picture = ImageOps.exif_transpose(picture)
         png_depth, png_kind = data[24:26] if picture.format == "PNG" else (8, 0)
+        if (orientation := picture.getexif().get(ORIENTATION, 1)) != 1:
+            picture = ImageOps.exif_transpose(picture)
         if png_depth == 16 and png_kind != 0:  # Pillow keeps the upper 8 bits only
-            return _png_of_16_bits(data, png_kind, name, picture.getexif().get(ORIENTATION, 1))
+            return _png_of_16_bits(data, png_kind, name, orientation)
         if picture.mode in ("P", "PA"):
             picture.apply_transparency()
-            palette = np.array(picture.getpalette("RGBA"), np.uint8).reshape(-1, 4)
+            palette = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 4, axis=1)
+            palette[:, 3] = (
+                255  # void is often 255 where the palette has fewer colours: that is grey 255, then
+            )
+            listed = np.array(picture.getpalette("RGBA"), np.uint8).reshape(-1, 4)
+            palette[: len(listed)] = listed
             return Samples(np.array(picture)[..., None], name, palette=palette)
         if picture.mode.startswith("I"):  # 16-bit grey; older Pillow hands it over as 32-bit
             return Samples(np.array(picture).astype(np.uint16)[..., None], name, 65535)

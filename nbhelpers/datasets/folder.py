@@ -144,7 +144,7 @@ class Folder(SegmentationDataset):
         bits = next(n for n in (8, 10, 12, 14) if n >= used)
         top = 2**bits - 1
         print(
-            f"{self.pairs[0][0].parent}: the images use {bits} of their bits, so {top} becomes white; pass "
+            f"{self.pairs[0][0].parent}: the images use {bits} of their {samples.bits} bits, so {top} becomes white; pass "
             f"value_range=(0, {top}) to every split, and they are not searched again"
         )
         return 0, top

@@ -18,6 +18,7 @@ Tags = tiff.ImageFileDirectory_v2
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the last two: BigTIFF
 SUBFILE_TYPE, ORIENTATION = 254, 274
 REDUCED, MASK = 1, 4  # bits of the subfile type: a smaller copy, a mask of transparency
+PILLOW_PIXELS = 2**26  # larger pages are read by blocks: Pillow refuses some of 179 megapixels
 SEGMENT_BYTES = 2**31  # no tile or strip is larger but by a damaged tag
 # Compressions that know pixels, not bytes, and colours that need arithmetic: Pillow decodes such a tile as a picture.
 PICTURE_CODECS = (
@@ -98,11 +99,13 @@ def pages(file: BinaryIO) -> list[Tags]:
 
 
 def suits_pillow(tags: Tags) -> bool:
-    """Whether Pillow has a mode for all that the page holds: 1- and 8-bit grey, palettes, colours, 16-bit grey."""
+    """Whether Pillow has a mode for all that the page holds: 1-, 8- and 16-bit grey, palettes, 8-bit colours."""
     bands = tags.get(tiff.SAMPLESPERPIXEL, 1)
     bits, kinds = tags.get(tiff.BITSPERSAMPLE, 1), tags.get(tiff.SAMPLEFORMAT, 1)
     photometric = tags.get(tiff.PHOTOMETRIC_INTERPRETATION)
     if {kinds} - {1} and set(kinds if isinstance(kinds, tuple) else ()) != {1}:
+        return False
+    if tags.get(tiff.IMAGELENGTH, 0) * tags.get(tiff.IMAGEWIDTH, 0) > PILLOW_PIXELS:
         return False
     depths = set(bits) if isinstance(bits, tuple) else {bits}
     if bands == 1:

@@ -74,6 +74,7 @@ class RandomColour(torch.nn.Module):
 
     The factors mean what they mean in v2.ColorJitter. All three are linear in RGB, so one 3 x 3 matrix and
     an offset do at once what v2.ColorJitter does in three passes, in a third of the time or less.
+    Images of other than three channels have no saturation to change; their grey is the mean of the channels.
     """
 
     def __init__(self, strength: float) -> None:
@@ -85,7 +86,7 @@ class RandomColour(torch.nn.Module):
     def forward(self, image: tv_tensors.Image, mask: tv_tensors.Mask) -> Pair:
         if image.dtype != torch.uint8:
             raise ValueError(f"image is {image.dtype}; it must be uint8 0..255: scale it after the transform")
-        rgb = image.as_subclass(Tensor).reshape(3, -1).float()  # (3, H * W)
+        rgb = image.as_subclass(Tensor).flatten(1).float()  # (3, H * W)
         factors = 1 + self.strength * (2 * torch.rand(3) - 1)
         matrix, offset = _colour_change(*factors.tolist(), rgb.mean(dim=1))
         rgb = torch.addmm(offset[:, None] + 0.5, matrix, rgb)  # + 0.5 rounds, as uint8 cuts off
@@ -97,8 +98,12 @@ def _colour_change(
     brightness: float, contrast: float, saturation: float, mean: Tensor
 ) -> tuple[Tensor, Tensor]:
     """The matrix (3, 3) and offset (3,) of the change, for an image of this mean colour (3,)."""
-    grey = GREY.expand(3, 3)  # turns a colour to the grey of equal brightness
-    matrix = brightness * contrast * (saturation * torch.eye(3) + (1 - saturation) * grey)
+    channels = len(mean)
+    if channels != 3:
+        saturation = 1.0
+    weights = GREY if channels == 3 else torch.full((channels,), 1 / channels)
+    grey = weights.expand(channels, channels)  # turns a colour to the grey of equal brightness
+    matrix = brightness * contrast * (saturation * torch.eye(channels) + (1 - saturation) * grey)
     return matrix, (1 - contrast) * brightness * (grey @ mean)  # contrast pulls towards the mean grey
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from nbhelpers.datasets import tiff
-from nbhelpers.datasets.files import SUFFIXES, Samples, checked_range, read_image, tiff_page
+from nbhelpers.datasets.files import SUFFIXES, checked_range, read_image, tiff_page
+from nbhelpers.datasets.samples import Samples
 
 READABLE = (*SUFFIXES, ".npy")
 CACHE_BYTES = 2**26  # of decoded tiles; strips are as wide as the image, and every window of a row needs them

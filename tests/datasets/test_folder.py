@@ -1,6 +1,7 @@
 """Folder reads what people really have, and says what is wrong with the rest, naming the file."""
 
 import io
+import itertools
 
 import numpy as np
 import pytest
@@ -9,6 +10,10 @@ from PIL import Image
 
 from nbhelpers.datasets.files import read_image, read_mask
 from nbhelpers.datasets.folder import Folder, check_no_overlap
+from nbhelpers.datasets.transforms import train_transform
+from nbhelpers.inference import predict
+from nbhelpers.training import fit
+from tests.image_bytes import tiff_bytes
 
 CLASSES = ("Sky", "Road", "Car")
 IDS = np.array([[0, 1, 2], [2, 255, 0]], dtype=np.uint8)  # 2 x 3, with every class and void
@@ -334,3 +339,190 @@ def test_splits_that_share_a_picture_are_found_by_content(tmp_path):
     check_no_overlap(train, val)
     with pytest.raises(ValueError, match=r"1 of the 2 images .*train1\.png is .*leaky1\.png"):
         check_no_overlap(train, leaky)
+
+
+# What the files of people hold; what becomes of one file stands in test_files.py
+
+
+def test_a_no_data_value_of_any_size_is_void(folders):
+    images, masks = folders
+    for void, dtype in (
+        (-32768, np.int16),
+        (256, np.uint16),
+        (9999, np.int32),
+        (65280, np.uint16),
+        (-1, np.int32),
+    ):
+        for stem in ("a", "b"):
+            (masks / f"{stem}.png").unlink(missing_ok=True)
+            ids = np.where(IDS == 255, void, IDS.astype(int)).astype(dtype)
+            (masks / f"{stem}.tif").write_bytes(tiff_bytes(ids))
+        assert np.array_equal(Folder(images, masks, CLASSES, void=void).read(0)[1], IDS)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"void": 1}, "void is 1, the id of the class 'Road'; it must be another id"),
+        ({"void": 1.5}, "void is 1.5; it must be an id"),
+        ({"palette": [(0, 0, 0), (1, 1, 1), (2, 2, 2)], "void": (1, 1, 1)}, "the colour of the class 'Road'"),
+        ({"palette": [(0, 0, 0), (1, 1, 1), (2, 2, 2)], "void": (1, 1, 300)}, "a colour is RGB 0..255"),
+        (
+            {"palette": [(0, 0, 0), (1.0, 0.5, 0.2), (0, 1, 0)]},
+            "palette holds fractions; .* multiply .* by 255",
+        ),
+        ({"palette": [(0, 0, 0), (1.0, 0, 0), (0, 1, 0)]}, r"palette holds floats of 0\.\.1"),
+        ({"several_masks": True}, "several_masks=True joins black and white masks; pass binary=True"),
+        ({"value_range": (4095, 0)}, "value_range is .*; it must be .black, white."),
+        ({"value_range": (0, float("nan"))}, "value_range is .*; it must be .black, white."),
+    ],
+)
+def test_arguments_that_would_change_labels_or_pictures(folders, options, message):
+    with pytest.raises(ValueError, match=message):
+        Folder(*folders, CLASSES, **options)
+
+
+@pytest.mark.parametrize("two_folders", [True, False])
+def test_several_masks_of_an_image(tmp_path, two_folders):
+    images, masks = (tmp_path / "images", tmp_path / "masks") if two_folders else (tmp_path, tmp_path)
+    parts = np.zeros((2, 2, 3), np.uint8)
+    parts[0, 0, 0], parts[1, 1, 1:] = 255, 255
+    for name in ("benign (1)", "benign (4)"):
+        save(RGB, images / f"{name}.png")
+        save(parts[0], masks / f"{name}_mask.png")
+    save(parts[1], masks / "benign (4)_mask_1.png")
+    options = {"binary": True, "mask_suffix": "_mask"}
+    with pytest.raises(ValueError, match=r"\(4\)_mask_1\.png looks like a further mask .*several_masks=True"):
+        Folder(images, masks, ("b", "o"), **options)
+    data = Folder(images, masks, ("b", "o"), several_masks=True, **options)
+    assert [int(mask.sum()) for _, mask in data] == [1, 3]
+
+
+def test_nothing_in_the_masks_folder_is_passed_over_in_silence(folders, capsys):
+    images, masks = folders
+    (masks / "a.json").touch()
+    (masks / "old").mkdir()
+    (masks / "Thumbs.db").touch()
+    (masks / ".DS_Store").touch()
+    Folder(images, masks, CLASSES)
+    assert capsys.readouterr().out == f"{masks}: left alone, as no mask by its ending: a.json, old/\n"
+    for stem in ("a", "b"):
+        (masks / f"{stem}.png").rename(masks / f"{stem}_mask.png")
+    save(IDS, masks / "legend.png")
+    with pytest.raises(
+        ValueError, match="legend.png is in the masks' folder, but its name does not end in '_mask'"
+    ):
+        Folder(images, masks, CLASSES, mask_suffix="_mask")
+
+
+def test_names_that_look_equal_are_equal(tmp_path):
+    save(RGB, tmp_path / "images" / "Pr\u00fcfung.png")
+    save(IDS, tmp_path / "masks" / "Pru\u0308fung_mu\u0308.png")
+    data = Folder(tmp_path / "images", tmp_path / "masks", CLASSES, mask_suffix="_m\u00fc")
+    assert np.array_equal(data.read(0)[1], IDS)
+    save(RGB, tmp_path / "images" / "Pru\u0308fung.png")
+    with pytest.raises(ValueError, match="have one stem"):
+        Folder(tmp_path / "images", tmp_path / "masks", CLASSES, mask_suffix="_m\u00fc")
+
+
+def test_orientation_in_the_image_alone_in_both_and_where_it_cannot_fit(folders):
+    images, masks = folders
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    stored = np.rot90(IDS)
+    save(np.ascontiguousarray(np.rot90(RGB)), images / "a.png", exif=exif)
+    assert np.array_equal(Folder(images, masks, CLASSES).read(0)[1], IDS)  # a mask without a tag is upright
+    save(np.ascontiguousarray(stored), masks / "a.png", exif=exif)
+    image, mask = Folder(images, masks, CLASSES).read(0)
+    assert np.array_equal(image, RGB) and np.array_equal(mask, IDS)
+    save(np.ascontiguousarray(stored), masks / "a.png")
+    with pytest.raises(ValueError, match="turned by 90 degrees, perhaps by an EXIF tag that the other lacks"):
+        Folder(images, masks, CLASSES).read(0)
+
+
+def test_stacks_are_pairs_of_frames(tmp_path):
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+        save(IDS * 0, tmp_path / folder / "10.png")
+    volume, labels = tmp_path / "images" / "2.tif", tmp_path / "masks" / "2.tif"
+    volume.write_bytes(tiff_bytes(*(np.full((2, 3), 9 * n, np.uint8) for n in range(12))))
+    labels.write_bytes(tiff_bytes(*((IDS == n % 3).astype(np.uint8) for n in range(12)), deflate=True))
+    data = Folder(tmp_path / "images", tmp_path / "masks", CLASSES)
+    assert len(data) == 13 and data.name(11).endswith("2.tif, frame 11") and data.name(12).endswith("10.png")
+    for index, (image, mask) in enumerate(itertools.islice(data, 12)):
+        assert (image == 9 * index).all() and np.array_equal(mask.numpy(), IDS == index % 3)
+    labels.write_bytes(tiff_bytes(IDS))
+    with pytest.raises(
+        ValueError, match=r"2\.tif has 12 frames, but its mask .*2\.tif has 1; they must be equal"
+    ):
+        Folder(tmp_path / "images", tmp_path / "masks", CLASSES)
+
+
+def deep_images(folder, top, dtype=np.uint16):
+    for number, stem in enumerate("ab"):
+        (folder / f"{stem}.png").unlink(missing_ok=True)
+        values = np.linspace(0, top - number, 6).reshape(2, 3).astype(dtype)
+        (folder / f"{stem}.tif").write_bytes(tiff_bytes(values))
+
+
+@pytest.mark.parametrize(
+    ("top", "found"), [(200, 255), (1000, 1023), (4095, 4095), (9000, 16383), (30000, None)]
+)
+@pytest.mark.parametrize("dtype", [np.uint16, np.int16, np.int32])
+def test_images_of_more_than_8_bits_keep_the_levels_of_the_bits_they_use(folders, capsys, top, found, dtype):
+    images, masks = folders
+    deep_images(images, top, dtype)
+    data = Folder(images, masks, CLASSES)
+    printed = capsys.readouterr().out
+    assert (f"{found} becomes white; pass value_range=(0, {found})" in printed) if found else printed == ""
+    for index in range(2):
+        expected = np.linspace(0, top - index, 6) / (found or 65535) * 255
+        assert abs(data.read(index)[0][..., 0].ravel() - expected).max() <= 1
+    Folder(images, masks, CLASSES, value_range=(0, 4095))
+    assert capsys.readouterr().out == ""  # nothing is searched
+
+
+def test_depths_that_differ_or_have_no_range(folders):
+    images, masks = folders
+    (images / "b.png").unlink()
+    (images / "b.tif").write_bytes(tiff_bytes(np.full((2, 3), 700, np.uint16)))
+    with pytest.raises(ValueError, match=r"b\.tif has 16 bits, but .*a\.png has 8 or fewer: keep images"):
+        Folder(images, masks, CLASSES).read(1)
+    (images / "a.png").rename(images / "c.png")
+    (masks / "a.png").rename(masks / "c.png")
+    with pytest.raises(ValueError, match=r"b\.tif has 16 bits, but .*c\.png has 8 or fewer"):
+        Folder(images, masks, CLASSES)
+    (images / "b.tif").write_bytes(tiff_bytes(np.full((2, 3), -700, np.int16)))
+    with pytest.raises(ValueError, match=r"b\.tif holds values -700\.\.-700.*value_range="):
+        Folder(images, masks, CLASSES)
+
+
+@pytest.mark.parametrize("bands", [1, 2, 4])
+def test_any_number_of_bands_from_file_to_mask(tmp_path, bands):
+    """Folder, the recipe of training, fit, predict."""
+    rng = np.random.default_rng(0)
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+    for number in range(4):
+        ids = np.zeros((32, 32), np.uint8)
+        ids[4 : 20 + number, 6:20] = 1
+        values = rng.integers(0, 30, (32, 32, bands)).astype(np.uint8)
+        values[..., -1] += 180 * ids  # the last band alone shows it
+        (tmp_path / "images" / f"{number}.tif").write_bytes(tiff_bytes(values, tile=(16, 16)))
+        save(ids, tmp_path / "masks" / f"{number}.png")
+    data = Folder(
+        tmp_path / "images",
+        tmp_path / "masks",
+        ("b", "o"),
+        binary=True,
+        in_channels=bands,
+        transform=train_transform(),
+    )
+    assert data[0][0].shape == (bands, 32, 32)
+    torch.manual_seed(0)
+    model = torch.nn.Conv2d(bands, 2, 1)
+    fit(model, data, data, epochs=12, batch_size=4, lr=0.5, quiet=True)
+    image, mask = Folder(
+        tmp_path / "images", tmp_path / "masks", ("b", "o"), binary=True, in_channels=bands
+    ).read(0)
+    assert (predict(model, image, ids=True).numpy() == mask).mean() > 0.95

@@ -1,8 +1,10 @@
 """Files of inference: weights, exported models, images by windows, and a folder at a time from a terminal."""
 
+import gc
 import os
 import subprocess
 import sys
+import weakref
 import zlib
 
 import numpy as np
@@ -23,10 +25,13 @@ from nbhelpers.inference import (
     predict,
     predict_tiled,
     save_weights,
+    sources,
     written_whole,
 )
+from nbhelpers.inference.__main__ import main
 from nbhelpers.inference.folder import predict_folder
 from tests.full_disk import full_disk
+from tests.image_bytes import tiff_bytes
 from tests.inference.test_inference import network
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (150, 210, 3), np.uint8)
@@ -371,3 +376,105 @@ def test_the_terminal_line_by_torchrun(tmp_path, images, exported):
     assert "5 done, 0 done before, 2 failed" in done.stdout, done.stdout + done.stderr
     assert done.stdout.count("bad.png: ") == 1 and done.returncode == 1
     assert len(list((tmp_path / "out" / "masks").iterdir())) == 5
+
+
+# The many kinds of files, by windows: the reader is that of Folder, tried in tests/datasets/test_files.py
+
+
+@pytest.mark.parametrize("bands", [1, 2, 5])
+@pytest.mark.parametrize("planar", [False, True])
+def test_bands_and_ranges_by_windows(tmp_path, bands, planar):
+    values = np.random.default_rng(0).integers(-500, 1500, (70, 90, bands)).astype(np.int16)
+    path = tmp_path / "a.tif"
+    options = {"in_channels": bands, "value_range": (0, 1000)}
+    for tile, big in ((None, False), ((32, 16), True)):
+        path.write_bytes(tiff_bytes(values, planar=planar, tile=tile, deflate=True, predictor=2, big=big))
+        image = open_image(path, **options)
+        assert isinstance(image, TiledTiff) and image.shape == (70, 90, bands)
+        whole = read_image(path, path, **options)
+        assert abs(whole - np.clip(values / 1000, 0, 1) * 255).max() <= 0.5
+        assert np.array_equal(image[0:70, 0:90], whole) and np.array_equal(
+            image[20:60, 5:7], whole[20:60, 5:7]
+        )
+    if bands > 1:
+        with pytest.raises(ValueError, match=f"a.tif has {bands} bands .* pass in_channels={bands}"):
+            open_image(path, value_range=(0, 1000))
+    path.write_bytes(tiff_bytes(values, values, tile=(32, 16)))
+    with pytest.raises(ValueError, match="a.tif has 2 frames"):
+        open_image(path, **options)
+
+
+def test_arrays_by_a_range(tmp_path):
+    np.save(tmp_path / "a.npy", np.linspace(-1, 1, 54).reshape(6, 9))
+    image = open_image(tmp_path / "a.npy", value_range=(-1, 1))
+    assert image.shape == (6, 9, 3) and image[0:6, 0:9].min() == 0 and image[5:6, 8:9].max() == 255
+
+
+def test_a_tiff_that_was_read_leaves_no_cycle(tmp_path):
+    path = tmp_path / "a.tif"
+    path.write_bytes(tiff_bytes(PIXELS, photometric=2, tile=(64, 48)))
+    image = open_image(path)
+    image[0:150, 0:210]
+    gone = weakref.ref(image)
+    gc.disable()  # only references count
+    try:
+        del image
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def test_a_tiff_keeps_a_bounded_number_of_tiles(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "CACHE_BYTES", 3 * 64 * 48 * 3)
+    path = tmp_path / "a.tif"
+    path.write_bytes(tiff_bytes(PIXELS, photometric=2, tile=(64, 48)))
+    image = open_image(path)
+    assert np.array_equal(image[0:150, 0:210], PIXELS) and len(image._kept) == 3
+
+
+def test_models_of_other_channels_take_files_of_as_many(tmp_path):
+    (tmp_path / "images").mkdir()
+    values = np.random.default_rng(0).integers(0, 256, (40, 50, 4)).astype(np.uint8)
+    for bands in (1, 4):
+        model = nn.Conv2d(bands, 2, 1)
+        export(model, tmp_path / "m.onnx", in_channels=bands)
+        loaded = OnnxModel(tmp_path / "m.onnx")
+        assert loaded.in_channels == bands
+        part = values[..., 0] if bands == 1 else values
+        path = tmp_path / "images" / "a.tif"
+        path.write_bytes(tiff_bytes(part, photometric=1, tile=(16, 16)))
+        out = tmp_path / f"out{bands}"
+        report = predict_folder(tmp_path / "m.onnx", tmp_path / "images", out, progress=False)
+        assert report.failed == {}
+        expected = predict(model, part, ids=True)
+        assert np.array_equal(read_mask(out / "masks" / "a.png", "a", ids={0, 1}), expected.numpy())
+        assert torch.equal(predict(loaded, part, ids=True), expected)
+        assert Image.open(out / "overlays" / "a.jpg").size == (50, 40)
+    Image.fromarray(values[..., :3]).save(tmp_path / "images" / "rgb.png")
+    report = predict_folder(tmp_path / "m.onnx", tmp_path / "images", out, progress=False)
+    assert list(report.failed.values()) == [
+        f"{tmp_path / 'images' / 'rgb.png'} has 3 bands (red, green, blue), but 4 are due: pass in_channels=3 to take "
+        "them all, or write it with 4"
+    ]
+
+
+def test_more_than_8_bits_need_the_range_of_the_training(tmp_path, exported, capsys):
+    (tmp_path / "images").mkdir()
+    for name, top in (("a.png", 4095), ("b.tif", 4095)):
+        values = (PIXELS[:40, :50, 0].astype(float) / 255 * top).round().astype(np.uint16)
+        Image.fromarray(values).save(tmp_path / "images" / name)
+    line = [
+        str(part) for part in (exported, tmp_path / "images", tmp_path / "out", "--tile", 96, "--overlap", 48)
+    ]
+    with pytest.raises(SystemExit):
+        main(line)
+    assert (
+        capsys.readouterr().out.count("has 16 bits; say which numbers are black and white for this model")
+        == 2
+    )
+    with pytest.raises(SystemExit, match="masks of another model or of other settings"):
+        main([*line, "--range", "0", "4095"])
+    line[2] = str(tmp_path / "other")
+    main([*line, "--range", "0", "4095"])
+    ids = predict(network(), PIXELS[:40, :50, 0], ids=True, stride=16)
+    assert np.array_equal(read_mask(tmp_path / "other" / "masks" / "a.png", "a", ids=range(9)), ids.numpy())
