@@ -35,6 +35,7 @@ CHECKS = (
     learning.learning_rate,
     network.mode,
     learning.baseline,
+    masks.samples,
     images.split_overlap,
 )
 
@@ -98,7 +99,8 @@ def doctor(
             some epochs, or "scoring", where the model should beat the majority baseline. Batch norm and
             dropout should be in train mode for the first two, and in eval mode for "scoring".
         lr: a learning rate of AdamW to try, for five steps on a copy, and again ten times lower or higher.
-        train, valid: datasets; their images are compared by content, each read once and not transformed.
+        train, valid: datasets; some of their samples are judged as `fit` judges them, and the images of both are
+            compared by content, each read once and, where the set has a `read`, not transformed.
 
     The forward runs in float32, in train mode at the start and in eval mode later. All of it happens on copies:
     the caller's model, its mode, gradients and statistics, and torch's random state stay as they were.

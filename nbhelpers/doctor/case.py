@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -10,11 +11,11 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from nbhelpers.checks import independent_copy, random_state_kept
+from nbhelpers.datasets.dataset import num_classes_of
 from nbhelpers.metrics import ConfusionMatrix, to_ids
 
 Verdict = tuple[bool, str, str]  # all is well, sentence, cure
-# what torch, or an assert in a model, raises for arguments that do not fit
-REFUSALS = (RuntimeError, ValueError, TypeError, IndexError, AssertionError)
+REFUSALS = Exception  # a model or a loss is the reader's code, and may raise anything: that is a finding
 TRIAL_STEPS = 5
 
 
@@ -70,8 +71,10 @@ class Case:
     @property
     def num_classes(self) -> int:
         """Of the data set if one was passed, else of the model: a single channel tells two classes."""
-        known = [data.num_classes for data in (self.train, self.valid) if hasattr(data, "num_classes")]
-        return known[0] if known else max(2, self.logits.shape[1])
+        for data in (self.train, self.valid):
+            with suppress(ValueError):  # it does not tell
+                return num_classes_of(data)
+        return max(2, self.logits.shape[1])
 
     @property
     def device_ids(self) -> Tensor:
@@ -121,4 +124,5 @@ def dtype_of(tensor: Tensor) -> str:
 
 
 def text_of(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".splitlines()[0]
+    text = f"{type(error).__name__}: {error}".splitlines()[0]
+    return text if len(text) < 200 else f"{text[:200]}..."

@@ -1,28 +1,33 @@
 """Checks of the images, and of whether two splits share any."""
 
 import hashlib
+from collections.abc import Iterator
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset, Subset
+from torch import Tensor
+from torch.utils.data import Dataset
 
+from nbhelpers.datasets.contract import SLACK, image_fault
+from nbhelpers.datasets.gate import leaves, random_states_kept
 from nbhelpers.doctor.case import Case, Unchecked, Verdict, dtype_of
 
 
 def image_type(case: Case) -> Verdict:
-    shape = tuple(case.images.shape)
-    sentence = f"images are {dtype_of(case.images)} {shape}, due are float32 (N, C, H, W)"
-    if len(shape) == 4 and shape[3] in (1, 3, 4) and shape[1] not in (1, 3, 4):
-        return False, sentence, "the channels come last: images = images.movedim(-1, 1)"
+    sentence = f"images are {dtype_of(case.images)} {tuple(case.images.shape)}, due are float32 (N, C, H, W)"
+    if fault := image_fault(case.images, batch=True):
+        return False, *fault
     cure = "batch the samples by nbhelpers.datasets.collate, or for bytes: images = images.float() / 255"
-    return len(shape) == 4 and case.images.dtype == torch.float32, sentence, cure
+    return case.images.dtype == torch.float32, sentence, cure
 
 
 def image_range(case: Case) -> Verdict:
     case.require(image_type)
     low, high = case.images.aminmax()
     return (
-        bool(low.isfinite() and high.isfinite() and (high <= 1 or low < 0)),  # below 0: see image_scaling
+        bool(
+            low.isfinite() and high.isfinite() and (high <= 1 + SLACK or low < -SLACK)
+        ),  # below: image_scaling
         f"images hold {low:.3g} to {high:.3g}, due is 0..1",
         "divide bytes by 255 once; for nan, look for a division by a standard deviation of 0",
     )
@@ -32,7 +37,7 @@ def image_scaling(case: Case) -> Verdict:
     case.require(image_range)
     low, high, mean = case.images.min(), case.images.max(), case.images.mean()
     sentence = f"images hold {low:.3g} to {high:.3g}, mean {mean:.2g}"
-    if low < 0:
+    if low < -SLACK:
         cure = "take Normalize out of the transform: models here get 0..1 and normalise themselves"
         return False, f"{sentence}: they are normalised before the model normalises again", cure
     if high < 0.02:
@@ -43,17 +48,34 @@ def image_scaling(case: Case) -> Verdict:
 def split_overlap(case: Case) -> Verdict:
     if case.train is None or case.valid is None:
         raise Unchecked("pass train= and valid=")
-    seen = {_content(case.train, index): index for index in range(len(case.train))}
-    shared = [(i, seen[key]) for i in range(len(case.valid)) if (key := _content(case.valid, i)) in seen]
+    with random_states_kept():
+        seen = {key: index for index, key in _contents(case.train, "train")}
+        shared = [(i, seen[key]) for i, key in _contents(case.valid, "valid") if key in seen]
     sentence = f"{len(shared)} of {len(case.valid)} images of valid are in train too"
     if shared:
         sentence += f", the first is valid[{shared[0][0]}] = train[{shared[0][1]}]"
     return not shared, sentence, "split anew, by patient, place or film and not by image, and score again"
 
 
-def _content(data: Dataset, index: int) -> bytes:
-    """A digest of one image before any transform, since augmented copies never equal each other."""
-    if isinstance(data, Subset):
-        return _content(data.dataset, data.indices[index])
-    image = data.read(index)[0] if hasattr(data, "read") else data[index][0]
+def _contents(data: Dataset, name: str) -> Iterator[tuple[int, bytes]]:
+    """The position and a digest of each image before any transform, since augmented copies never equal each other."""
+    for leaf in leaves(data):
+        read = getattr(leaf.dataset, "read", None) or leaf.dataset.__getitem__
+        if leaf.indices and not hasattr(leaf.dataset, "read"):
+            first, again = (_digest(read(leaf.indices[0])[0]) for _ in range(2))
+            if first != again:
+                raise Unchecked(
+                    f"since the images of {name} change at each reading: pass the set without its random transform"
+                )
+        for index, position in zip(leaf.indices, leaf.positions):
+            yield position, _digest(read(index)[0])
+
+
+def _digest(image: Tensor | np.ndarray) -> bytes:
+    """Of the bytes (H, W, C), whether they come as floats in 0..1 or channels first."""
+    image = (
+        image.movedim(0, -1).numpy() if isinstance(image, Tensor) and image.ndim == 3 else np.asarray(image)
+    )
+    if image.dtype.kind == "f":
+        image = (image * 255).round().astype(np.uint8)
     return hashlib.blake2b(np.ascontiguousarray(image).tobytes()).digest()

@@ -64,10 +64,19 @@ def gradient(case: Case) -> Verdict:
     except REFUSALS as error:
         cure = "move the loss, or its class weights, to the device of the model: loss.to(device)"
         return False, f"the loss refuses tensors on {case.device_images.device}: {text_of(error)}", cure
-    if value.requires_grad:
-        value.backward()
-    reached = [p for p in model.parameters() if p.grad is not None and p.grad.any()]
-    total = len(list(model.parameters()))
+    try:
+        if value.requires_grad:
+            value.backward()
+    except REFUSALS as error:
+        cure = "if it names an inplace operation, write y = y + 1 for y += 1 in forward, and no relu_ or inplace=True"
+        return False, f"the gradient cannot be computed: {text_of(error)}", cure
+    gradients = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+    total, broken = len(list(model.parameters())), [n for n, g in gradients.items() if not g.isfinite().all()]
+    if broken:
+        sentence = f"the gradient is nan or infinite in {len(broken)} of {total} parameter tensors, such as {broken[0]!r}"
+        cure = "look for a root, a logarithm or a norm of 0, whose slope is infinite: (x + 1e-6).sqrt()"
+        return False, sentence, cure
+    reached = [gradient for gradient in gradients.values() if gradient.any()]
     cure = "unfreeze parameters by requires_grad_(True), and look for detach() or no_grad() in forward"
     return len(reached) > 0, f"the gradient reaches {len(reached)} of {total} parameter tensors", cure
 
@@ -88,7 +97,11 @@ def learning_rate(case: Case) -> Verdict:
     if case.lr is None or case.stage != "start":
         raise Unchecked("pass lr= and a model that is not trained yet")
     case.require(gradient, starting_loss)
-    first, *later = case.losses(case.lr)
+    try:
+        first, *later = case.losses(case.lr)
+    except REFUSALS as error:
+        cure = "run a few steps by hand: some state of the model or of the loss changes from step to step"
+        return False, f"a step of AdamW with lr {case.lr:g} fails: {text_of(error)}", cure
     last, too_large = later[-1], "the steps are too large: lower lr"
     sentence = (
         f"{TRIAL_STEPS} steps of AdamW with lr {case.lr:g} take the loss from {first:.4g} to {last:.4g}"

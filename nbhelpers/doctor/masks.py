@@ -1,8 +1,12 @@
 """Checks of the masks: type, size, ids, and what the batch shows."""
 
+from collections import Counter
+
 import torch
 
+from nbhelpers.checks import Gate
 from nbhelpers.datasets.contract import IGNORE, find_ids, mask_id_fault, mask_type_fault
+from nbhelpers.datasets.dataset import num_classes_of
 from nbhelpers.doctor.case import Case, Unchecked, Verdict, dtype_of
 from nbhelpers.doctor.network import channels
 
@@ -40,15 +44,28 @@ def mask_ids(case: Case) -> Verdict:
 def mask_resizing(case: Case) -> Verdict:
     """Bilinear resizing draws a rim of ids between those on either side: 5 between 3 and 7."""
     case.require(mask_ids)
-    borders = rims = 0
+    found: Counter[tuple[int, int, int]] = Counter()  # (lower id, higher id, the one between or -1): pixels
     for masks in (case.ids, case.ids.mT):
         left, middle, right = masks[..., :-2], masks[..., 1:-1], masks[..., 2:]
         known = (left != IGNORE) & (middle != IGNORE) & (right != IGNORE)
         apart = known & ((left - right).abs() > 1)  # else no id lies between
-        borders += int(apart.sum())
-        rims += int((apart & ((middle - left) * (right - middle) > 0)).sum())
+        low, high = torch.minimum(left, right)[apart], torch.maximum(left, right)[apart]
+        between = torch.where((low < middle[apart]) & (middle[apart] < high), middle[apart], -1)
+        triples, counts = torch.stack([low, high, between], dim=1).unique(dim=0, return_counts=True)
+        found.update({tuple(triple): count for triple, count in zip(triples.tolist(), counts.tolist())})
+    borders = rims = 0
+    for low, high in {triple[:2] for triple in found}:
+        pixels = {
+            middle: found[low, high, middle] for middle in range(-1, high) if (low, high, middle) in found
+        }
+        touching, total = pixels.pop(-1, 0), sum(pixels.values())
+        # a class that always lies between two others, as a thin border does, was drawn so: blending lets them touch
+        # at about half of the pixels, and leaves every id between
+        if len(pixels) == 1 and total > 4 * touching:
+            continue
+        borders, rims = borders + touching + total, rims + total
     if borders < 50:
-        raise Unchecked("since hardly any pixel lies between two classes")
+        raise Unchecked("since hardly any pixel lies between two classes that touch")
     # measured on CamVid, batches of 4: nearest at most 0.05, bilinear at least 0.11, for 48 x 64 to 270 x 360
     sentence = f"{rims / borders:.0%} of the pixels between two classes hold an id between the two"
     return rims / borders < 0.1, sentence, "masks were resized bilinearly; use nearest, mode='nearest'"
@@ -66,3 +83,23 @@ def void_share(case: Case) -> Verdict:
     share = (case.ids == IGNORE).float().mean().item()
     cure = "little is left to learn from: pad and rotate less, and check which id the files use for void"
     return share <= 0.5, f"{share:.0%} of the pixels are void, 50% is the limit", cure
+
+
+def samples(case: Case) -> Verdict:
+    """The gate that `fit` has, for what is not in this batch."""
+    case.require(mask_ids)
+    judged = []
+    for name, data in (("train", case.train), ("valid", case.valid)):
+        try:
+            num_classes_of(data)
+        except ValueError:  # none was passed, or it does not tell
+            continue
+        try:
+            Gate(data, name).inspect()
+        except ValueError as error:
+            sentence, _, cure = str(error).partition("; ")
+            return False, sentence, cure
+        judged.append(name)
+    if not judged:
+        raise Unchecked("pass train= or valid=, with an attribute num_classes")
+    return True, f"what was looked at of {' and '.join(judged)} keeps the contract of a sample", ""

@@ -5,8 +5,8 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
-from nbhelpers.checks import first_non_finite
-from nbhelpers.doctor.case import Case, Verdict
+from nbhelpers.checks import answer_fault, first_non_finite
+from nbhelpers.doctor.case import REFUSALS, Case, Verdict
 from nbhelpers.doctor.images import image_range, image_type
 
 
@@ -16,9 +16,8 @@ def forward(case: Case) -> Verdict:
     if error:
         cure = "compare with the model's in_channels, and with the sizes its docstring allows"
         return False, f"the model refuses images {tuple(case.images.shape)}: {error}", cure
-    if not isinstance(output, Tensor):
-        cure = "return the logits alone; torchvision's models hold them in output['out']"
-        return False, f"the model returns {type(output).__name__}, due is one tensor of logits", cure
+    if not isinstance(output, Tensor) or not output.is_floating_point():
+        return False, *answer_fault(output, case.images)
     return (
         output.ndim == 4,
         f"the model returns {tuple(output.shape)}, due is (N, num_classes, H, W)",
@@ -47,7 +46,10 @@ def finite(case: Case) -> Verdict:
 def probabilities(case: Case) -> Verdict:
     case.require(finite)
     with torch.no_grad():  # logits leave 0..1 for images as strange as these, probabilities never do
-        strange = case.copy()(200 * case.device_images - 100)
+        try:
+            strange = case.copy()(200 * case.device_images - 100)
+        except REFUSALS:  # a model may insist on 0..1
+            strange = case.copy()(1 - case.device_images.clamp(0, 1))
     low, high = case.logits.aminmax()
     within = low >= 0 and 0 < high <= 1 and bool(((strange >= 0) & (strange <= 1)).all())
     sums = case.logits.sum(dim=1)

@@ -68,6 +68,8 @@ def call(function: Callable, arguments: tuple, names: Sequence[str]) -> Any:
             warnings.simplefilter("ignore")
             value = function(*given)
             value = list(value) if isinstance(value, Iterator) else value
+    except NotYet:  # of a check around the reader's function
+        raise
     except Exception as error:
         raise NotYet(_told(error, names)) from error
     for name, before, after in zip(names, arguments, given):
@@ -115,11 +117,11 @@ def _slipped(slip: Callable, trial: tuple, found: np.ndarray) -> bool:
 def _told(error: Exception, names: Sequence[str]) -> str:
     """An error of the reader's code in one sentence, with the line of theirs that it comes from."""
     frames = traceback.extract_tb(error.__traceback__)[1:]  # the first is `call`
-    words = " ".join(str(error).split())
-    words = (words[:117] + "..." if len(words) > 120 else words).rstrip(".")
+    words = " ".join(str(error).split()).rstrip(".") or "without a message"
+    words = words[:117] + "..." if len(words) > 120 else words + "."
     if not frames:
-        return f"it cannot be called with ({', '.join(names)}): {words}."
+        return f"it cannot be called with ({', '.join(names)}): {words}"
     line = next(frame for frame in reversed(frames) if frame.filename == frames[0].filename)
     code = line.line if len(line.line) <= 90 else line.line[:87] + "..."  # no source: an empty line
     where = f" in line {line.lineno}, `{code}`" if code else f" in line {line.lineno}"
-    return f"it stops with {type(error).__name__}{where}: {words or 'without a message'}."
+    return f"it stops with {type(error).__name__}{where}: {words}"

@@ -54,7 +54,7 @@ def _expect_fraction(answer: float, right: float, slips: Mapping[float, str], ot
     given = as_numbers(answer)
     if given.size == 1 and 1 < given <= 100:
         raise NotYet("give a fraction in 0..1, not a percentage or a count.")
-    expect_two_digits(answer, right, slips, otherwise, wanted="one number in 0..1")
+    expect_two_digits(given, right, slips, otherwise, wanted="one number in 0..1")
 
 
 FILE = torch.zeros(12, 16, dtype=torch.uint8)  # as an annotation tool saves it, for the third exercise

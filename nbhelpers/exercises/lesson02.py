@@ -56,7 +56,7 @@ def check_accuracy(accuracy: Callable[[Tensor, Tensor], float]) -> None:
     masks = torch.tensor([[[0, 1, 1, IGNORE]]])
     trials = [(logits, masks), (logits[..., :2], masks[..., :2])]
     random = torch.Generator().manual_seed(2)
-    for n, classes, height, width in ((2, 3, 4, 5), (3, 5, 6, 3)):
+    for n, classes, height, width in ((2, 3, 4, 5), (3, 5, 6, 3), (2, 6, 9, 2)):
         masks = torch.randint(classes, (n, height, width), generator=random)
         logits = torch.randn(n, classes, height, width, generator=random)
         logits += 2 * torch.nn.functional.one_hot(masks, classes).movedim(3, 1)  # right more often than not

@@ -62,11 +62,11 @@ def check_iou(iou: Callable[[Tensor, Tensor, int], float]) -> None:
     logits = torch.nn.functional.one_hot(ids, 3).permute(0, 3, 1, 2).float() * 3 - 1
     trials = [(logits, masks, 1), (logits, masks, 2)]
     random = torch.Generator().manual_seed(4)
-    for index, shape in ((0, (2, 5, 4)), (2, (3, 3, 7))):
+    for index, shape in ((0, (2, 5, 4)), (2, (3, 3, 7)), (2, (2, 9, 2))):
         masks = torch.randint(3, shape, generator=random)
         logits = torch.randn(shape[0], 3, *shape[1:], generator=random)
         logits += torch.nn.functional.one_hot(masks, 3).movedim(3, 1)
-        masks[0, :2], masks[1, :, :2] = IGNORE, IGNORE
+        masks[0, :2], masks[1, :, :1] = IGNORE, IGNORE
         trials.append((logits, masks, index))
 
     def counts(logits: Tensor, masks: Tensor, index: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -67,14 +67,16 @@ class Noticed(TorchDispatchMode):
 def check_pool(pool: Callable[[Tensor], tuple[Tensor, Tensor]]) -> None:
     """Maximum pooling by 2 x 2 of a map (H, W) with even sides: maxima, and their indices as torch counts."""
     random = torch.Generator().manual_seed(0)
-    maps = [torch.randperm(h * w, generator=random).reshape(h, w).float() for h, w in ((4, 6), (8, 2))]
+    maps = [torch.randperm(h * w, generator=random).reshape(h, w).float() for h, w in ((4, 6), (8, 6))]
     maps = [MAP, *maps, -1 - maps[0]]  # and one without a number above 0
 
     def tried(x: Tensor) -> Tensor:
         """Maxima and indices, one upon the other."""
         answer = call(pool, (x,), ["x"])
         if not isinstance(answer, tuple | list) or len(answer) != 2:
-            raise NotYet("return two tensors, the maxima and their indices.")
+            raise NotYet(
+                f"it gives {type(answer).__name__}; return two tensors, the maxima and their indices."
+            )
         values, places = map(as_numbers, answer)
         half = (x.shape[0] // 2, x.shape[1] // 2)
         if values.shape != half or places.shape != half:

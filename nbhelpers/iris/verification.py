@@ -5,8 +5,8 @@ in both codes, at the best of several rotations, because a head may be tilted. C
 about half of their bits; two of one eye in fewer.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -73,12 +73,22 @@ def genuine_and_impostor(distances: np.ndarray, identities: Sequence[int]) -> tu
     return pairs[same], pairs[~same]
 
 
-class Roc(NamedTuple):
-    """Errors at every threshold, each 1-D: a pair is accepted if its distance is at most the threshold."""
+@dataclass(frozen=True, eq=False)
+class Roc:
+    """Errors at every threshold, each 1-D: a pair is accepted if its distance is at most the threshold.
+
+    impostor_pairs, genuine_pairs: how many there were, so that a rate below 1 / pairs cannot be seen.
+    Unpacks as scikit-learn's `roc_curve`: `false_accept, false_reject, thresholds = roc(...)`.
+    """
 
     false_accept: np.ndarray
     false_reject: np.ndarray
     thresholds: np.ndarray
+    impostor_pairs: int
+    genuine_pairs: int
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return iter((self.false_accept, self.false_reject, self.thresholds))
 
     @property
     def equal_error_rate(self) -> float:
@@ -104,7 +114,7 @@ class Roc(NamedTuple):
 def roc(genuine: np.ndarray, impostor: np.ndarray) -> Roc:
     """Shares of false accepts and of false rejects, both in 0..1, when pairs up to each threshold are accepted.
 
-    Returns (false_accept, false_reject, thresholds); the thresholds ascend from -inf, where nobody is accepted, over
+    The thresholds ascend from -inf, where nobody is accepted, over
     every distance that occurs to inf, where everybody is. A pair that cannot be compared, nan, is accepted at inf only.
     Raises ValueError where one of the two is empty.
     """
@@ -119,7 +129,7 @@ def roc(genuine: np.ndarray, impostor: np.ndarray) -> Roc:
     accept, keep = (
         np.searchsorted(pairs, thresholds, side="right") / pairs.size for pairs in (impostor, genuine)
     )
-    return Roc(accept, 1 - keep, thresholds)
+    return Roc(accept, 1 - keep, thresholds, impostor.size, genuine.size)
 
 
 def equal_error_rate(genuine: np.ndarray, impostor: np.ndarray) -> float:

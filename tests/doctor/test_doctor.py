@@ -10,7 +10,7 @@ import segmentation_models_pytorch as smp
 import torch
 from torch import nn
 from torch.nn import functional as F
-from torch.utils.data import Subset
+from torch.utils.data import ConcatDataset, Subset
 
 from nbhelpers.datasets.dataset import SegmentationDataset, collate
 from nbhelpers.doctor import CHECKS, Finding, Report, doctor
@@ -233,6 +233,35 @@ def one_channel_sigmoid(case):
     wrap(case, after=torch.sigmoid)
 
 
+class RootOfBlack(nn.Module):
+    """A learnt gain under a root, whose slope at 0 is infinite: 0 * inf is nan."""
+
+    def __init__(self):
+        super().__init__()
+        self.gain, self.head = nn.Parameter(torch.ones(1, 3, 1, 1)), nn.Conv2d(3, NUM_CLASSES, 1)
+
+    def forward(self, images):
+        black = torch.arange(images.shape[-1]) < 2
+        return self.head((self.gain * images.masked_fill(black, 0)).sqrt())
+
+
+class InPlace(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem, self.head = nn.Conv2d(3, 8, 1), nn.Conv2d(8, NUM_CLASSES, 1)
+
+    def forward(self, images):
+        features = self.stem(images).sigmoid()
+        features += 1  # sigmoid needs what it gave for its gradient
+        return self.head(features)
+
+
+class Sevens(Blocks):
+    def read(self, index):
+        image, mask = super().read(index)
+        return image, np.where(mask == 0, 7, mask) if index == 5 else mask
+
+
 def one_class(masks):
     return torch.where(masks == 255, 255, 3)
 
@@ -272,7 +301,12 @@ FAULTS = {
         "start",
         lambda c: wrap(c, before=refuse),
     ),
-    "a dict of outputs": ("forward", "returns dict", "start", lambda c: wrap(c, after=lambda x: {"out": x})),
+    "a dict of outputs": (
+        "forward",
+        "gives dict; it must give a tensor .*wrap it .*out",
+        "start",
+        lambda c: wrap(c, after=lambda x: {"out": x}),
+    ),
     "a classifier": (
         "forward",
         "every pixel",
@@ -361,6 +395,30 @@ FAULTS = {
     "eval mode forgotten": ("mode", r"model.eval\(\)", "scoring", lambda c: c["model"].train()),
     "train mode forgotten": ("mode", r"model.train\(\)", "training", lambda c: c["model"].eval()),
     "one colour": ("baseline", "1 classes predicted", "scoring", forget_learning),
+    "gradient of a root at 0": (
+        "gradient",
+        "nan or infinite in 1 of .* tensors, such as 'gain'; look for a root",
+        "start",
+        lambda c: c.update(model=RootOfBlack()),
+    ),
+    "in place": (
+        "gradient",
+        "cannot be computed: .*inplace.*y = y [+] 1",
+        "start",
+        lambda c: c.update(model=InPlace()),
+    ),
+    "an error of its own": (
+        "forward",
+        "refuses images .* KeyError: 'weights'",
+        "start",
+        lambda c: wrap(c, before=lambda x: {}["weights"]),
+    ),
+    "a faulty mask that is not in the batch": (
+        "samples",
+        r"train\[5\]: masks hold .*7",
+        "start",
+        lambda c: c.update(train=Sevens()),
+    ),
     "split overlap": (
         "split overlap",
         r"1 of 3 .*valid\[0\] = train\[5\]",
@@ -392,6 +450,99 @@ def test_overlap_looks_through_subsets():
     report = visit(case)
     assert report.failed == ["split overlap"]
     assert "1 of 2 images of valid are in train too, the first is valid[1] = train[2]" in str(report)
+
+
+class Strict(nn.Module):
+    """Insists on its contract, as models of one's own may."""
+
+    def __init__(self, after=None):
+        super().__init__()
+        self.head, self.after = nn.Conv2d(3, NUM_CLASSES, 1), after or nn.Identity()
+
+    def forward(self, images):
+        assert 0 <= images.min() and images.max() <= 1, "images must be 0..1"
+        return self.after(self.head(images))
+
+
+def test_a_model_that_insists_on_0_to_1_is_examined():
+    torch.manual_seed(0)
+    assert visit(healthy() | {"model": Strict(), "lr": None}).failed == []
+    assert visit(healthy() | {"model": Strict(nn.Softmax(dim=1)), "lr": None}).failed == ["probabilities"]
+
+
+def rings(thickness, table):
+    """Discs of an inside (2) within a border (1) of this thickness, on background (0), under other ids: (2, 96, 96)."""
+    y, x = torch.meshgrid(torch.arange(96), torch.arange(96), indexing="ij")
+    masks = torch.zeros(2, 96, 96, dtype=torch.long)
+    for number, mask in enumerate(masks):
+        for row, column in ((25, 25), (30, 68), (70, 30), (66, 72)):
+            distance = ((y - row - number) ** 2 + (x - column) ** 2).sqrt()
+            mask[distance < 18] = 1
+            mask[distance < 18 - thickness] = 2
+    return torch.tensor(table)[masks]
+
+
+@pytest.mark.parametrize("thickness", [1, 1.5, 2, 3])
+@pytest.mark.parametrize("table", [[0, 1, 2], [0, 2, 1], [1, 0, 2], [0, 2, 4], [0, 3, 4]])
+def test_a_thin_class_that_was_never_resized_is_healthy(thickness, table):
+    images = torch.rand(2, 3, 96, 96, generator=torch.Generator().manual_seed(0))
+    report = doctor(small_unet(), (images, rings(thickness, table)))
+    assert "mask resizing" not in report.failed, report
+
+
+@pytest.mark.parametrize(("top", "size"), [(2, 60), (2, 72), (3, 40), (4, 60)])
+def test_discs_of_one_class_on_background_that_were_blended_are_found(top, size):
+    large = rings(0, [0, 0, top])[:, None].float()
+    masks = F.interpolate(large, size=(size, size), mode="bilinear", antialias=True)[:, 0].long()
+    report = doctor(small_unet(), (torch.rand(2, 3, size, size), masks))
+    assert "mask resizing" in report.failed, report
+
+
+class Wrapping(torch.utils.data.Dataset):
+    """A data set of one's own around another, with or without a random change."""
+
+    def __init__(self, inner, noise):
+        self.inner, self.noise = inner, noise
+
+    def __len__(self):
+        return len(self.inner)
+
+    def __getitem__(self, index):
+        image, mask = self.inner[index]
+        return (image / 255 * (1 - self.noise * torch.rand(1))), mask
+
+
+def augmented(length=6, first=0):
+    data = Blocks(length, first)
+    data.transform = lambda image, mask: (image + torch.randint(20, (1,), dtype=torch.uint8), mask)
+    return data
+
+
+LEAKS = {
+    "a joined set": ConcatDataset([augmented(2, first=50), augmented()]),
+    "a part of a joined set": Subset(ConcatDataset([augmented(2, first=50), augmented()]), [1, 2, 3]),
+    "floats, channels first": Wrapping(Blocks(), 0),
+}
+
+
+@pytest.mark.parametrize("train", LEAKS)
+def test_a_leak_is_seen_through_wrappers_and_transforms(train):
+    (finding,) = (
+        f
+        for f in visit(healthy() | {"train": LEAKS[train], "valid": augmented(1)})
+        if f.name == "split overlap"
+    )
+    assert finding.sentence.startswith("1 of 1 images of valid are in train too")
+
+
+def test_images_that_change_at_each_reading_are_not_compared():
+    report = visit(healthy() | {"train": Wrapping(Blocks(), 0.5)})
+    assert "the images of train change at each reading" in report.unchecked["split overlap"]
+
+
+def test_the_number_of_classes_is_that_of_the_data_inside_wrappers():
+    case = healthy() | {"train": Subset(Blocks(), [0]), "valid": None, "model": small_unet(7)}
+    assert visit(case).failed == ["channels"]
 
 
 @pytest.mark.parametrize("stage", ["start", "scoring"])

@@ -1,19 +1,13 @@
-"""The exercises of lesson 9 accept the right answer, and tell plausible wrong ones what went wrong."""
+"""Lesson 9: answers that are right, and wrong ones with what the hint must say."""
 
 import re
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from nbhelpers.exercises import lesson09
 from nbhelpers.models.pspnet import PyramidPooling, grid_means
-from tests.exercises.exercise_tester import (  # noqa: F401
-    pytest_generate_tests,
-    test_a_slip_gets_its_hint,
-    test_every_check_is_tested,
-    test_none_is_no_answer_yet,
-    test_the_right_answer_is_accepted,
-)
 
 
 def context(x, cells):
@@ -80,9 +74,45 @@ RIGHT = [(check, answer) for check, (right, _) in CHECKS.items() for answer in r
 WRONG = [(check, slip, re.escape(hint)) for check, (_, wrong) in CHECKS.items() for slip, hint in wrong]
 
 
-def test_the_cell_of_the_second_exercise_is_that_of_the_model():
-    """The rows that move the mean of cell 3: the gradient finds them."""
-    x = torch.zeros(1, 1, 9, 1, requires_grad=True)
-    grid_means(x, 6)[0, 0, 3, 0].backward()
-    rows = x.grad[0, 0, :, 0].nonzero().flatten()
-    assert lesson09.check_cell((int(rows.min()), int(rows.max()) + 1)) == "Right."
+def in_float64(x, cells):
+    return context(x.double(), cells)
+
+
+def by_loops(x, cells):
+    means = torch.zeros(*x.shape[:2], cells, cells)
+    for i in range(cells):
+        for j in range(cells):
+            (top, end), (left, right) = (
+                (k * side // cells, -(-(k + 1) * side // cells))
+                for k, side in ((i, x.shape[2]), (j, x.shape[3]))
+            )
+            means[:, :, i, j] = x[:, :, top:end, left:right].mean((2, 3))
+    return F.interpolate(means, size=x.shape[2:], mode="bilinear")
+
+
+def by_modules(x, cells):
+    return nn.Sequential(nn.AdaptiveAvgPool2d(cells), nn.Upsample(x.shape[2:], mode="bilinear"))(x)
+
+
+def of_equal_blocks(x, cells):
+    return pooled_to(F.avg_pool2d(x, (x.shape[2] // cells, x.shape[3] // cells)), x)
+
+
+RIGHT += [(lesson09.check_context, function) for function in (in_float64, by_loops, by_modules)]
+WRONG += [
+    (lesson09.check_context, of_equal_blocks, re.escape("blocks of h // cells rows")),
+    (lesson09.check_context, lambda x, cells: context(x[:1].expand_as(x), cells), "the values differ"),
+    (
+        lesson09.check_context,
+        lambda x, cells: context(x.mean(0, keepdim=True).expand_as(x), cells),
+        "each picture keeps means",
+    ),
+    (
+        lesson09.check_context,
+        lambda x, cells: pooled_to(F.adaptive_avg_pool2d(x, cells), x, "bicubic"),
+        "cubic",
+    ),
+    (lesson09.check_context, lambda x, cells: context(x, 3), "the values differ|size of x|the means"),
+    (lesson09.check_cell, (6, 4), "the first row comes first"),
+    (lesson09.check_cell, 4, "give two numbers: .first, end."),
+]

@@ -1,4 +1,4 @@
-"""Lesson 11: right answers are accepted, plausible wrong ones get the hint that belongs to them."""
+"""Lesson 11: answers that are right, and wrong ones with what the hint must say."""
 
 from itertools import product
 
@@ -6,13 +6,6 @@ import torch
 import torch.nn.functional as F
 
 from nbhelpers.exercises import lesson11
-from tests.exercises.exercise_tester import (  # noqa: F401
-    pytest_generate_tests,
-    test_a_slip_gets_its_hint,
-    test_every_check_is_tested,
-    test_none_is_no_answer_yet,
-    test_the_right_answer_is_accepted,
-)
 
 CHECKS = {  # check: (right answers, {wrong answer: what the hint says})
     lesson11.check_span: (
@@ -71,19 +64,37 @@ WRONG = [(check, slip, hint) for check, (_, wrong) in CHECKS.items() for slip, h
 WRONG += [(lesson11.check_touched, function, hint) for function, hint in SLIPS]
 
 
-def test_the_answers_are_what_convolutions_do():
-    """A kernel of ones: from rate 12 on every place of a 9 x 12 map gets one tap; at 11 some get two."""
-    cells, ones = torch.ones(1, 1, 9, 12), torch.ones(1, 1, 3, 3)
-    most = [F.conv2d(cells, ones, padding=rate, dilation=rate).max().item() for rate in range(1, 14)]
-    assert lesson11.check_useless_rate(most.index(1) + 1) == "Right."
+def by_unique(rates):
+    places = torch.tensor([0])
+    for rate in rates:
+        places = (places[:, None] + torch.tensor([-rate, 0, rate])).unique()
+    return places
 
-    impulse = F.conv2d(
-        torch.eye(31)[15].reshape(1, 1, 1, 31), torch.ones(1, 1, 1, 3), padding=(0, 6), dilation=6
-    )
-    places = impulse.flatten().nonzero().flatten()
-    assert lesson11.check_span(int(places.max() - places.min()) + 1) == "Right."
 
-    line = torch.eye(31)[15].reshape(1, 1, 31)
-    for rate in (2, 2, 2):
+def by_convolution(rates):
+    reach = sum(rates)
+    line = torch.eye(2 * reach + 1)[reach].reshape(1, 1, -1)
+    for rate in rates:
         line = F.conv1d(line, torch.ones(1, 1, 3), padding=rate, dilation=rate)
-    assert {int(place) - 15 for place in line.flatten().nonzero()} == touched((2, 2, 2))
+    return line.flatten().nonzero().flatten() - reach
+
+
+def by_recursion(rates):
+    if not rates:
+        return [0]
+    return [place + step for place in by_recursion(rates[1:]) for step in (-rates[0], 0, rates[0])]
+
+
+RIGHT += [(lesson11.check_touched, function) for function in (by_unique, by_convolution, by_recursion)]
+RIGHT += [(lesson11.check_touched, lambda rates: (place for place in touched(rates)))]
+WRONG += [
+    (
+        lesson11.check_touched,
+        lambda rates: (place for place in range(-sum(rates), sum(rates) + 1)),
+        "holes of a dilated kernel stay holes",
+    ),
+    (lesson11.check_touched, lambda rates: {place / 2 for place in touched(rates)}, "the place"),
+    (lesson11.check_touched, lambda rates: touched(rates[:3]), "for rates .3, 5, 1, 9. the place"),
+    (lesson11.check_touched, lambda rates: {"left", "middle", "right"}, "gives set; return a set of whole"),
+    (lesson11.check_touched, lambda rates: rates.pop(), "stops with AttributeError in line"),
+]

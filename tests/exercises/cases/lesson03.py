@@ -1,18 +1,11 @@
-"""Lesson 3: every exercise accepts the right answer, and tells plausible wrong ones what went wrong."""
+"""Lesson 3: answers that are right, and wrong ones with what the hint must say."""
 
-import pytest
+import numpy as np
 import torch
+from torchvision.transforms.v2.functional import normalize
 
 from nbhelpers.exercises import lesson03
-from nbhelpers.metrics import ConfusionMatrix
 from nbhelpers.models.blocks import Normalize
-from tests.exercises.exercise_tester import (  # noqa: F401
-    pytest_generate_tests,
-    test_a_slip_gets_its_hint,
-    test_every_check_is_tested,
-    test_none_is_no_answer_yet,
-    test_the_right_answer_is_accepted,
-)
 
 
 def channels(values):
@@ -93,8 +86,56 @@ RIGHT = [(check, answer) for check, right, _ in CHECKS.values() for answer in ri
 WRONG = [(check, answer, hint) for check, _, wrong in CHECKS.values() for answer, hint in wrong]
 
 
-def test_the_micro_iou_is_that_of_the_metrics():
-    confusion = ConfusionMatrix(3)
-    confusion.counts[:] = torch.tensor([[50, 5, 0], [5, 20, 5], [3, 2, 10]])  # 80 of 100 are right
-    assert confusion.pixel_accuracy == pytest.approx(0.8)
-    assert lesson03.check_micro_iou(confusion.micro_iou) == "Right."
+def by_numpy(images, mean, std):
+    pixels = images.numpy().transpose(0, 2, 3, 1) / 255
+    return torch.from_numpy(((pixels - np.array(mean)) / np.array(std)).transpose(0, 3, 1, 2))
+
+
+def by_channel(images, mean, std):
+    return torch.stack([(images[:, c] / 255 - mean[c]) / std[c] for c in range(3)], dim=1)
+
+
+RIGHT += [
+    (lesson03.check_preprocess, by_numpy),
+    (lesson03.check_preprocess, by_channel),
+    (lesson03.check_preprocess, lambda images, mean, std: normalize(images / 255, mean, std)),
+]
+WRONG += [
+    (
+        lesson03.check_preprocess,
+        lambda images, mean, std: preprocess(images.flip(1), mean, std),
+        "red and blue",
+    ),
+    (
+        lesson03.check_preprocess,
+        lambda images, mean, std: preprocess(images, mean, std).flip(1),
+        "red and blue",
+    ),
+    (
+        lesson03.check_preprocess,
+        lambda images, mean, std: preprocess(images.flip(2), mean, std),
+        "on their heads",
+    ),
+    (
+        lesson03.check_preprocess,
+        lambda images, mean, std: preprocess(images.flip(3), mean, std),
+        "left and right",
+    ),
+    (
+        lesson03.check_preprocess,
+        lambda images, mean, std: preprocess(images[[0] * len(images)], mean, std),
+        "first one",
+    ),
+    (lesson03.check_preprocess, lambda images, mean, std: preprocess(images, std, mean), "are swapped"),
+    (lesson03.check_preprocess, lambda images, mean, std: images / 255 / channels(std), "does not subtract"),
+    (
+        lesson03.check_preprocess,
+        lambda images, mean, std: images / 255 / channels(std) - channels(mean),
+        "before you",
+    ),
+    (
+        lesson03.check_preprocess,
+        lambda images, mean, std: (images - mean) / std,
+        "stops with TypeError in line",
+    ),
+]

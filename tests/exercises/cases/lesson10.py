@@ -1,18 +1,13 @@
-"""The exercises of lesson 10 accept the right answer, and tell plausible wrong ones what went wrong."""
+"""Lesson 10: answers that are right, and wrong ones with what the hint must say."""
 
 import re
 
+import numpy as np
 import torch
+import torch.nn.functional as F
 
 from nbhelpers.exercises import lesson10
 from nbhelpers.models.gcn import GlobalConvolution
-from tests.exercises.exercise_tester import (  # noqa: F401
-    pytest_generate_tests,
-    test_a_slip_gets_its_hint,
-    test_every_check_is_tested,
-    test_none_is_no_answer_yet,
-    test_the_right_answer_is_accepted,
-)
 
 
 def dense(column, row):
@@ -77,14 +72,38 @@ RIGHT = [(check, answer) for check, (right, _) in CHECKS.items() for answer in r
 WRONG = [(check, slip, re.escape(hint)) for check, (_, wrong) in CHECKS.items() for slip, hint in wrong]
 
 
-def test_the_kernel_of_the_second_exercise_covers_the_map_and_a_smaller_one_does_not():
-    """Whether the last column is reached from the first: by the gradient, on a map of 1 x 24."""
+def by_loops(column, row):
+    kernels = torch.zeros(len(row), column.shape[1], column.shape[2], row.shape[3])
+    for m in range(len(column)):
+        kernels += row[:, m, 0][:, None, None, :] * column[m, :, :, 0][None, :, :, None]
+    return kernels
 
-    def covers(kernel_size):
-        layer = GlobalConvolution(1, 1, kernel_size=kernel_size)
-        x = torch.zeros(1, 1, 1, 24, requires_grad=True)
-        layer(x)[..., 0].sum().backward()
-        return bool(x.grad[..., -1])
 
-    assert covers(47) and not covers(45)
-    assert lesson10.check_covering(47) == "Right."
+def by_numpy(column, row):
+    return np.einsum("mci,omj->ocij", column[..., 0].double().numpy(), row[:, :, 0].double().numpy())
+
+
+def by_broadcasting(column, row):
+    return (column[None, ...] * row[:, :, None]).sum(dim=1)
+
+
+def of_impulses(column, row):
+    """What the two convolutions, one behind the other, make of a single one in each channel."""
+    side = column.shape[2]
+    impulses = torch.zeros(column.shape[1], column.shape[1], 2 * side - 1, 2 * side - 1)
+    for channel, impulse in enumerate(impulses):
+        impulse[channel, side - 1, side - 1] = 1
+    return F.conv2d(F.conv2d(impulses, column), row).flip(2, 3).transpose(0, 1)
+
+
+RIGHT += [(lesson10.check_dense, function) for function in (by_loops, by_numpy, by_broadcasting, of_impulses)]
+WRONG += [
+    (
+        lesson10.check_dense,
+        lambda column, row: dense(column[:1], row[:, :1]),
+        "first map in the middle alone",
+    ),
+    (lesson10.check_dense, lambda column, row: dense(column, row).flip(3), "nothing has to be flipped"),
+    (lesson10.check_dense, lambda column, row: column + row, re.escape("stops with RuntimeError in line")),
+    (lesson10.check_dense, lambda column, row: dense(column.abs(), row), "is the sum over m"),
+]

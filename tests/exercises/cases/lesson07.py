@@ -1,17 +1,8 @@
-"""The checks of lesson 7 accept the right answer, and tell plausible wrong ones what went wrong."""
+"""Lesson 7: answers that are right, and wrong ones with what the hint must say."""
 
-import torch
+import numpy as np
 
 from nbhelpers.exercises import lesson07
-from nbhelpers.models.unet_plus_plus import UNetPlusPlus
-from nbhelpers.visualisation.nested import _grid
-from tests.exercises.exercise_tester import (  # noqa: F401
-    pytest_generate_tests,
-    test_a_slip_gets_its_hint,
-    test_every_check_is_tested,
-    test_none_is_no_answer_yet,
-    test_the_right_answer_is_accepted,
-)
 
 NUMBERS = {  # check: (right answer, {wrong: what the hint says})
     lesson07.check_nodes: (
@@ -70,13 +61,35 @@ WRONG = [(check, slip, hint) for check, (_, wrong) in NUMBERS.items() for slip, 
 WRONG += [(lesson07.check_sources, slip, r"Not yet: for \(.*" + hint) for slip, hint in SOURCES]
 
 
-def test_the_answers_are_those_of_the_model():
-    with torch.device("meta"):
-        model = UNetPlusPlus(num_classes=2, widths=(32, 64, 128, 256, 512))
-        deeper = UNetPlusPlus(num_classes=2, widths=(1, 2, 3, 4, 5, 6), num_upsampling=5)
-    assert lesson07.check_nodes(sum(map(len, deeper.nodes))) == "Right."
-    assert lesson07.check_join(model.nodes[1][3].conv[0].in_channels) == "Right."
-    model = UNetPlusPlus(num_classes=2, widths=(2, 2, 2, 2), num_upsampling=3)
-    shapes, edges, _ = _grid(model, torch.rand(1, 3, 32, 32))
-    for place in shapes:
-        assert set(right(*place)) == {start for start, end in edges if end == place}
+def as_array(i, j):
+    return np.array(right(i, j)).reshape(-1, 2)
+
+
+def by_search(i, j):
+    """Of all places those that an arrow leads from: down the encoder, along a row, or up from below."""
+    for row in range(i + 2):
+        for column in range(j + 1):
+            pooled = j == column == 0 and row == i - 1
+            if pooled or (j > 0 and ((row == i and column < j) or (row, column) == (i + 1, j - 1))):
+                yield row, column
+
+
+RIGHT += [
+    (lesson07.check_sources, function) for function in (as_array, by_search, lambda i, j: set(right(i, j)))
+]
+WRONG += [
+    (lesson07.check_nodes, 28, "that is depth 6"),
+    (lesson07.check_join, 160, "32 is the width of row 0"),
+    (lesson07.check_join, 384, "128 is the width of row 2"),
+    (lesson07.check_join, 448, "doubling brings its channels to 64"),
+    (
+        lesson07.check_sources,
+        lambda i, j: right(i, j) if j else (i - 1, 0) if i else [],
+        r"for \(2, 0\) it gives one place; return a list",
+    ),
+    (lesson07.check_sources, lambda i, j: right(i, j) * 2, "list each node once"),
+    (lesson07.check_sources, lambda i, j: [1, 2, 3], "return a list of places"),
+    (lesson07.check_sources, lambda i, j: "above", "return a list of places"),
+    (lesson07.check_sources, lambda i, j: right(j, i), "the node one row below|column 0"),
+    (lesson07.check_sources, lambda i: [], r"cannot be called with \(i, j\)"),
+]

@@ -1,18 +1,13 @@
-"""The exercises of lesson 14 accept the right answer, and tell plausible wrong ones what went wrong."""
+"""Lesson 14: answers that are right, and wrong ones with what the hint must say."""
+
+from fractions import Fraction
+from statistics import harmonic_mean
 
 import torch
 from torch import nn
 
 from nbhelpers.exercises import lesson14
 from nbhelpers.models.fc_hardnet import links
-from nbhelpers.visualisation import Convolutions
-from tests.exercises.exercise_tester import (  # noqa: F401
-    pytest_generate_tests,
-    test_a_slip_gets_its_hint,
-    test_every_check_is_tested,
-    test_none_is_no_answer_yet,
-    test_the_right_answer_is_accepted,
-)
 
 
 def macs_a_value(in_channels, out_channels, kernel_size):
@@ -59,16 +54,35 @@ WRONG = [
 ]
 
 
-def test_the_numbers_are_those_of_a_convolution():
-    with torch.device("meta"), Convolutions() as costs:
-        nn.Conv2d(64, 32, 3, padding=1)(torch.rand(1, 64, 56, 56))
-    assert lesson14.check_traffic(costs.values) == "Right."
+def by_fractions(in_channels, out_channels, kernel_size):
+    return kernel_size**2 / Fraction(in_channels + out_channels, in_channels * out_channels)
 
-    def counted(in_channels, out_channels, kernel_size):
-        with torch.device("meta"), Convolutions() as costs:
-            nn.Conv2d(in_channels, out_channels, kernel_size, padding="same")(
-                torch.rand(1, in_channels, 9, 9)
-            )
-        return costs.macs / costs.values
 
-    assert lesson14.check_macs_a_value(counted) == "Right."
+def by_harmonic_mean(in_channels, out_channels, kernel_size):
+    return kernel_size**2 * harmonic_mean([in_channels, out_channels]) / 2
+
+
+def by_torch(in_channels, out_channels, kernel_size):
+    channels = torch.tensor([in_channels, out_channels])
+    return channels.prod() * kernel_size**2 / channels.sum()
+
+
+def by_a_layer(in_channels, out_channels, kernel_size):
+    weights = nn.Conv2d(in_channels, out_channels, kernel_size, bias=False, device="meta").weight
+    return weights.numel() / (weights.shape[0] + weights.shape[1])
+
+
+RIGHT += [
+    (lesson14.check_macs_a_value, function)
+    for function in (by_fractions, by_harmonic_mean, by_torch, by_a_layer)
+]
+WRONG += [
+    (lesson14.check_macs_a_value, lambda i, o, k: k * macs_a_value(i, o, k), "two sides: 3 x 3"),
+    (lesson14.check_macs_a_value, lambda i, o, k: macs_a_value(i, o, 3), "not every kernel is 3 x 3"),
+    (lesson14.check_macs_a_value, lambda i, o, k: float("nan"), "gives nan"),
+    (
+        lesson14.check_macs_a_value,
+        lambda i, o, k: k**2 * i * o / (i - i),
+        "stops with ZeroDivisionError in line",
+    ),
+]

@@ -1,17 +1,10 @@
-"""The exercises of lesson 15 accept the right answer, and tell plausible wrong ones what went wrong."""
+"""Lesson 15: answers that are right, and wrong ones with what the hint must say."""
 
 import torch
 from torch.nn import functional as F
 
 from nbhelpers.exercises import lesson15
 from nbhelpers.models.attention import SqueezeExcite
-from tests.exercises.exercise_tester import (  # noqa: F401
-    pytest_generate_tests,
-    test_a_slip_gets_its_hint,
-    test_every_check_is_tested,
-    test_none_is_no_answer_yet,
-    test_the_right_answer_is_accepted,
-)
 
 
 def by_torch(query, key, value):
@@ -55,15 +48,23 @@ WRONG = [
 ]
 
 
-def test_the_attention_of_the_exercise_is_that_of_the_block():
-    """The same equation, by another road: the block with its layers made the identity."""
-    from nbhelpers.models.attention import SelfAttention
+def by_hand(query, key, value):
+    weights = (query @ key.T).exp()
+    return (weights / weights.sum(dim=1, keepdim=True)) @ value
 
-    block = SelfAttention(4, reduction=1)
-    for layer in (block.query, block.key, block.value, block.out):
-        layer.weight.data.copy_(torch.eye(4)[..., None, None])
-    block.gate.data.fill_(1.0)
-    x = torch.randn(1, 4, 2, 3)
-    places = x.flatten(2)[0].T  # (6, 4)
-    expected = (places @ places.T).softmax(1) @ places + places
-    torch.testing.assert_close(block(x).flatten(2)[0].T, expected)
+
+def by_place(query, key, value):
+    return torch.stack([(key @ place).softmax(0) @ value for place in query])
+
+
+def in_float32(query, key, value):
+    return ((query.float() @ key.float().T).softmax(1) @ value.float()).numpy()
+
+
+RIGHT += [(lesson15.check_attention, function) for function in (by_hand, by_place, in_float32)]
+WRONG += [
+    (lesson15.check_attention, lambda q, k, v: (q @ k.T).softmax(1) @ q, "not the query"),
+    (lesson15.check_attention, lambda q, k, v: (q @ q.T).softmax(1) @ v, "not each other"),
+    (lesson15.check_attention, lambda q, k, v: (q @ k).softmax(1) @ v, "stops with RuntimeError in line"),
+    (lesson15.check_attention, lambda q, k, v: F.scaled_dot_product_attention(q, k, v), "no root"),
+]

@@ -1,20 +1,14 @@
-"""Every exercise accepts the right answer, and tells plausible wrong ones what went wrong."""
+"""Lesson 1: answers that are right, and wrong ones with what the hint must say."""
 
 from fractions import Fraction
 
+import cv2
 import torch
 from torch.nn import functional as F
+from torchvision.transforms.v2 import InterpolationMode
+from torchvision.transforms.v2.functional import resize
 
-from nbhelpers.exercises import lesson01, lesson02
-from nbhelpers.metrics import ConfusionMatrix
-from nbhelpers.models.unet import DoubleConv, UNet
-from tests.exercises.exercise_tester import (  # noqa: F401
-    pytest_generate_tests,
-    test_a_slip_gets_its_hint,
-    test_every_check_is_tested,
-    test_none_is_no_answer_yet,
-    test_the_right_answer_is_accepted,
-)
+from nbhelpers.exercises import lesson01
 
 IGNORE = 255
 
@@ -87,11 +81,6 @@ NOT_PREPARED = {  # name: (answer, what the hint says)
 }
 
 
-def accuracy(logits, masks):
-    scored = masks != IGNORE
-    return ((logits.argmax(1) == masks) & scored).sum() / scored.sum()
-
-
 # name: (check, right answers, {wrong answer: what the hint says})
 CHECKS = {
     "1.1 IoU": (
@@ -130,79 +119,42 @@ CHECKS = {
             0.7: "one IoU for each",
         },
     ),
-    "2.1 parameters": (
-        lesson02.check_parameters,
-        [221_696, sum(p.numel() for p in DoubleConv(64, 128).parameters())],
-        {
-            221_184: "each of the two batch norms adds",
-            221_440: "there are two batch norms, and each has a weight and a bias",
-            221_952: "no bias",
-            148_000: "3 x 3 x in x out",
-            25_088: "every weight is a 3 x 3 kernel",
-            147_968: "takes the 128 channels",
-        },
-    ),
-    "2.2 bottleneck": (
-        lesson02.check_bottleneck_size,
-        [(7, 9)],
-        {
-            (6, 8): "rounded down",
-            (4, 5): "three halvings",
-            (3, 4): "three halvings",
-            (9, 7): "height comes first",
-            (13, 18): "one halving is missing",
-            (50, 70): "halve 50 and 70 three times",
-        },
-    ),
 }
-FUNCTIONS = {  # name: (check, right answers, [(wrong answer, what the hint says)])
+FUNCTIONS = {
     "1.3 prepare": (lesson01.check_prepare, list(PREPARED.values()), list(NOT_PREPARED.values())),
-    "2.3 accuracy": (
-        lesson02.check_accuracy,
-        [accuracy, lambda logits, masks: float(accuracy(logits, masks))],
-        [
-            (lambda logits, masks: (logits.argmax(1) == masks).float().mean(), "void counts as wrong"),
-            (lambda logits, masks: (logits.argmax(1) == masks).sum(), "divide by the number of pixels"),
-            (lambda logits, masks: accuracy(logits.flip(1), masks), "argmax over dim=1"),
-            (lambda logits, masks: 1.0, "2 of 3 right, 0.667, but gives 1.000"),
-            (lambda logits, masks: 2 / 3, "1.0 where every pixel is right"),
-        ],
-    ),
 }
 RIGHT = [(check, answer) for check, right, _ in (CHECKS | FUNCTIONS).values() for answer in right]
 WRONG = [(check, answer, hint) for check, _, wrong in CHECKS.values() for answer, hint in wrong.items()]
 WRONG += [(check, answer, hint) for check, _, wrong in FUNCTIONS.values() for answer, hint in wrong]
 
 
-def test_the_numbers_of_lesson_1_are_those_of_the_metrics():
-    """The answers were counted by hand; the package counts the same."""
-    confusion = ConfusionMatrix(2)
-    confusion.update(lesson01.PREDICTION, lesson01.TRUTH)
-    assert lesson01.check_iou(confusion.iou[1].item()) == "Right."
-    assert "Dice" in lesson01.check_iou(confusion.dice[1].item())
-    assert "recall" in lesson01.check_iou(confusion.class_accuracy[1].item())
-    assert "accuracy" in lesson01.check_iou(confusion.pixel_accuracy)
-    assert "background" in lesson01.check_iou(confusion.iou[0].item())
-    assert "mean" in lesson01.check_iou(confusion.mean_iou)
-
-    confusion = ConfusionMatrix(2)
-    confusion.counts[0, 0], confusion.counts[1, 0] = 95, 5
-    assert lesson01.check_baseline(confusion.mean_iou) == "Right."
-    assert "accuracy" in lesson01.check_baseline(confusion.pixel_accuracy)
-    assert "Dice" in lesson01.check_baseline(confusion.mean_dice)
-    assert "pooled" in lesson01.check_baseline(confusion.micro_iou)
-    assert "weighted" in lesson01.check_baseline(confusion.frequency_weighted_iou)
+def by_opencv(file, size):
+    return torch.from_numpy(cv2.resize(as_ids(file).byte().numpy(), size[::-1], interpolation=0)).long()
 
 
-def test_the_bottleneck_of_lesson_2_is_that_of_the_model():
-    shapes = []
-    model = UNet(num_classes=2, widths=(2, 2, 2, 2)).eval()
-    model.downs[-1].register_forward_hook(lambda module, inputs, output: shapes.append(output.shape[-2:]))
-    model(torch.rand(1, 3, 50, 70))
-    assert lesson02.check_bottleneck_size(tuple(shapes[0])) == "Right."
+def by_torchvision(file, size):
+    return resize(as_ids(file)[None], list(size), interpolation=InterpolationMode.NEAREST)[0]
 
 
-def test_a_check_does_not_change_what_it_checks_with():
-    before = lesson01.FILE.clone()
-    lesson01.check_prepare(lambda file, size: file.fill_(7))
-    assert torch.equal(lesson01.FILE, before)
+def of_every_block(file, size):
+    """The largest id of the pixels under the new one: object and void grow."""
+    return F.adaptive_max_pool2d(as_ids(file)[None].float(), size)[0].long()
+
+
+def most_are_object(file, size):
+    return (F.adaptive_avg_pool2d((file == 255)[None].float(), size)[0] >= 0.5).long()
+
+
+def of_the_first_column(file, size):
+    return scaled(as_ids(file), size).long()[:, :1].repeat(1, size[1])
+
+
+RIGHT += [(lesson01.check_prepare, prepare) for prepare in (by_opencv, by_torchvision)]
+WRONG += [
+    (lesson01.check_prepare, of_every_block, "depends on the values"),
+    (lesson01.check_prepare, most_are_object, "must become 255"),
+    (lesson01.check_prepare, of_the_first_column, "the object, 255 in the file, must become class 1"),
+    (lesson01.check_prepare, lambda file, size: file.fill_(7), "changes file_mask|it holds 7"),
+    (lesson01.check_prepare, lambda file, size: as_ids(file)[99], "it stops with IndexError"),
+    (lesson01.check_baseline, 0.6, "one IoU for each"),
+]

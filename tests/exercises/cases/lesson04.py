@@ -1,16 +1,10 @@
-"""Lesson 4: every exercise accepts the right answer, and tells plausible wrong ones what went wrong."""
+"""Lesson 4: answers that are right, and wrong ones with what the hint must say."""
 
+import numpy as np
 import torch
 
 from nbhelpers.exercises import lesson04
 from nbhelpers.metrics import ConfusionMatrix
-from tests.exercises.exercise_tester import (  # noqa: F401
-    pytest_generate_tests,
-    test_a_slip_gets_its_hint,
-    test_every_check_is_tested,
-    test_none_is_no_answer_yet,
-    test_the_right_answer_is_accepted,
-)
 
 IGNORE = 255
 
@@ -108,3 +102,46 @@ CHECKS = {
 }
 RIGHT = [(check, answer) for check, right, _ in CHECKS.values() for answer in right]
 WRONG = [(check, answer, hint) for check, _, wrong in CHECKS.values() for answer, hint in wrong]
+
+
+def by_sets(logits, masks, index):
+    ids, masks = logits.argmax(1).flatten().tolist(), masks.flatten().tolist()
+    predicted = {
+        place for place, (found, true) in enumerate(zip(ids, masks)) if found == index and true != IGNORE
+    }
+    true = {place for place, true in enumerate(masks) if true == index}
+    return len(predicted & true) / len(predicted | true)
+
+
+def by_numpy(logits, masks, index):
+    ids, masks = logits.numpy().argmax(1), masks.numpy()
+    ids = np.where(masks == IGNORE, -1, ids)
+    return np.sum((ids == index) & (masks == index)) / np.sum((ids == index) | (masks == index))
+
+
+def below_three(logits, masks, index):
+    predicted, true = (logits.argmax(1) == index) & (masks < 3), masks == index
+    return (predicted & true).sum() / (predicted | true).sum()
+
+
+def by_picture(logits, masks, index):
+    return torch.stack([by_hand(x[None], y[None], index) for x, y in zip(logits, masks)]).mean()
+
+
+RIGHT += [(lesson04.check_iou, function) for function in (by_sets, by_numpy, below_three)]
+WRONG += [
+    (lesson04.check_iou, by_picture, "mean over pictures"),
+    (
+        lesson04.check_iou,
+        lambda logits, masks, index: by_hand(logits[:1], masks[:1], index),
+        "first picture alone",
+    ),
+    (lesson04.check_iou, lambda logits, masks, index: by_hand(-logits, masks, index), "argmax over dim=1"),
+    (
+        lesson04.check_iou,
+        lambda logits, masks, index: by_matrix(logits, masks, index + 5),
+        "stops with IndexError",
+    ),
+    (lesson04.check_iou, lambda *trial: by_hand(*trial) * float("nan"), "gives nan"),
+    (lesson04.check_rates, (-5, -4, -3), "those are the exponents"),
+]

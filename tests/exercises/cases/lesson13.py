@@ -1,17 +1,9 @@
-"""The exercises of lesson 13 accept the right answer, and tell plausible wrong ones what went wrong."""
+"""Lesson 13: answers that are right, and wrong ones with what the hint must say."""
 
+import numpy as np
 import torch
-from torch import nn
 
 from nbhelpers.exercises import lesson13
-from nbhelpers.models.fc_densenet import DenseBlock, DenseLayer
-from tests.exercises.exercise_tester import (  # noqa: F401
-    pytest_generate_tests,
-    test_a_slip_gets_its_hint,
-    test_every_check_is_tested,
-    test_none_is_no_answer_yet,
-    test_the_right_answer_is_accepted,
-)
 
 
 def kept_maps(channels, layers, growth_rate):
@@ -54,30 +46,27 @@ WRONG = [
 ]
 
 
-def test_the_numbers_are_those_of_the_model():
-    with torch.device("meta"):
-        channels = DenseBlock(100, 6, 12, dropout=0)(torch.rand(1, 100, 4, 4)).shape[1]
-        layer = DenseLayer(112, 16, dropout=0)
-    assert lesson13.check_channels(channels) == "Right."
-    assert lesson13.check_parameters(sum(p.numel() for p in layer.parameters())) == "Right."
+def by_growing(channels, layers, growth_rate):
+    kept = 0
+    for _ in range(layers):
+        kept, channels = kept + 2 * channels, channels + growth_rate
+    return kept
 
 
-def test_the_kept_maps_are_those_of_autograd():
-    """Saved tensors of a block by torch.cat: what batch norm reads, and what the convolution reads."""
-    kept = {}
+def by_arange(channels, layers, growth_rate):
+    return 2 * (channels + growth_rate * torch.arange(layers)).sum()
 
-    def keep(tensor):
-        if tensor.ndim == 4 and not isinstance(tensor, nn.Parameter):
-            kept[tensor.data_ptr()] = tensor.shape[1]
-        return tensor
 
-    x = torch.rand(1, 48, 8, 8)
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        for channels in range(48, 112, 16):
-            layer = DenseLayer(channels, 16, dropout=0)
-            layer.relu.inplace = True
-            x = torch.cat([x, layer(x)], dim=1)
-    assert (
-        lesson13.check_kept_maps(lambda c, n, k: sum(kept.values()) if c == 48 else kept_maps(c, n, k))
-        == "Right."
-    )
+def by_numpy(channels, layers, growth_rate):
+    return np.float32(2 * np.linspace(channels, channels + (layers - 1) * growth_rate, layers).sum())
+
+
+RIGHT += [(lesson13.check_kept_maps, function) for function in (by_growing, by_arange, by_numpy)]
+WRONG += [
+    (lesson13.check_kept_maps, lambda c, n, k: kept_maps(c, n, 16), "use the three arguments"),
+    (lesson13.check_kept_maps, lambda c, n, k: kept_maps(48, n, k), "use the three arguments"),
+    (lesson13.check_kept_maps, lambda c, n, k: kept_maps(c, 4, k), "use the three arguments"),
+    (lesson13.check_kept_maps, lambda c, n, k: float("nan"), "gives nan"),
+    (lesson13.check_kept_maps, lambda c, n, k: f"{kept_maps(c, n, k)} maps", "gives str; return the number"),
+    (lesson13.check_kept_maps, lambda c, n, k: kept_maps(c, n, k) + (k == 7), "should give 10, but gives 11"),
+]

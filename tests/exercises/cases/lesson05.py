@@ -1,17 +1,12 @@
-"""The exercises of lesson 5 accept the right answer, and tell plausible wrong ones what went wrong."""
+"""Lesson 5: answers that are right, and wrong ones with what the hint must say."""
 
+import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from nbhelpers.exercises import lesson05
 from nbhelpers.models.fcn8 import bilinear_upsampling, convolution
-from tests.exercises.exercise_tester import (  # noqa: F401
-    pytest_generate_tests,
-    test_a_slip_gets_its_hint,
-    test_every_check_is_tested,
-    test_none_is_no_answer_yet,
-    test_the_right_answer_is_accepted,
-)
 
 
 def slope(factor):
@@ -86,3 +81,35 @@ CHECKS = {  # check: (right answers, [(wrong answer, what the hint says)])
 }
 RIGHT = [(check, answer) for check, (right, _) in CHECKS.items() for answer in right]
 WRONG = [(check, *slip) for check, (_, wrong) in CHECKS.items() for slip in wrong]
+
+
+def of_an_impulse(factor):
+    """What F.interpolate makes of a single one."""
+    impulse = torch.zeros(1, 1, 5, 5)
+    impulse[0, 0, 2, 2] = 1
+    start = 2 * factor - factor // 2
+    inside = slice(start, start + 2 * factor)
+    return F.interpolate(impulse, scale_factor=factor, mode="bilinear")[0, 0, inside, inside]
+
+
+def by_outer(factor):
+    return np.outer(slope(factor).numpy(), slope(factor).numpy())
+
+
+def by_lists(factor):
+    line = [1 - abs(place + 0.5 - factor) / factor for place in range(2 * factor)]
+    return [[down * along for along in line] for down in line]
+
+
+RIGHT += [(lesson05.check_kernel, function) for function in (of_an_impulse, by_outer, by_lists)]
+WRONG += [
+    (lesson05.check_kernel, lambda factor: slope(factor).expand(2 * factor, -1), "along the rows alone"),
+    (
+        lesson05.check_kernel,
+        lambda factor: (1 - slope(factor)) * (1 - slope(factor))[:, None],
+        "low in the middle",
+    ),
+    (lesson05.check_kernel, lambda factor: "bilinear", "gives str; return a tensor"),
+    (lesson05.check_kernel, lambda factor: [[1, 2], [3]], "gives list; return a tensor"),
+    (lesson05.check_size, (9,), "give two numbers"),
+]

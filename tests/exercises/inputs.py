@@ -1,0 +1,88 @@
+"""Inputs that no check has seen, one maker an exercise: what is the same on many of them is the same function."""
+
+import math
+
+import numpy as np
+import torch
+
+IGNORE = 255
+
+
+def _file(draw):
+    height, width = draw(2, 9), draw(2, 9)
+    grey = torch.tensor([0, 255, 128], dtype=torch.uint8)[torch.randint(3, (height, width))]
+    return grey, (draw(1, 2 * height), draw(1, 2 * width))
+
+
+def _scored(draw, classes):
+    shape = draw(1, 4), draw(2, 7), draw(2, 7)
+    masks = torch.randint(classes, shape)
+    masks[torch.rand(shape) < 0.2] = IGNORE
+    return torch.randn(shape[0], classes, *shape[1:]), masks
+
+
+def _pyramid(draw):
+    sides = [(draw(1, 4), draw(1, 4))]
+    for _ in range(draw(0, 3)):
+        sides.append(tuple(2 * side - draw(0, 1) for side in sides[-1]))
+    n, channels = draw(1, 3), draw(1, 3)
+    return ([torch.randn(n, channels, *side) for side in sides],)
+
+
+def _gates(draw):
+    channels, hidden = 6, draw(1, 4)
+    layers = torch.nn.Conv2d(channels, hidden, 1), torch.nn.Conv2d(hidden, channels, 1)
+    return torch.randn(draw(1, 3), channels, draw(1, 6), draw(1, 6)), *layers
+
+
+def _codes(draw):
+    return tuple(
+        np.random.random((4, draw(1, 4), draw(5, 9))) < np.array([0.5, 0.9, 0.5, 0.9])[:, None, None]
+    )
+
+
+def _images(draw):
+    scenes = torch.randint(0, 3, (draw(2, 6), 3, 2, 2), dtype=torch.uint8)
+    return tuple([scenes[draw(0, len(scenes) - 1)].clone() for _ in range(draw(1, 6))] for _ in range(2))
+
+
+def _circles(draw):
+    eyes = [tuple(50 * random for random in np.random.random(3).tolist()) for _ in range(2)]
+    return *eyes, draw(0, 10) / 10, draw(0, 100) / 100 * 2 * math.pi
+
+
+def _masks(draw):
+    shape = draw(1, 5), draw(1, 5)
+    return tuple((np.random.random(shape) < draw(0, 4) / 4).astype(int) for _ in range(2))
+
+
+# exercise: the arguments of its function, from `draw(low, high)`, which gives a whole number, both included
+INPUTS = {
+    "1.3": _file,
+    "2.3": lambda draw: _scored(draw, draw(2, 5)),
+    "3.3": lambda draw: (
+        torch.randint(256, (draw(1, 3), 3, draw(1, 4), draw(1, 4)), dtype=torch.uint8),
+        torch.rand(3).tolist(),
+        torch.rand(3).add(0.1).tolist(),
+    ),
+    "4.3": lambda draw: (*_scored(draw, 3), draw(0, 2)),
+    "5.3": lambda draw: (2 * draw(1, 8),),
+    "6.3": lambda draw: (lambda h, w: (torch.randperm(4 * h * w).reshape(2 * h, 2 * w) - h * w / 2,))(
+        draw(1, 5), draw(1, 5)
+    ),
+    "7.3": lambda draw: (draw(0, 6), draw(0, 6)),
+    "8.3": _pyramid,
+    "9.3": lambda draw: (torch.randn(draw(1, 3), draw(1, 3), draw(1, 12), draw(1, 12)), draw(1, 6)),
+    "10.3": lambda draw: (lambda c, o, k: (torch.randn(4, c, k, 1), torch.randn(o, 4, 1, k)))(
+        draw(1, 4), draw(1, 4), draw(1, 7)
+    ),
+    "11.3": lambda draw: (tuple(draw(1, 9) for _ in range(draw(1, 4))),),
+    "12.3": _gates,
+    "13.3": lambda draw: (draw(1, 500), draw(1, 20), draw(1, 50)),
+    "14.3": lambda draw: (draw(1, 500), draw(1, 500), draw(1, 9)),
+    "15.3": lambda draw: tuple(torch.randn(3, draw(1, 7), draw(1, 6), dtype=torch.float64)),
+    "16.3": _images,
+    "17.2": _circles,
+    "17.3": _codes,
+    "18.3": _masks,
+}

@@ -1,0 +1,124 @@
+"""Every exercise accepts what is right, however it is written, and tells what is wrong by the hint that fits.
+
+The tables are in `cases`, one a lesson.
+"""
+
+import random
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from nbhelpers.exercises import UNANSWERED
+from tests.exercises.tables import (
+    EXERCISES,
+    FORMS,
+    NAMES,
+    RIGHT,
+    VALUES,
+    WRONG,
+    numbers_of,
+    right_ways,
+    slips,
+)
+
+
+def named(part):
+    return NAMES.get(part) if callable(part) else None
+
+
+@pytest.mark.parametrize(("check", "answer"), RIGHT, ids=named)
+def test_the_right_answer_is_accepted(check, answer):
+    assert check(answer) == "Right."
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("check", VALUES, ids=named)
+def test_numbers_are_right_whatever_holds_them(check, form):
+    assert check(FORMS[form](numbers_of(check))) == "Right."
+
+
+@pytest.mark.parametrize(("check", "answer", "hint"), WRONG, ids=named)
+def test_a_slip_gets_its_hint(check, answer, hint):
+    reply = check(answer)
+    assert reply.startswith("Not yet: ") and reply[-1] in ".?"
+    assert re.search(hint, reply), reply
+
+
+@pytest.mark.parametrize("check", EXERCISES.values(), ids=named)
+def test_none_is_no_answer_yet(check):
+    assert check(None) == UNANSWERED
+
+
+@pytest.mark.parametrize("check", VALUES, ids=named)
+def test_what_is_no_number_is_told(check):
+    right = numbers_of(check)
+    for answer, hint in (
+        ([float("nan")] * len(right), "nan is not a number"),
+        (torch.full((len(right),), torch.nan), "nan is not a number"),
+        ([*right[:-1], float("inf")], "infinite"),
+        ("a few", "text|whole numbers"),
+        ([*right[:-1], None], "None"),
+        (max, "max is a function"),
+        ({"answer": right}, "a dict"),
+        ([right, [*right, 1]], "differ in length"),
+        (2j, "numbers are asked for"),
+        (torch.tensor(2j), "complex"),
+        (10**400, "larger than any"),
+    ):
+        assert re.search(hint, check(answer)) and check(answer).startswith("Not yet: "), (
+            answer,
+            check(answer),
+        )
+    assert check([]).startswith("Not yet: ") and check([*right, *right]).startswith("Not yet: ")
+    assert check([n + 0.07 for n in right]).startswith("Not yet: ")
+
+
+@pytest.mark.parametrize("check", [check for check in NAMES if check not in VALUES], ids=named)
+def test_what_is_no_function_or_stops_is_told(check):
+    if NAMES[check] == "16.2":
+        return
+
+    def stops(*arguments):
+        numbers = [1, 2]
+        return numbers[7]
+
+    class Careless:
+        def __call__(self, *arguments):
+            raise RuntimeError("a long story\nof two lines " + 50 * "and more ")
+
+    for answer, hint in (
+        (3.5, "a function is asked for, not a float"),
+        (stops, r"stops with IndexError in line \d+, `return numbers\[7\]`: list index out of range\.$"),
+        (Careless(), r"stops with RuntimeError in line \d+, `raise Runtime.*: a long story of two .*\.\.$"),
+        (lambda: None, "cannot be called with"),
+        (lambda *arguments: None, "None"),
+        (lambda *arguments: object(), "object"),
+    ):
+        assert re.search(hint, check(answer)), check(answer)
+    with pytest.raises(KeyboardInterrupt):
+        check(interrupted)
+
+
+def interrupted(*arguments):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("check", NAMES, ids=named)
+def test_a_check_leaves_random_states_alone(check):
+    def careless(*arguments):
+        torch.manual_seed(1), np.random.seed(1), random.seed(1)
+        raise ValueError(torch.rand(1), np.random.rand(), random.random())
+
+    before = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
+    for answer in (careless, [7], next(answer for other, answer in RIGHT if other is check)):
+        check(answer)
+    assert torch.equal(before[0], torch.get_rng_state()) and random.getstate() == before[2]
+    assert (before[1] == np.random.get_state()[1]).all()
+
+
+def test_every_exercise_has_five_right_answers_and_eight_slips():
+    assert len(EXERCISES) == 54
+    assert {name: right_ways(name) for name in EXERCISES if right_ways(name) < 5} == {}
+    assert {name: slips(name) for name in EXERCISES if slips(name) < 8} == {}
