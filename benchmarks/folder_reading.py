@@ -4,7 +4,6 @@ Both builds read the same folders, drawn here, in turns, each in a process of it
 thread are counted, and of the rounds the median. Results: benchmarks/results/folder_reading.json.
 """
 
-import json
 import os
 import statistics
 import subprocess
@@ -18,9 +17,8 @@ from PIL import Image
 
 from benchmarks.lessons_cost import OLD, checked_out
 from tools.execution import ROOT
-from tools.record import RESULTS, provenance
+from tools.record import record
 
-FILE = RESULTS / "folder_reading.json"
 PAIRS, ROUNDS, SIZE = 24, 15, (360, 480)
 READER = """
 import sys, time
@@ -108,13 +106,8 @@ def main() -> None:
         speed = {name: round(PAIRS / statistics.median(taken), 1) for name, taken in of_builds.items()}
         rows[kind] = speed | {"ratio": round(speed["new"] / speed["old"], 3)}
         print(f"{kind:26} {speed['old']:7.1f} {speed['new']:7.1f}  {rows[kind]['ratio']:.2f}")
-    result = {
-        **provenance("python -m benchmarks.folder_reading"),
-        "old": OLD,
-        "unit": f"pairs of {SIZE[0]} x {SIZE[1]} pixels a CPU second",
-        "rows": rows,
-    }
-    FILE.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+    unit = f"pairs of {SIZE[0]} x {SIZE[1]} pixels a CPU second"
+    record("folder_reading", {"old": OLD, "unit": unit, "rows": rows}, "python -m benchmarks.folder_reading")
 
 
 if __name__ == "__main__":
