@@ -33,6 +33,7 @@ def show_batch(
     samples: Sequence[Sample] | tuple[Tensor, Tensor] | None = None,
     *,
     n: int = 4,
+    titles: Sequence[str] = (),
 ) -> Picture:
     """Images above their masks, with a legend of the classes that occur.
 
@@ -40,8 +41,10 @@ def show_batch(
         dataset: names the classes and their colours, and gives its first samples when `samples` is None.
         samples: pairs (image, mask), or a batch (images (N, 3, H, W), masks (N, H, W)).
         n: show at most so many.
+        titles: one for each sample that is shown, above it.
 
-    Raises ValueError for images or masks of other shapes or values; see `as_rgb` and `as_ids`.
+    Raises ValueError for images or masks of other shapes or values, see `as_rgb` and `as_ids`, and for too few or too
+    many titles.
     """
     classes, palette = class_names_and_colours(dataset)
     if samples is None:
@@ -56,19 +59,25 @@ def show_batch(
     if not pairs:
         raise ValueError("there is no sample to show: the dataset or batch is empty, or n is 0")
 
+    if titles and len(titles) != len(pairs):
+        raise ValueError(f"{len(titles)} titles for {len(pairs)} samples; give one each, or none")
+
     columns = min(len(pairs), 4)
     rows = math.ceil(len(pairs) / columns)
     patches = class_patches((ids for _, ids in pairs), classes, palette)
     shape = _common_shape([image for image, _ in pairs])
-    figure, axes = panels(2 * rows, columns, shape, head=0.08, legend=patches)
+    figure, axes = panels(2 * rows, columns, shape, head=0.28 if titles else 0.08, legend=patches)
     for index, (image, ids) in enumerate(pairs):
         row, column = divmod(index, columns)
         draw_image(axes[2 * row, column], image)
         draw_mask(axes[2 * row + 1, column], ids, palette)
+        if titles:
+            axes[2 * row, column].set_title(titles[index], pad=4)
     for panel in axes.flat:
         if not panel.images:
             panel.set_axis_off()
-    words = [f"Image {index}: {describe_ids(ids, classes)}." for index, (_, ids) in enumerate(pairs)]
+    names = titles or [f"Image {index}" for index in range(len(pairs))]
+    words = [f"{name}: {describe_ids(ids, classes)}." for name, (_, ids) in zip(names, pairs, strict=True)]
     return Picture(figure, f"Images above their masks. {' '.join(words)}")
 
 

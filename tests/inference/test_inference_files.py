@@ -123,6 +123,7 @@ def exported(tmp_path_factory):
     before = model.stem[1].running_mean.clone()
     export(model, path, stride=16)
     assert model.training and torch.equal(before, model.stem[1].running_mean)  # the mode is kept
+    assert all(layer.inplace for layer in model.modules() if isinstance(layer, nn.ReLU))
     return path
 
 
