@@ -17,16 +17,27 @@ def to_ids(logits: Tensor) -> Tensor:
 
     C channels: the largest logit wins. One channel: class 1 where the logit is above 0, which is where the
     sigmoid is above 0.5; score such a model with `ConfusionMatrix(2)`.
-    Raises ValueError for anything but four dimensions of floats.
+    Raises ValueError for anything but four dimensions of floats, and FloatingPointError for nan, which is no decision.
     """
+    if not isinstance(logits, Tensor):
+        raise ValueError(
+            f"logits are {type(logits).__name__}, but must be a tensor (N, num_classes, H, W): "
+            "nbhelpers.checks.check_logits says how to get it out of what a model returns"
+        )
     if logits.ndim != 4 or not logits.is_floating_point():
         raise ValueError(
             f"logits are {_describe(logits)}, but must be floats (N, num_classes, H, W): "
             "pass what the model returned, with its batch axis"
         )
     if logits.shape[1] == 1:
-        return (logits[:, 0] > 0).long()
-    return logits.max(dim=1).indices  # the ids of argmax(1), at a quarter of its time on the CPU
+        largest, ids = logits[:, 0], (logits[:, 0] > 0).long()
+    else:
+        largest, ids = logits.max(dim=1)  # the ids of argmax(1), at a quarter of its time on the CPU
+    if largest.isnan().any():  # max gives nan where any channel is
+        raise FloatingPointError(
+            "logits hold nan, so no class can be decided: nbhelpers.checks.first_non_finite(model, images) names the layer"
+        )
+    return ids
 
 
 class ConfusionMatrix:
@@ -62,6 +73,8 @@ class ConfusionMatrix:
 
     def __repr__(self) -> str:
         pixels = int(self.counts.sum())
+        if not pixels:
+            return f"ConfusionMatrix({self.num_classes} classes, no labelled pixel: every score is nan)"
         return f"ConfusionMatrix({self.num_classes} classes, {pixels} pixels, mean IoU {self.mean_iou:.3f})"
 
     def update(self, predictions: Tensor, masks: Tensor) -> None:
@@ -72,6 +85,12 @@ class ConfusionMatrix:
         (masks may hold `ignore_index` too). Nothing is counted then.
         """
         classes = f"0..{self.num_classes - 1}"
+        for name, ids in (("predictions", predictions), ("masks", masks)):
+            if not isinstance(ids, Tensor) or ids.is_complex():
+                kind = _describe(ids) if isinstance(ids, Tensor) else type(ids).__name__
+                raise ValueError(
+                    f"{name} are {kind}, but must be a tensor of class ids {classes}: torch.as_tensor(ids)"
+                )
         if predictions.is_floating_point():
             raise ValueError(
                 f"predictions are {_describe(predictions)}, but must be class ids {classes}: "
@@ -211,6 +230,8 @@ class ConfusionMatrix:
             f"{'mean':<{width}}  {'':7}  {_cell(self.mean_iou)}  {_cell(self.mean_dice)}"
             f"   (always {majority}: IoU {_cell(baseline.mean_iou, 1)}, Dice {_cell(baseline.mean_dice, 1)})"
         )
+        if not self.counts.any():
+            lines.append("no labelled pixel was scored: every score is nan")
         return "\n".join(lines)
 
 

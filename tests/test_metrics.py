@@ -259,3 +259,29 @@ def test_a_refused_batch_is_not_counted():
     with pytest.raises(ValueError, match="masks hold"):
         matrix.update(IDS, IDS + 6)
     assert matrix.counts.sum() == 0
+
+
+def test_nan_decides_nothing():
+    for channels in (1, 3):
+        logits = torch.zeros(1, channels, 2, 2)
+        logits[0, -1, 0, 0] = NAN
+        with pytest.raises(FloatingPointError, match="logits hold nan.*first_non_finite"):
+            to_ids(logits)
+    assert to_ids(torch.tensor([-math.inf, math.inf]).view(1, 2, 1, 1)).item() == 1
+
+
+def test_a_score_of_nothing_says_so():
+    matrix = matrix_of(torch.zeros(4, 4).long(), torch.full((4, 4), 255))
+    assert repr(matrix) == "ConfusionMatrix(6 classes, no labelled pixel: every score is nan)"
+    assert math.isnan(matrix.mean_iou)
+    assert matrix.table("abcdef").endswith("no labelled pixel was scored: every score is nan")
+
+
+def test_what_is_no_tensor_is_refused():
+    ids = torch.zeros(4, 4).long()
+    with pytest.raises(ValueError, match="masks are ndarray, but must be a tensor of class ids 0..5"):
+        ConfusionMatrix(6).update(ids, ids.numpy())
+    with pytest.raises(ValueError, match="predictions are complex64"):
+        ConfusionMatrix(6).update(ids.cfloat(), ids)
+    with pytest.raises(ValueError, match="logits are dict, but must be a tensor"):
+        to_ids({"out": ids})

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import nbformat
 
-from nbhelpers.kaggle.bundle import write_manifest
+from nbhelpers.kaggle.bundle import folder_written_whole
 from tools.execution import ROOT
 
 NOTEBOOK = "18_kaggle_starter"
@@ -27,11 +27,12 @@ KAGGLE = ("--python-version=3.12", "--platform=manylinux2014_x86_64", "--platfor
 
 
 def bundle(out: Path, *, owner: str, weights: list[Path], wheels: list[str]) -> None:
-    """Fill the folder `out`, which is emptied first.
+    """Fill the folder `out`; an earlier bundle in it is replaced.
 
     owner: the Kaggle account that uploads. weights: files to take along. wheels: packages to fetch for Kaggle's
-    Python and Linux, without what they depend on. Raises ValueError for weights that are no .safetensors or of one name,
-    FileNotFoundError, and RuntimeError where a wheel cannot be fetched; `out` is then as it was.
+    Python and Linux, without what they depend on. Raises ValueError for weights that are no .safetensors or of one name
+    and for a folder that holds anything but a bundle, FileNotFoundError, and RuntimeError where a wheel cannot be
+    fetched; `out` is then as it was.
     """
     if len({path.name for path in weights}) < len(weights):
         raise ValueError(f"weights {', '.join(map(str, weights))}: two have one name; rename one of them")
@@ -42,10 +43,7 @@ def bundle(out: Path, *, owner: str, weights: list[Path], wheels: list[str]) -> 
             )
         if not path.is_file():
             raise FileNotFoundError(f"there is no file of weights at {path.resolve()}")
-    building = out.with_name(out.name + ".part")
-    shutil.rmtree(building, ignore_errors=True)
-    building.mkdir(parents=True)
-    try:
+    with folder_written_whole(out) as building:
         build_wheel(building)
         fetch_wheels(building, wheels)
         for path in weights:
@@ -55,11 +53,6 @@ def bundle(out: Path, *, owner: str, weights: list[Path], wheels: list[str]) -> 
         )
         for name, content in (("dataset", dataset_metadata(owner)), ("kernel", kernel_metadata(owner))):
             (building / f"{name}-metadata.json").write_text(json.dumps(content, indent=2) + "\n", "utf-8")
-        write_manifest(building)
-        shutil.rmtree(out, ignore_errors=True)
-        building.rename(out)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
 
 
 def build_wheel(folder: Path) -> None:

@@ -73,10 +73,10 @@ def collate(samples: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
     if len(kinds) > 1:
         raise ValueError(f"a batch holds images of {' and '.join(kinds)}; read all in one way")
     images = torch.stack([image.as_subclass(Tensor) for image in images])
-    masks = torch.stack([mask.as_subclass(Tensor) for mask in masks])
+    masks = torch.stack([mask.as_subclass(Tensor).long() for mask in masks])  # their integers may differ
     if images.dtype == torch.uint8:
         images = images.float().div_(255)
-    return images, masks.long()
+    return images, masks
 
 
 def num_classes_of(dataset: Dataset) -> int:

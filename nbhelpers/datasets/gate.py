@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import ConcatDataset, Dataset, Subset
 
-from nbhelpers.datasets.contract import IGNORE, check_masks, check_sample, mask_id_fault, refuse
+from nbhelpers.datasets.contract import IGNORE, check_sample, find_ids, mask_id_fault, refuse
 from nbhelpers.datasets.dataset import num_classes_of
 
 
@@ -145,10 +145,9 @@ class Gate:
         void = high == IGNORE
         shifted = masks.to(torch.uint8) + 1 if void else masks  # as bytes 255 + 1 is 0
         if low < 0 or (int(shifted.max()) > self.num_classes if void else high >= self.num_classes):
-            try:
-                check_masks(masks, self.num_classes, lone_background=True)
-            except ValueError as error:
-                raise ValueError(f"{self.name}: {error}") from None
+            for mask in masks:  # the ids of the faulty one alone, which tell most
+                fault = mask_id_fault(find_ids(mask), mask.shape, self.num_classes, lone_background=True)
+                refuse(fault, f"a mask of {self.name}")
         if all(leaf.settled for leaf in self.leaves):
             return
         if not void:

@@ -44,7 +44,8 @@ class RandomCrop(torch.nn.Module):
     """Cut out a random rectangle and resize it to `size`, or back to the size of the image if that is None.
 
     scale: the least and the most of the image's area that is kept. The rectangle has the shape of the
-    result, but for a random stretch of up to 4/3, as in v2.RandomResizedCrop.
+    result, but for a random stretch of up to 4/3, as in v2.RandomResizedCrop. Where the result is longer or higher
+    than the image by more than that, no such rectangle is large enough: the largest is taken.
     """
 
     def __init__(self, size: tuple[int, int] | None, scale: tuple[float, float]) -> None:
@@ -61,7 +62,10 @@ class RandomCrop(torch.nn.Module):
         size = self.size or (height, width)
         share, stretch, y, x = torch.rand(4).tolist()
         area = height * width * (self.scale[0] + share * (self.scale[1] - self.scale[0]))
-        aspect = size[1] / size[0] * math.exp((2 * stretch - 1) * math.log(4 / 3))
+        # all aspects (width / height) within the stretch of which a rectangle of this area fits into the image
+        least, most = (size[1] / size[0] * limit for limit in (3 / 4, 4 / 3))
+        low, high = (min(max(limit, least), most) for limit in (area / height**2, width**2 / area))
+        aspect = low * (high / low) ** stretch
         crop_height = max(1, min(height, round(math.sqrt(area / aspect))))
         crop_width = max(1, min(width, round(math.sqrt(area * aspect))))
         top, left = int(y * (height - crop_height + 1)), int(x * (width - crop_width + 1))

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,16 +21,16 @@ def export(model: nn.Module, path: str | Path, *, in_channels: int = 3, stride: 
     """Write `model` to `path` (.onnx): images float (N, in_channels, H, W) in 0..1 -> logits, any N, H and W.
 
     Before the file is kept, onnxruntime runs it at two sizes and batch sizes and must agree with torch to 1e-4 of the
-    largest logit. `stride` is stored in the file, for `OnnxModel`. The model keeps mode and device.
-    Raises ValueError for another ending and for a model that gives no logits, RuntimeError where the model cannot be exported, or not for every size,
-    or where the two disagree; no file is left then.
+    largest logit. Both run on the CPU, because GPUs convolve in TF32, which differs by more. `stride` is stored in the
+    file, for `OnnxModel`. The model keeps mode and device.
+    Raises ValueError for another ending and for a model that gives no logits, RuntimeError where the model cannot run on
+    images of these channels and stride, cannot be exported, or not for every size, or where the two disagree; no file
+    is left then.
     """
     if Path(path).suffix != ".onnx":
         raise ValueError(f"{path} must end in .onnx")
-    sizes = [(2, in_channels, 2 * stride, 3 * stride), (1, in_channels, 5 * stride, 4 * stride)]
-    generator = torch.Generator().manual_seed(0)
-    with evaluating(model) as device, torch.no_grad():
-        images = [torch.rand(size, generator=generator).to(device) for size in sizes]
+    with evaluating(model) as device, _on_cpu(model, device), torch.no_grad(), _nothing_in_place(model):
+        images = _images_that_fit(model, in_channels, stride)
         logits_of(model, images[0])  # a dict, a tuple or another size is told before the exporter's errors
         dynamic = {axis: Dim.DYNAMIC for axis in (0, 2, 3)}
         try:
@@ -42,6 +43,7 @@ def export(model: nn.Module, path: str | Path, *, in_channels: int = 3, stride: 
                     dynamic_shapes=(dynamic,),
                     input_names=["images"],
                     output_names=["logits"],
+                    custom_translation_table={torch._sym_sqrt: _square_root},
                     verbose=False,
                 )
         except Exception as error:  # the exporter has many kinds, and all mean the same to the caller
@@ -55,7 +57,60 @@ def export(model: nn.Module, path: str | Path, *, in_channels: int = 3, stride: 
             program.save(temporary, external_data=False)
             session = OnnxModel(temporary)
             for one in images:
-                _check_equal(model(one).cpu(), session(one.cpu()), tuple(one.shape), path)
+                _check_equal(model(one), session(one), tuple(one.shape), path)
+
+
+def _square_root(x: object) -> object:
+    """Of a size, as the iris network takes it to find its working size; torch 2.15's exporter has no translation."""
+    from onnxscript import FLOAT, opset18
+
+    return opset18.Sqrt(opset18.Cast(x, to=FLOAT.dtype))
+
+
+@contextlib.contextmanager
+def _on_cpu(model: nn.Module, device: torch.device) -> Iterator[None]:
+    if device.type == "cpu":
+        yield
+        return
+    try:
+        yield model.cpu()
+    finally:
+        model.to(device)
+
+
+def _images_that_fit(model: nn.Module, in_channels: int, stride: int) -> list[Tensor]:
+    """Two random batches of other sizes, as small as the model takes: some need more than a few strides a side."""
+    generator, why = torch.Generator().manual_seed(0), ""
+    for times in (1, 2, 4, 8):
+        sides = [(2, 2 * stride * times, 3 * stride * times), (1, 5 * stride * times, 4 * stride * times)]
+        images = [torch.rand(n, in_channels, *sizes, generator=generator) for n, *sizes in sides]
+        try:
+            for one in images:
+                model(one)
+            return images
+        except (
+            RuntimeError,
+            ValueError,
+            AssertionError,
+        ) as error:  # what layers and models say of a wrong size
+            why = why or " ".join(str(error).split())
+    raise RuntimeError(
+        f"this {type(model).__name__} cannot be exported to ONNX with any size of image: torch itself does not run it on "
+        f"images (N, {in_channels}, H, W) of sides that {stride} divides: {why[:200]}; pass its own in_channels and stride"
+    )
+
+
+@contextlib.contextmanager
+def _nothing_in_place(model: nn.Module) -> Iterator[None]:
+    """Inside, activations write to a new tensor: the exporter takes apart each that does not, a third of its time."""
+    changed = [module for module in model.modules() if getattr(module, "inplace", None) is True]
+    for module in changed:
+        module.inplace = False
+    try:
+        yield
+    finally:
+        for module in changed:
+            module.inplace = True
 
 
 def _check_equal(expected: Tensor, found: Tensor, shape: tuple[int, ...], path: str | Path) -> None:
@@ -91,6 +146,8 @@ class OnnxModel(nn.Module):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()  # one a process under torchrun
         options.log_severity_level = 3  # errors
+        # its threads would burn a tenth more while they wait for work, which reading and writing images needs
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         providers: list = ["CPUExecutionProvider"]
         if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
             providers.insert(0, ("CUDAExecutionProvider", {"device_id": device}))

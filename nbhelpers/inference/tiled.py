@@ -100,9 +100,7 @@ def predict_tiled(
                     done = band[:, : bottom - top]  # no later window reaches these rows
                     values = (to_uint_ids(done) if ids else done).cpu().numpy()
                     result[..., top:bottom, left:right] = values
-                    for of_class in band:  # one by one: a second band would double the memory
-                        of_class.copy_(of_class.roll(top - bottom, 0))
-                    band[:, rows.size - (bottom - top) :] = 0
+                    _move_up(band, bottom - top)
     if isinstance(result, np.memmap):
         result.flush()
     return torch.from_numpy(result)
@@ -115,13 +113,15 @@ class Axis:
         whole = up_to(length, stride)
         self.size = min(tile, whole)
         self.starts = [*range(0, whole - self.size, tile - overlap), whole - self.size]
-        weights = np.zeros((len(self.starts), whole))
+        weights = np.stack(
+            [self._fade(start > 0, start + self.size < whole, overlap) for start in self.starts]
+        )
+        total = np.zeros(whole)
         for row, start in zip(weights, self.starts):
-            row[start : start + self.size] = self._fade(start > 0, start + self.size < whole, overlap)
-        weights /= weights.sum(axis=0)
-        self.weights = torch.from_numpy(
-            np.stack([row[start : start + self.size] for row, start in zip(weights, self.starts)])
-        ).float()
+            total[start : start + self.size] += row
+        for row, start in zip(weights, self.starts):
+            row /= total[start : start + self.size]
+        self.weights = torch.from_numpy(weights).float()
 
     def _fade(self, at_start: bool, at_end: bool, overlap: int) -> np.ndarray:
         distance = np.arange(self.size) + 0.5  # of a pixel's centre from the window's edge
@@ -140,6 +140,15 @@ def _add(band: Tensor, maps: Tensor, down: Tensor, columns: Axis, column: int, l
     inside = slice(first - start, last - start)
     weight = down[:, None] * columns.weights[column][None, inside]  # (h, 1) * (1, w)
     band[:, :, first - left : last - left].addcmul_(maps[:, :, inside], weight.to(band.device))
+
+
+def _move_up(band: Tensor, by: int) -> None:
+    """Drop the first rows of (C, h, w) and add as many zeros; a part at a time, or it would take a second band."""
+    left = band.shape[1] - by
+    for first in range(0, left, by):
+        last = min(first + by, left)
+        band[:, first:last] = band[:, first + by : last + by]
+    band[:, left:] = 0
 
 
 def _window(

@@ -4,6 +4,7 @@ A pair of boundaries is eight numbers (`Pair`): the limbus' centre, the symmetri
 the limbus (three), the pupil's centre as seen on that circle, and the ratio of the radii.
 """
 
+import math
 from typing import NamedTuple
 
 import cv2
@@ -30,6 +31,10 @@ SUBPIXEL = 0.75
 
 # Least squares. Two wishes decide what the points leave open: that the edges are round, and that they share a centre.
 ROUND, CENTRED = 0.05, 0.03  # their weights, beside 1 for the points
+# Both as quadratic forms (8, 8) in the numbers of a pair, and per point; the second for a limbus of radius 1.
+AS_ROUND = ROUND**2 * np.diag([0, 0, 0.25, 1, 0.25, 0, 0, 0])
+AS_ROUND[2, 4] = AS_ROUND[4, 2] = -(ROUND**2) / 4
+AS_CENTRED = CENTRED**2 * np.diag([0, 0, 0, 0, 0, 1, 1, 0])
 
 
 class Outline(NamedTuple):
@@ -57,15 +62,21 @@ class Pair(NamedTuple):
         (a, b), (c, d) = self.matrix
         return float(np.sqrt(a * d - b * c))
 
+    @property
+    def inverse(self) -> np.ndarray:
+        """Of `matrix`; for two by two, numpy's own takes ten times as long."""
+        (a, b), (c, d) = self.matrix
+        return np.array([[d, -b], [-c, a]]) / (a * d - b * c)
+
     def holds(self, points: np.ndarray) -> np.ndarray:
         """Which points (n, 2) lie in the ring between pupil and limbus, bool (n,)."""
-        disc = (points - self.centre) @ np.linalg.inv(self.matrix)
+        disc = (points - self.centre) @ self.inverse
         inner = disc - self.pupil
         return ((disc * disc).sum(1) < 1) & ((inner * inner).sum(1) > self.ratio**2)
 
     def on_disc(self, outline: Outline) -> Outline:
         """The outline as seen on the unit disc that the limbus bounds."""
-        points = np.linalg.solve(self.matrix, (outline.points - self.centre).T).T
+        points = (outline.points - self.centre) @ self.inverse
         normals = outline.normals @ self.matrix
         return Outline(points, normals / np.hypot(*normals.T)[:, None])
 
@@ -233,18 +244,16 @@ def refine(outline: Outline, pair: Pair, first: float, rounds: int, last: float 
         residuals, slopes = _distances(outline, pair, width * pair.radius + SUBPIXEL)
         if len(residuals) < 8:
             return pair
-        m = pair.matrix
-        values = np.array([*pair.centre, m[0, 0], m[0, 1], m[1, 1], *pair.pupil, pair.ratio])
-        wishes = np.sqrt(len(residuals)) * np.array(
-            [[0, 0, ROUND / 2, 0, -ROUND / 2, 0, 0, 0], [0, 0, 0, ROUND, 0, 0, 0, 0]]
-            + [[0, 0, 0, 0, 0, CENTRED * pair.radius, 0, 0], [0, 0, 0, 0, 0, 0, CENTRED * pair.radius, 0]]
-        )
-        a, b = np.concatenate([slopes, wishes]), np.concatenate([residuals, wishes @ values])
-        values = values - np.linalg.solve(a.T @ a + 1e-6 * np.eye(8), a.T @ b)
-        matrix = np.array([[values[2], values[3]], [values[3], values[4]]])
-        if not np.linalg.eigvalsh(matrix)[0] > 1 or not RATIOS[0] < values[7] < RATIOS[1]:
+        wishes = len(residuals) * (AS_ROUND + pair.radius**2 * AS_CENTRED)
+        (a, b), (_, d) = pair.matrix
+        values = np.array([*pair.centre, a, b, d, *pair.pupil, pair.ratio])
+        square = slopes.T @ slopes + wishes + 1e-6 * np.eye(8)
+        values = values - np.linalg.solve(square, slopes.T @ residuals + wishes @ values)
+        a, b, d = values[2:5].tolist()
+        shorter = (a + d) / 2 - math.hypot((a - d) / 2, b)  # axis: the smaller eigenvalue
+        if not shorter > 1 or not RATIOS[0] < values[7] < RATIOS[1]:
             return pair
-        pair = Pair(values[:2], matrix, values[5:7], float(values[7]))
+        pair = Pair(values[:2], np.array([[a, b], [b, d]]), values[5:7], float(values[7]))
     return pair
 
 
@@ -253,21 +262,28 @@ def _distances(outline: Outline, pair: Pair, width: float) -> tuple[np.ndarray, 
 
     The weights are Tukey's biweight, 0 beyond `width` and where the outline runs in another direction.
     """
-    inverse, radius = np.linalg.inv(pair.matrix), pair.radius
-    disc = (outline.points - pair.centre) @ inverse
-    parts = []
-    for origin, length, sign in ((np.zeros(2), 1.0, 1), (pair.pupil, pair.ratio, -1)):
-        away = disc - origin
-        far = np.hypot(*away.T)
+    inverse, radius = pair.inverse, pair.radius
+    x, y = inverse @ (outline.points - pair.centre).T
+    nx, ny = outline.normals.T
+    residuals, slopes = [], []
+    for (origin_x, origin_y), length, sign in (((0.0, 0.0), 1.0, 1), (pair.pupil, pair.ratio, -1)):
+        u, v = x - origin_x, y - origin_y
+        far = np.sqrt(u * u + v * v)
         distance = radius * (far - length)
-        near = np.abs(distance) < width
-        unit = away[near] / far[near, None]
-        normal = unit @ inverse
-        aligned = sign * (normal * outline.normals[near]).sum(1) > ALIGNED * np.hypot(*normal.T)
-        weight = (1 - (distance[near] / width) ** 2) * aligned  # the square root of the biweight
-        (x, y), (u, v), g = disc[near].T, unit.T, radius * normal
-        nothing = np.zeros_like(x)
-        by_limbus = [-g[:, 0], -g[:, 1], -g[:, 0] * x, -g[:, 0] * y - g[:, 1] * x, -g[:, 1] * y]
-        by_pupil = [nothing] * 3 if sign > 0 else [-radius * u, -radius * v, nothing - radius]
-        parts.append((weight * distance[near], weight[:, None] * np.stack(by_limbus + by_pupil, -1)))
-    return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+        near = np.flatnonzero(np.abs(distance) < width)
+        distance, u, v = distance[near], u[near] / far[near], v[near] / far[near]
+        across, up = (
+            inverse[0, 0] * u + inverse[0, 1] * v,
+            inverse[0, 1] * u + inverse[1, 1] * v,
+        )  # the normal
+        aligned = sign * (across * nx[near] + up * ny[near]) > ALIGNED * np.sqrt(across * across + up * up)
+        weight = (1 - (distance / width) ** 2) * aligned  # the square root of the biweight
+        by = np.zeros((8, len(near)))
+        slope = -radius * weight
+        by[0], by[1] = slope * across, slope * up
+        by[2], by[3], by[4] = by[0] * x[near], by[0] * y[near] + by[1] * x[near], by[1] * y[near]
+        if sign < 0:
+            by[5], by[6], by[7] = slope * u, slope * v, slope
+        residuals.append(weight * distance)
+        slopes.append(by)
+    return np.concatenate(residuals), np.concatenate(slopes, axis=1).T

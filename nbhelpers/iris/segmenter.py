@@ -48,9 +48,12 @@ class IrisSegmenter(nn.Module):
 
 
 def nearest_size(size: tuple[int, int], area: tuple[int, int]) -> tuple[int, int]:
-    """The height and width of `area`'s area that are nearest in shape to `size`: whole cells, at least 32 pixels."""
-    scale = (area[0] * area[1] / (size[0] * size[1])) ** 0.5
-    return tuple(max(32, CELL * round(side * scale / CELL)) for side in size)
+    """The height and width of `area`'s area that are nearest in shape to `size`: whole cells, at least 32 pixels.
+
+    torch's functions of numbers, because they leave the size open when the network is exported.
+    """
+    scale = torch.sym_sqrt(area[0] * area[1] / (size[0] * size[1]))
+    return tuple(torch.sym_max(32, CELL * torch.sym_int(side * scale / CELL + 0.5)) for side in size)
 
 
 def load_segmenter() -> IrisSegmenter:

@@ -12,8 +12,8 @@ from nbhelpers.datasets.dataset import SegmentationDataset
 from nbhelpers.datasets.files import read_image
 from nbhelpers.datasets.nuclei import Nuclei
 from nbhelpers.datasets.toy.cells import Cells
-from nbhelpers.kaggle.bundle import find_input
-from nbhelpers.kaggle.rle import rle_decode
+from nbhelpers.kaggle.bundle import find_input, folder_written_whole
+from nbhelpers.kaggle.rle import is_empty, rle_decode
 from nbhelpers.kaggle.scores import bowl_score
 from nbhelpers.kaggle.submissions import HEADER, instance_rows, read_submission, write_submission
 
@@ -23,6 +23,7 @@ TRAIN, TEST, SAMPLE, SOLUTION = (
     "stage1_sample_submission.csv",
     "stage1_solution.csv",
 )
+DRAWN = "nbhelpers-drawn.json"  # the manifest of a competition that we laid out
 Instances = dict[str, np.ndarray]
 
 
@@ -148,7 +149,9 @@ def score_submission(path: str | Path, truths: Mapping[str, np.ndarray]) -> dict
             f"{path} has no row for {missing[0]!r} and {len(missing) - 1} others; lint_submission lists them"
         )
     return {
-        name: bowl_score(to_instances([code for code in codes[name] if code], truth.shape), truth)
+        name: bowl_score(
+            to_instances([code for code in codes[name] if not is_empty(code)], truth.shape), truth
+        )
         for name, truth in truths.items()
     }
 
@@ -160,8 +163,14 @@ def lay_out(root: str | Path, train: Iterable[Picture], test: Iterable[Picture])
     """Write pictures into the competition's folders, with a sample submission and the solution.
 
     What a competition keeps in `train` you may hold back yourself as `test`, to try everything before you send it.
+    It replaces what an earlier call wrote to `root`, whole or not at all; ValueError if `root` holds anything else.
     """
-    root, sample, solution = Path(root), [], []
+    with folder_written_whole(root, DRAWN) as building:
+        _lay_out(building, train, test)
+
+
+def _lay_out(root: Path, train: Iterable[Picture], test: Iterable[Picture]) -> None:
+    sample, solution = [], []
     for name, image, instances in train:
         _save_png(root / TRAIN / name / "images" / f"{name}.png", image)
         for number in range(1, instances.max() + 1):
@@ -183,7 +192,7 @@ def draw_competition(
 ) -> None:
     """Draw toy cells in the competition's folders, with sample and solution: what stands in where the data is not there.
 
-    The test images have three sizes, none of them that of the training images, as in the second stage.
+    The test images have three sizes, none of them that of the training images, as in the second stage. Errors as `lay_out`.
     """
     height, width = size
     others = [(height * 5 // 4, width), (height, width * 3 // 2 + 1), (height + 17, width + 40)]

@@ -1,8 +1,12 @@
-"""What lies under Kaggle's input folder: our bundle, made by `make kaggle`, and its manifest."""
+"""What lies under Kaggle's input folder: our bundle, made by `make kaggle`; and manifests, by which we know what is ours."""
 
 import hashlib
 import json
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from nbhelpers.inference.writing import written_whole
@@ -40,26 +44,62 @@ def find_bundle() -> Path | None:
     return folder
 
 
-def write_manifest(folder: Path) -> None:
+@contextmanager
+def folder_written_whole(folder: str | Path, manifest: str = MANIFEST) -> Iterator[Path]:
+    """A temporary folder beside `folder`; what the block writes to it, and a manifest of it, stand in `folder` afterwards.
+
+    Of what `folder` held only our own goes: what the manifest of an earlier time lists. Raises ValueError that names
+    the rest, if there is any, before the block begins; where the block ends in an error `folder` is as it was.
+    """
+    folder = Path(folder)
+    _own_files(folder, manifest)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
+    try:
+        yield building
+        write_manifest(building, manifest)
+        for path in _own_files(folder, manifest):
+            path.unlink()
+        for path in sorted(folder.rglob("*"), reverse=True):
+            path.rmdir()
+        folder.mkdir(exist_ok=True)
+        # the manifest first: stopped in between, what is there is known to be ours
+        for path in (building / manifest, *(path for path in building.iterdir() if path.name != manifest)):
+            path.rename(folder / path.name)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def _own_files(folder: Path, manifest: str) -> list[Path]:
+    """The files in `folder`; ValueError unless its manifest lists them all."""
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder} is no folder; name another place")
+    files = [path for path in sorted(folder.rglob("*")) if path.is_symlink() or not path.is_dir()]
+    listed = {manifest, *_listed(folder, manifest)} if (folder / manifest).is_file() else set()
+    others = [path for path in files if path.relative_to(folder).as_posix() not in listed]
+    if others:
+        raise ValueError(
+            f"{folder} holds {others[0].relative_to(folder)}{f' and {len(others) - 1} more' if others[1:] else ''}, "
+            "which we did not write: take an empty folder, or move it away"
+        )
+    return files
+
+
+def write_manifest(folder: Path, manifest: str = MANIFEST) -> None:
     """List every file in `folder` with its size and SHA-256."""
     files = {
         path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": _checksum(path)}
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != MANIFEST
+        if path.is_file() and path != folder / manifest
     }
-    with written_whole(folder / MANIFEST) as temporary:
+    with written_whole(folder / manifest) as temporary:
         temporary.write_text(json.dumps({"files": files}, indent=1) + "\n", "utf-8")
 
 
 def check_manifest(folder: str | Path) -> None:
     """Raise ValueError unless every file of the manifest is in `folder`, unchanged. Other files are no matter."""
     folder = Path(folder)
-    try:
-        files = json.loads((folder / MANIFEST).read_text("utf-8"))["files"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"{folder / MANIFEST} is no manifest ({error!r}); upload the bundle again"
-        ) from error
+    files = _listed(folder, MANIFEST)
     missing = [name for name in files if not (folder / name).is_file()]
     changed = [
         name for name in files if name not in missing and _checksum(folder / name) != files[name]["sha256"]
@@ -69,6 +109,16 @@ def check_manifest(folder: str | Path) -> None:
             f"the bundle in {folder} is not whole: missing {missing or 'nothing'}, changed {changed or 'nothing'}; "
             "run make kaggle and upload it again"
         )
+
+
+def _listed(folder: Path, manifest: str) -> dict[str, dict]:
+    """What the manifest tells of each file: {path: {bytes, sha256}}."""
+    try:
+        return dict(json.loads((folder / manifest).read_text("utf-8"))["files"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{folder / manifest} is no manifest ({error!r}); upload the bundle again"
+        ) from error
 
 
 def _checksum(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from numbers import Integral, Real
 from pathlib import Path
 
 import cv2
@@ -9,6 +10,8 @@ import numpy as np
 
 from nbhelpers.inference.writing import written_whole
 
+COPY = 6  # bits of 64 in which the hash of a resized, recompressed or slightly cropped copy may differ
+BLOCK = 256  # hashes that are compared with all at a time
 HASH_SIDE, KEPT = 32, 8  # of the shrunken image, and of the corner of its lowest frequencies: 8 x 8 = 64 bits
 
 
@@ -29,45 +32,97 @@ def perceptual_hash(image: np.ndarray) -> int:
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
 
 
-def near_duplicates(hashes: Sequence[int], distance: int = 6) -> np.ndarray:
+def near_duplicates(hashes: Sequence[int], distance: int | None = None) -> np.ndarray:
     """Group numbers (n,): two images whose hashes differ in at most `distance` of 64 bits are in one group.
 
-    So are images that are linked through others. Unrelated images differ in about 32 bits.
+    So are images that are linked through others. Unrelated images differ in about 32 bits, a copy in up to 6. But
+    pictures of one anatomy or one place are alike, every one of them, without being copies: so the default is 6, and
+    less where the differences of this set's pairs lie so low that chance alone would reach 6.
+    Prints in one line what was joined: look at some of it before you trust the groups.
     """
+    from scipy.sparse import csr_array  # slow to import, and only this needs it
+    from scipy.sparse.csgraph import connected_components
+
     packed = np.array(hashes, dtype=">u8").view(np.uint8).reshape(len(hashes), 8)
-    bits = np.unpackbits(packed, axis=1)
-    groups = np.arange(len(hashes))
-    for index in range(1, len(hashes)):
-        differ = (bits[:index] != bits[index]).sum(axis=1)
-        for other in np.flatnonzero(differ <= distance):
-            joined = np.isin(groups, (groups[other], groups[index]))
-            groups[joined] = groups[joined].min()
-    return np.unique(groups, return_inverse=True)[1]
+    bits = np.unpackbits(packed, axis=1).astype(np.float32)
+    most = COPY if distance is None else distance
+    histogram = np.zeros(65, int)  # how many pairs differ in 0, 1, ... bits
+    links = [np.empty((3, 0), int)]  # of near pairs: both images, and the bits in which they differ
+    for first in range(0, len(bits), BLOCK):
+        block = bits[first : first + BLOCK]
+        differ = (block.sum(1)[:, None] + bits.sum(1) - 2 * block @ bits.T).astype(int)  # exact: at most 64
+        earlier = np.tri(*differ.shape, first - 1, dtype=bool)
+        histogram += np.bincount(differ[earlier], minlength=65)
+        row, other = np.nonzero(earlier & (differ <= most))
+        links.append(np.stack([row + first, other, differ[row, other]]))
+    row, other, differ = np.concatenate(links, axis=1)
+    if distance is None:
+        distance = _copies_differ_in(histogram)
+    near = differ <= distance
+    graph = csr_array((near[near], (row[near], other[near])), shape=(len(bits), len(bits)))
+    count, groups = connected_components(graph, directed=False)
+    if count < len(hashes):
+        print(
+            f"near_duplicates: {len(hashes)} images are {count} groups, the largest of {np.bincount(groups).max()}; "
+            f"hashes of neighbours differ in at most {distance} of 64 bits"
+        )
+    return groups
+
+
+def _copies_differ_in(histogram: np.ndarray) -> int:
+    """The bits in which hashes of copies may differ, given how many pairs, few of them copies, differ in 0, 1, ... bits."""
+    middle = _median(histogram)
+    away = np.bincount(np.abs(np.arange(len(histogram)) - middle), histogram)
+    spread = max(1.4826 * _median(away), 1)  # the standard deviation, were they normal
+    return int(np.clip(middle - 4 * spread, 0, COPY))  # below which lies 1 pair in 30,000
+
+
+def _median(histogram: np.ndarray) -> int:
+    return int(np.searchsorted(histogram.cumsum(), histogram.sum() / 2))
 
 
 def strata(*features: Sequence, bins: int = 3, least: int = 5) -> np.ndarray:
     """One label (n,) for each image, from features by falling importance: `strata(stains, sizes, coverages)`.
 
-    A feature is a sequence of n names or sizes, or of floats, which are cut into `bins` of equal number. A
-    combination of fewer than `least` images is too rare to be spread over folds: it is joined with those that
-    differ in the last feature only, then in the last two, and so on.
+    A feature is a sequence of n names or sizes; or of amounts, such as areas, which are cut into `bins` of about equal
+    number. Floats are amounts, and so are integers most of which occur less than `least` times; names that are
+    numbers must be made text. A combination of fewer than `least` images is too rare to be spread over folds: it is joined
+    with those that differ in the last feature only, or, where even these are too few, in the last two, and so on.
+    Raises ValueError for features that differ in length or hold nan.
     """
-    columns = [_binned(feature, bins) for feature in features]
+    columns = [_binned(feature, bins, least) for feature in features]
     if not columns or len({len(column) for column in columns}) > 1:
         raise ValueError(
             f"features have {[len(c) for c in columns]} values; each must have one for every image"
         )
     labels = list(zip(*columns))
     for used in range(len(columns) - 1, -1, -1):
-        counts = Counter(labels)
-        labels = [label if counts[label] >= least else label[:used] for label in labels]
-    return np.unique([" | ".join(map(str, label)) for label in labels], return_inverse=True)[1]
+        joined = _joined(Counter(labels), used, least)
+        labels = [joined.get(label, label) for label in labels]
+    numbers = {label: number for number, label in enumerate(sorted(set(labels), key=str))}
+    return np.array([numbers[label] for label in labels])
+
+
+def _joined(counts: Counter, used: int, least: int) -> dict[tuple, tuple]:
+    """What rare labels become: those that agree in the first `used` features are one, with a common one if still rare."""
+    families: dict[tuple, list[tuple]] = {}
+    for label in counts:
+        families.setdefault(label[:used], []).append(label)
+    joined = {}
+    for prefix, family in families.items():
+        rare = [label for label in family if counts[label] < least]
+        common = [label for label in family if counts[label] >= least]
+        target = prefix
+        if common and sum(counts[label] for label in rare) < least:
+            target = min(common, key=lambda label: (counts[label], str(label)))
+        joined |= dict.fromkeys(rare, target)
+    return joined
 
 
 def make_folds(groups: Sequence[int], labels: Sequence[int], n_splits: int = 5, seed: int = 0) -> np.ndarray:
     """The fold 0..n_splits-1 of each image, (n,): no group is in two folds, labels are spread as evenly as that allows.
 
-    scikit-learn's StratifiedGroupKFold. Raises ValueError for fewer groups than folds.
+    scikit-learn's StratifiedGroupKFold, but no fold is empty. Raises ValueError for fewer groups than folds.
     """
     from sklearn.model_selection import StratifiedGroupKFold  # slow to import, and only this needs it
 
@@ -86,6 +141,11 @@ def make_folds(groups: Sequence[int], labels: Sequence[int], n_splits: int = 5, 
         labels = np.zeros_like(labels)  # every label is rarer than the folds: nothing to spread
     for number, (_, held) in enumerate(splitter.split(groups, labels, groups)):
         folds[held] = number
+    for empty in sorted(set(range(n_splits)) - set(folds)):  # the splitter leaves some where groups are few
+        spare = [fold for fold in np.unique(folds) if len(np.unique(groups[folds == fold])) > 1]
+        largest = max(spare, key=lambda fold: np.count_nonzero(folds == fold))
+        names, sizes = np.unique(groups[folds == largest], return_counts=True)
+        folds[groups == names[sizes.argmin()]] = empty
     return folds
 
 
@@ -115,12 +175,17 @@ def out_of_fold(
         if all(paths[index].exists() for index in held):
             continue
         count = 0
-        for index, prediction in zip(held, train_and_predict(np.flatnonzero(folds != number), held)):
-            _save(paths[index], np.asarray(prediction))
+        for prediction in train_and_predict(np.flatnonzero(folds != number), held):
             count += 1
-        if count < len(held):
+            if count > len(held):
+                break
+            _save(paths[held[count - 1]], np.asarray(prediction))
+        if count != len(held):
+            for index in held:  # whose is whose is not known
+                paths[index].unlink(missing_ok=True)
             raise ValueError(
-                f"fold {number} gave {count} predictions for {len(held)} images; it must give one for each"
+                f"fold {number} gave {count if count < len(held) else f'more than {len(held)}'} predictions for "
+                f"{len(held)} images; it must give one for each"
             )
     return [np.load(path, allow_pickle=False) for path in paths]
 
@@ -130,9 +195,26 @@ def _save(path: Path, array: np.ndarray) -> None:
         np.save(file, array, allow_pickle=False)
 
 
-def _binned(feature: Sequence, bins: int) -> list:
-    values = list(feature)
-    if not values or not all(isinstance(value, float | np.floating) for value in values):
+def _binned(feature: Sequence, bins: int, least: int) -> list:
+    """Amounts as the numbers of their bins, anything else as it is."""
+    values = feature.tolist() if hasattr(feature, "tolist") else list(feature)
+    if not values or not all(isinstance(value, Real) and not isinstance(value, bool) for value in values):
         return values
-    edges = np.quantile(values, np.linspace(0, 1, bins + 1)[1:-1])
-    return np.searchsorted(edges, values, side="right").tolist()
+    amounts, counts = np.unique(np.asarray(values, float), return_counts=True)
+    if np.isnan(amounts).any():
+        raise ValueError(
+            "a feature holds nan; each image needs a number: leave the image out, or name the feature"
+        )
+    if (
+        all(isinstance(value, Integral) for value in values)
+        and counts[counts < least].sum() <= len(values) / 2
+    ):
+        return values
+    # between two amounts, so that neither side is empty however many images share one, as 0 where there is no object
+    below = counts.cumsum()[:-1]
+    cuts = (
+        {int(np.abs(below - share * len(values)).argmin()) for share in np.arange(1, bins) / bins}
+        if len(below)
+        else ()
+    )
+    return np.searchsorted(amounts[sorted(cuts)], values, side="left").tolist()

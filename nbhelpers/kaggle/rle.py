@@ -1,24 +1,32 @@
 """Run-length codes: a mask as the pairs (start, length) of its runs of foreground, as text.
 
-Kaggle counts pixels from 1 and down the columns first (order "F", as in Fortran); both are arguments, because some
-competitions and tools differ.
+Kaggle counts pixels from 1 and down the columns first (order "F", as in Fortran), and writes nothing for a mask without
+foreground; all three are arguments, because some competitions and tools differ.
 """
 
 import re
+from numbers import Real
 
 import cv2
 import numpy as np
 
+EMPTY = (
+    "",
+    "-",
+    "-1",
+)  # what competitions write for a mask without foreground; no code of runs looks like it
 PAIRS = re.compile(r"\d{1,18}(?:\s+\d{1,18})*", re.ASCII)
 
 
-def rle_encode(mask: np.ndarray, *, order: str = "F", base: int = 1) -> str:
-    """The runs of a mask (H, W): "start length start length ..."; "" for an empty mask.
+def rle_encode(mask: np.ndarray, *, order: str = "F", base: int = 1, empty: str = "") -> str:
+    """The runs of a mask (H, W): "start length start length ..."; `empty` for an empty mask.
 
     mask: bool, or integers 0 and one other value (1 or 255). order: "F" goes down the columns, "C" along the rows.
-    base: the number of the first pixel. Raises ValueError for any other mask, such as one of several classes.
+    base: the number of the first pixel. empty: one of EMPTY: "", "-" or "-1".
+    Raises ValueError for any other mask, such as one of several classes.
     """
     _check_convention(order, base)
+    check_empty(empty)
     flat = _flat(_as_binary(mask), order)
     edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1  # where a run begins, where it ends, and so on
     if len(flat) and flat[0]:
@@ -28,13 +36,15 @@ def rle_encode(mask: np.ndarray, *, order: str = "F", base: int = 1) -> str:
     runs = edges.reshape(-1, 2)
     runs[:, 1] -= runs[:, 0]
     runs[:, 0] += base
-    return str(runs.ravel().tolist())[1:-1].replace(",", "")  # in half the time of " ".join(map(str, ...))
+    return (
+        str(runs.ravel().tolist())[1:-1].replace(",", "") or empty
+    )  # in half the time of " ".join(map(str, ...))
 
 
 def rle_decode(
     text: str | float | None, shape: tuple[int, int], *, order: str = "F", base: int = 1
 ) -> np.ndarray:
-    """The mask uint8 (H, W) of 0 and 1 that `rle_encode` made `text` of. None, nan and "" are the empty mask.
+    """The mask uint8 (H, W) of 0 and 1 that `rle_encode` made `text` of. None, nan, "", "-" and "-1" are the empty mask.
 
     shape: (height, width). Raises ValueError for what is no whole number, an odd count, a run of length zero, runs
     that are not sorted or overlap, and runs beyond the last pixel.
@@ -55,7 +65,7 @@ def rle_decode(
 
 def read_runs(text: str | float | None, base: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """Starts, from 0, and lengths of the runs in `text`, int64 (n,). Raises ValueError for what are no pairs."""
-    if text is None or isinstance(text, float) and np.isnan(text):  # what pandas makes of an empty cell
+    if is_empty(text):
         text = ""
     if not isinstance(text, str):
         raise ValueError(
@@ -74,6 +84,18 @@ def read_runs(text: str | float | None, base: int = 1) -> tuple[np.ndarray, np.n
             "it may be cut off"
         )
     return numbers[0::2] - base, numbers[1::2]
+
+
+def is_empty(text: object) -> bool:
+    """Whether `text` is the code of an empty mask by any convention, also as pandas reads it: None, nan, or the number -1."""
+    if isinstance(text, str):
+        return text.strip() in EMPTY
+    return text is None or isinstance(text, Real) and (text != text or text == -1)
+
+
+def check_empty(empty: str) -> None:
+    if empty not in EMPTY:
+        raise ValueError(f"empty is {empty!r}; it must be one of {', '.join(map(repr, EMPTY))}")
 
 
 def check_runs(starts: np.ndarray, lengths: np.ndarray, pixels: int, base: int = 1, size: str = "") -> None:

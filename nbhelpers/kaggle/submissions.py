@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -9,10 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from nbhelpers.inference.writing import written_whole
-from nbhelpers.kaggle.rle import check_runs, read_runs, rle_encode
+from nbhelpers.kaggle.rle import check_empty, check_runs, is_empty, read_runs, rle_encode
 
 Row = tuple[str, ...]
 HEADER = ("ImageId", "EncodedPixels")  # of the Data Science Bowl 2018
+CODES = re.compile("pixel|rle|predict|mask", re.IGNORECASE)  # what competitions call the column of the codes
 MOST = 20  # complaints of one kind that are written out
 
 
@@ -22,7 +24,7 @@ def image_rows(
     """One row an image: (image_id, runs); an empty mask has no runs.
 
     size: (height, width) of the image's file, which the mask must have, because a code of another size decodes to
-    a scrambled picture. convention: `order` and `base` of `rle_encode`. Raises ValueError for another size.
+    a scrambled picture. convention: `order`, `base` and `empty` of `rle_encode`. Raises ValueError for another size.
     """
     _check_size(image_id, mask, size)
     yield image_id, rle_encode(mask, **convention)
@@ -38,7 +40,7 @@ def instance_rows(
     for number in numbers:
         yield image_id, rle_encode(instances == number, **convention)
     if not len(numbers):
-        yield image_id, ""
+        yield image_id, rle_encode(instances != 0, **convention)
 
 
 def class_rows(
@@ -98,54 +100,81 @@ def lint_submission(
     rows: str = "instance",
     overlap: bool = False,
     base: int = 1,
+    empty: str | None = None,
 ) -> list[str]:
     """Everything for which Kaggle would refuse or misread the file at `path`, one sentence each; [] if it is well.
 
-    sample: the competition's sample submission, for the header and the ids.
-    sizes: {id: (height, width)} of the images; without them runs beyond an image's end are not seen.
+    sample: the competition's sample submission, for the header and the ids. Of its columns one holds the codes, whose
+        name has pixel, rle, predict or mask in it, or the last; the others together are the id: image, class, size.
+    sizes: {first column: (height, width)} of the images; without them runs beyond an image's end are not seen.
     rows: "instance", several rows an id, or "one" row an id. overlap: whether rows of one id may share pixels.
+    base, empty: of `rle_encode`; by default an empty mask must be written as in the sample, or as "" if that has none.
     Rows are numbered as in an editor: the header is row 1. FileNotFoundError if one of the files is missing.
     """
     if rows not in ("instance", "one"):
         raise ValueError(f"rows is {rows!r}; it must be 'instance' or 'one'")
-    wanted_header, wanted_rows, wrong = _read(Path(sample))
+    if empty is not None:
+        check_empty(empty)
+    wanted_header, wanted_rows, wrong = _read(Path(sample), None, may_lack_end=True)
     if wrong:
         raise ValueError(f"the sample submission {sample} cannot be read: {wrong[0]}")
-    wanted = list(dict.fromkeys(name for _, name, _ in wanted_rows))
-    header, found, faults = _read(Path(path))
+    if len(wanted_header) < 2:
+        raise ValueError(
+            f"the sample submission {sample} has the columns {wanted_header}; it must have an id and codes"
+        )
+    named = [column for column, name in enumerate(wanted_header) if CODES.search(name)]
+    place = named[0] if len(named) == 1 else len(wanted_header) - 1
+    wanted = _by_id(wanted_rows, place)
+    shown = {code.strip() for lines in wanted.values() for _, code in lines if is_empty(code)}
+    empties = {empty} if empty is not None else shown or {""}
+    header, found, faults = _read(Path(path), len(wanted_header))
     if header is not None and header != wanted_header:
         faults.insert(0, f"row 1: the header is {header}; it must be {wanted_header}")
-    by_id: dict[str, list[tuple[int, str]]] = {}
-    for number, name, code in found:
-        by_id.setdefault(name, []).append((number, code))
+    by_id = _by_id(found, place)
     missing = [name for name in wanted if name not in by_id]
     faults += _most(
         [f"{name!r} of the sample is missing; each image needs a row, an empty one too" for name in missing]
     )
-    known = set(wanted)
     faults += _most(
         [
             f"row {lines[0][0]}: {name!r} is not in the sample"
             for name, lines in by_id.items()
-            if name not in known
+            if name not in wanted
         ]
     )
     codes: list[str] = []
     for name, lines in by_id.items():
-        size = (sizes or {}).get(name)
-        if sizes is not None and size is None and name in known:
-            codes.append(f"row {lines[0][0]}: the size of {name!r} is not known; add it to sizes")
-        codes += _lint_image(name, lines, size, rows, overlap, base)
+        size = (sizes or {}).get(name[0])
+        if sizes is not None and size is None and name in wanted:
+            codes.append(f"row {lines[0][0]}: the size of {name[0]!r} is not known; add it to sizes")
+        codes += _lint_image(name, lines, size, rows, overlap, base, empties)
     return faults + _most(codes)
 
 
+class _Id(tuple):
+    """What names a row, all columns but the codes: shown as 'a', or as 'a, stomach'."""
+
+    def __repr__(self) -> str:
+        return repr(", ".join(self))
+
+
+def _by_id(rows: Iterable[tuple], place: int) -> dict[_Id, list[tuple[int, str]]]:
+    """{id: [(row's number, code)]}, `place` being the codes' column."""
+    by_id: dict[_Id, list[tuple[int, str]]] = {}
+    for number, *values in rows:
+        code = values.pop(place)
+        by_id.setdefault(_Id(values), []).append((number, code))
+    return by_id
+
+
 def _lint_image(
-    name: str,
+    name: _Id,
     lines: list[tuple[int, str]],
     size: tuple[int, int] | None,
     rows: str,
     overlap: bool,
     base: int,
+    empties: set[str],
 ) -> Iterator[str]:
     """The faults of the rows of one id."""
     if rows == "one":
@@ -153,7 +182,7 @@ def _lint_image(
             yield f"row {number}: {name!r} has a row already, row {lines[0][0]}; one row an id is due"
     elif len(lines) > 1:
         for number, code in lines:
-            if not code.strip():
+            if is_empty(code):
                 yield f"row {number}: {name!r} has no runs here, but objects in other rows; remove this row"
     pixels = size[0] * size[1] if size else np.iinfo(np.int64).max
     runs: list[tuple[int, np.ndarray, np.ndarray]] = []
@@ -164,6 +193,12 @@ def _lint_image(
         except ValueError as error:
             yield f"row {number}: {name!r}: {error}"
         else:
+            if is_empty(code) and code.strip() not in empties:
+                yield (
+                    f"row {number}: {name!r} has {code!r} for an empty mask; it must be "
+                    f"{' or '.join(map(repr, sorted(empties)))}: encode with empty=, or pass lint_submission the "
+                    "competition's own"
+                )
             runs.append((number, starts, lengths))
     if overlap or len(runs) < 2:
         return
@@ -183,8 +218,14 @@ def _lint_image(
             yield f"row {second}: {name!r} shares pixels with row {first}, from pixel {starts[at] + base} on"
 
 
-def _read(path: Path, columns: int = 2) -> tuple[list[str] | None, list[tuple], list[str]]:
-    """Header, rows as (line number, id, code), and what is wrong with the file, a csv of two columns or a zip of one."""
+def _read(
+    path: Path, columns: int | None, *, may_lack_end: bool = False
+) -> tuple[list[str] | None, list[tuple], list[str]]:
+    """Header, rows as (line number, *values), and what is wrong with the file, a csv or a zip of one.
+
+    columns: how many values a row must have; None for as many as the header. may_lack_end: whether the last row may
+    lack its line end, as in some competitions' own files; in ours that tells that the file was cut off.
+    """
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path.resolve()}")
     faults: list[str] = []
@@ -202,7 +243,7 @@ def _read(path: Path, columns: int = 2) -> tuple[list[str] | None, list[tuple], 
         return None, [], [f"byte {error.start} is no UTF-8 text; is this a csv?"]
     if not text.strip():
         return None, [], ["the file is empty"]
-    if not text.endswith(("\n", "\r")):
+    if not text.endswith(("\n", "\r")) and not may_lack_end:
         line = text.count("\n") + 1
         faults.append(f"row {line}: the last row has no end; the file may be cut off there: write it again")
     header, rows = None, []
@@ -211,8 +252,10 @@ def _read(path: Path, columns: int = 2) -> tuple[list[str] | None, list[tuple], 
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         for values in reader:
+            if not values:  # an empty line
+                continue
             if header is None:
-                header = values
+                header, columns = values, columns or len(values)
                 continue
             if len(values) != columns:
                 faults.append(

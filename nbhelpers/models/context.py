@@ -30,7 +30,7 @@ def encoder_at(
 class AuxHead(nn.Sequential):
     """Scores from a middle feature, for training alone: (N, C, h, w) -> (N, num_classes, h, w).
 
-    PSPNet, https://arxiv.org/abs/1612.01105, section 3.3; `fit` weighs its loss by 0.4.
+    PSPNet, https://arxiv.org/abs/1612.01105, section 4; `fit` weighs its loss by 0.4, as its section 5.2.
     """
 
     def __init__(self, in_channels: int, num_classes: int, *, dropout: float = 0.1) -> None:

@@ -108,6 +108,13 @@ class Pix2PixUNet(nn.Module):
     ) -> None:
         super().__init__()
         self.encoder = Encoder(encoder, in_channels=in_channels, weights=weights)
+        if "c5" not in self.encoder.channels:
+            raise ValueError(
+                f"{encoder} has the features {', '.join(self.encoder.channels)}, but the way up needs c1 to c5: take "
+                "another, such as mobilenetv2"
+            )
+        if len(widths) != 4:
+            raise ValueError(f"widths are {tuple(widths)}; there must be 4, one for each doubling up to c1")
         deepest, *skips = (self.encoder.channels[name] for name in ("c5", "c4", "c3", "c2", "c1"))
         joined = [width + skip for width, skip in zip(widths, skips)]
         self.ups = nn.ModuleList(Upsample(coarse, fine) for coarse, fine in zip((deepest, *joined), widths))

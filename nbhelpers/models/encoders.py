@@ -1,16 +1,15 @@
 """Backbones by plain names: timm's (and torchvision's SqueezeNet) as features {"c1": .., "c2": .., ...}.
 
 `cK` has stride 2^K unless dilated, and sides rounded up: c3 of a 33 x 47 image is 5 x 6.
+timm defines hundreds of models as it is imported, which takes seconds: it is loaded when a backbone is built.
 """
 
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import requests
-import timm
 import torch
 from huggingface_hub import hf_hub_download, hf_hub_url, try_to_load_from_cache
-from timm.models import adapt_input_conv
 from torch import Tensor, nn
 from torchvision.models import SqueezeNet1_1_Weights, squeezenet1_1
 
@@ -102,7 +101,7 @@ class Encoder(nn.Module):
             self.normalize = Normalize(IMAGENET_MEAN, IMAGENET_STD, in_channels=in_channels)
         else:
             self.backbone, channels, strides = _build_timm(name, in_channels, output_stride, depth, state)
-            trained = timm.get_pretrained_cfg(backbone.timm_name)
+            trained = pretrained_config(backbone)
             self.normalize = Normalize(trained.mean, trained.std, in_channels=in_channels)
         self.name, self.frozen = name, False
         names = [f"c{level}" for level in range(first, depth + 1)]
@@ -153,6 +152,8 @@ Built = tuple[nn.Module, list[int], list[int]]  # the backbone, the channels and
 
 
 def _build_squeezenet(in_channels: int, depth: int, state: State | None) -> Built:
+    from timm.models import adapt_input_conv
+
     whole = squeezenet1_1(weights=None)
     first = whole.features[0] = nn.Conv2d(in_channels, 64, kernel_size=3, stride=2)
     nn.init.kaiming_uniform_(first.weight)  # as torchvision does
@@ -167,6 +168,8 @@ def _build_squeezenet(in_channels: int, depth: int, state: State | None) -> Buil
 def _build_timm(
     name: str, in_channels: int, output_stride: int | None, depth: int, state: State | None
 ) -> Built:
+    import timm
+
     chosen = find_backbone(name)
     options = dict(chosen.options)
     if output_stride is not None and chosen.output_strides == DILATES:
@@ -197,6 +200,13 @@ def find_backbone(name: str) -> Backbone:
     return ENCODERS[name]
 
 
+def pretrained_config(backbone: Backbone):
+    """What timm knows of the training behind a name: mean, std, where the weights are."""
+    import timm
+
+    return timm.get_pretrained_cfg(backbone.timm_name)
+
+
 def read_weights(name: str, weights: str | Path) -> State:
     """The backbone's weights by their names in `weights`: "imagenet", or a .safetensors or .pth file.
 
@@ -208,7 +218,9 @@ def read_weights(name: str, weights: str | Path) -> State:
             f"there is no file of weights at {path}; weights must be 'imagenet', the path of a .safetensors or "
             ".pth file, or None for random ones"
         )
-    state = timm.models.load_state_dict(str(path), weights_only=True)
+    from timm.models import load_state_dict
+
+    state = load_state_dict(str(path), weights_only=True)
     heads = ("classifier.", "pre_logits.", "head.", "fc.")
     return {key: tensor for key, tensor in state.items() if not key.startswith(heads)}
 
@@ -219,7 +231,7 @@ def _fetch(name: str) -> Path:
         url = SqueezeNet1_1_Weights.IMAGENET1K_V1.url
         cached = str(Path(torch.hub.get_dir(), "checkpoints", Path(url).name))
     else:
-        hub_id = timm.get_pretrained_cfg(find_backbone(name).timm_name).hf_hub_id
+        hub_id = pretrained_config(find_backbone(name)).hf_hub_id
         if hub_id is None:
             raise FileNotFoundError(
                 f"timm's hub has no ImageNet weights of {name}: take another encoder, or pass a file of your own, "

@@ -64,7 +64,7 @@ class SegNet(nn.Module):
     `num_upsampling` is how many poolings there are, and as many doublings: five in the paper. Four leave out VGG's
     last pooling but no convolution, three its last stage too.
     `widths` put a small VGG in the place of `encoder`: its channels, and the number of its `convolutions`, by stage.
-    One in each of four stages is the outline of the paper's SegNet-Basic (section 3.3).
+    One in each of four stages is the outline of the paper's SegNet-Basic (section 3.1).
     Sizes, `weights` and errors as in `Encoder`.
     """
 

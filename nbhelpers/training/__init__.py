@@ -107,7 +107,9 @@ def fit(
             seeded_loader(train, batches, workers) as loader,
         ):
             if todo:
-                seconds = rehearsal.step * len(batches) + rehearsal.score * len(valid)
+                seconds = (
+                    rehearsal.step * len(batches) + rehearsal.score * len(valid) / accelerator.num_processes
+                )
                 progress.say(
                     f"{len(todo)} epochs of {len(batches)} steps of {batch_size} images, {engine.precision} on "
                     f"{device.type}: about {duration(len(todo) * seconds)}"

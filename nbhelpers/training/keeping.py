@@ -28,8 +28,7 @@ def tried_out(model: nn.Module, device: torch.device) -> Iterator[None]:
     """
     first = next(model.parameters(), None)
     home = device if first is None else first.device
-    tensors = [*model.parameters(), *model.buffers()]  # of buffers also those that are not in the state
-    values = [tensor.detach().clone() for tensor in tensors]
+    values = {name: tensor.detach().clone() for name, tensor in _tensors(model).items()}
     modes = [(module, module.training) for module in model.modules()]
     gradients = [(parameter, parameter.grad) for parameter in model.parameters()]
     model.zero_grad()
@@ -44,10 +43,16 @@ def tried_out(model: nn.Module, device: torch.device) -> Iterator[None]:
         for parameter, gradient in gradients:
             parameter.grad = gradient
         with torch.no_grad():
-            for tensor, value in zip([*model.parameters(), *model.buffers()], values, strict=True):
-                tensor.copy_(value)
+            for name, tensor in _tensors(model).items():
+                if name in values:  # a forward may make new buffers
+                    tensor.copy_(values[name])
         for module, training in modes:
             module.training = training
+
+
+def _tensors(model: nn.Module) -> dict[str, Tensor]:
+    """Parameters and buffers by name, also the buffers that are not in the state."""
+    return dict(model.named_parameters()) | dict(model.named_buffers())
 
 
 class Keeper:

@@ -47,8 +47,7 @@ def rehearse(
             logits, aux_logits = network(images)
         check_logits(logits, images, train.num_classes)
         value = total_loss(loss, logits, aux_logits, masks)
-        if value.ndim:
-            raise ValueError(f"the loss has shape {tuple(value.shape)}; it must be one number: take its mean")
+        _check_loss(value)
         accelerator.backward(value)
         step = _seconds_since(started, images) + len(images) * train.reading
     unused = [name for name, each in model.named_parameters() if each.requires_grad and each.grad is None]
@@ -61,6 +60,20 @@ def rehearse(
         check_finite(check_logits(logits, images, valid.num_classes), model, images)
     to_ids(logits)
     return Rehearsal(step, _seconds_since(started, images) / len(images) + valid.reading, unused)
+
+
+def _check_loss(value: object) -> None:
+    if not isinstance(value, Tensor):
+        raise ValueError(
+            f"the loss is {type(value).__name__}; it must be a tensor: leave out item() and float()"
+        )
+    if value.ndim:
+        raise ValueError(f"the loss has shape {tuple(value.shape)}; it must be one number: take its mean")
+    if not value.requires_grad:
+        raise ValueError(
+            "the loss has no gradient, so that nothing can be learnt: leave out detach() and argmax, and unfreeze a "
+            "parameter by requires_grad_(True)"
+        )
 
 
 def _batch(accelerator: Accelerator, samples: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:

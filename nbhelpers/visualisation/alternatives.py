@@ -52,15 +52,15 @@ def show_alternatives(
         len(samples), 2 + len(answers), shape, head=0.28, legend=class_patches(everything, classes, palette)
     )
     words = []
-    for position, (row, index) in enumerate(zip(axes, indices)):
+    for position, (row, index) in enumerate(zip(axes, indices, strict=True)):
         draw_image(row[0], images[position])
         draw_mask(row[1], truths[position], palette)
         titles = [f"image {index}", "truth"]
-        for panel, (name, masks) in zip(row[2:], answers.items()):
+        for panel, (name, masks) in zip(row[2:], answers.items(), strict=True):
             draw_mask(panel, masks[position], palette)
             score, text = describe_score(truths[position], masks[position], classes)
             titles.append(f"{name}: {score.removeprefix('mean ')}")
             words.append(f"image {index}, {name}: {text}")
-        for panel, title in zip(row, titles):
+        for panel, title in zip(row, titles, strict=True):
             panel.set_title(title, pad=4)
     return Picture(figure, f"Rows of image, truth and {len(answers)} predictions. {' '.join(words)}")

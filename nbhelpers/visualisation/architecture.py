@@ -102,13 +102,13 @@ def _place(stages: Sequence[Stage]) -> list[Block]:
     heights = [0.25 + 0.17 * max(0.5 * log2(height * width) - 2, 0) for height, width in sizes]
     level_y, y = {}, 0.0
     for size in sorted(set(sizes), reverse=True):
-        height = max(h for h, other in zip(heights, sizes) if other == size)
+        height = max(h for h, other in zip(heights, sizes, strict=True) if other == size)
         level_y[size] = y - height / 2
         y -= height + 0.36 + LINE * max(_lines(stage) for stage in drawn if stage.shape[-2:] == size)
     gap = min(0.4, max(0.18, (WIDTH - 1.8 - sum(widths)) / len(drawn)))
     blocks: list[Block] = []
     x = 0.15
-    for stage, width, height, feeding in zip(drawn, widths, heights, sources):
+    for stage, width, height, feeding in zip(drawn, widths, heights, sources, strict=True):
         if blocks and blocks[-1].stage.shape[-2:] == stage.shape[-2:]:
             # side by side, so the names beneath must not touch
             names = (_name_width(blocks[-1].stage) - blocks[-1].width + _name_width(stage) - width) / 2
@@ -222,7 +222,7 @@ def show_feature_maps(
     batch = as_batch(image)
     figure, axes = panels(len(maps), channels + 1, tuple(batch.shape[-2:]), head=0.28)
     words = []
-    for row, (name, layer) in zip(axes, maps.items()):
+    for row, (name, layer) in zip(axes, maps.items(), strict=True):
         count, height, width = layer.shape
         row[0].imshow(
             as_rgb(F.interpolate(batch, size=(height, width), mode="area")[0].clamp(0, 1)),
@@ -235,7 +235,7 @@ def show_feature_maps(
             .argsort(descending=True, stable=True)[:channels]
             .tolist()
         )
-        for panel, channel in zip(row[1:], chosen):
+        for panel, channel in zip(row[1 : 1 + len(chosen)], chosen, strict=True):
             panel.imshow(layer[channel].numpy(), cmap=HEAT, interpolation="nearest")
         for panel in row[1 + len(chosen) :]:
             panel.set_axis_off()
@@ -258,7 +258,7 @@ def show_receptive_field(fields: np.ndarray | Mapping[str, np.ndarray]) -> Pictu
     head = 0.25 + 0.2 * any(fields) + 0.2 * narrow
     figure, (axes,) = panels(1, len(fields), shape, legend=decades, head=head)
     words = []
-    for panel, (name, field) in zip(axes, fields.items()):
+    for panel, (name, field) in zip(axes, fields.items(), strict=True):
         reach, effective = field_sides(field)
         height, width = field.shape
         cut = reach >= min(height, width)  # there may be more influence outside the image

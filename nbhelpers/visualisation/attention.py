@@ -107,7 +107,8 @@ def show_attention(
     words = []
     for other in others[len(places) :]:
         other.set_axis_off()
-    for other, (name, (row, column)), colour in zip(others, places.items(), SPOTS * len(places)):
+    for index, (name, (row, column)) in enumerate(places.items()):
+        other, colour = others[index], SPOTS[index % len(SPOTS)]
         heat = weights[row * height // side[0], column * width // side[1]]
         large = F.interpolate(heat[None, None] / heat.max(), side, mode="nearest")[0, 0, ..., None].numpy()
         other.imshow(
@@ -149,7 +150,7 @@ def show_place_gate(model: nn.Module, images: Sequence[Tensor], layer: str) -> P
     batches = [as_batch(image)[0].clamp(0, 1) for image in images]
     figure, axes = panels(2, len(batches), tuple(batches[0].shape[-2:]), head=0.26)
     words = []
-    for (top, bottom), image in zip(axes.T, batches):
+    for (top, bottom), image in zip(axes.T, batches, strict=True):
         gate = place_gate(model, image, layer)
         low, high = gate.aminmax()
         top.imshow(as_rgb(image), interpolation="nearest")
@@ -244,13 +245,13 @@ def show_attention_by_class(
     axes.invert_yaxis()
     axes.grid(axis="x")
     axes.tick_params(length=0, pad=9)
-    for row, (mine, even) in enumerate(zip(own.tolist(), chance.tolist())):
+    for row, (mine, even) in enumerate(zip(own.tolist(), chance.tolist(), strict=True)):
         text = "absent" if np.isnan(mine) else f"{mine / even:.1f} times"
         axes.text(1.02 * most, row, text, va="center", color=FAINT if np.isnan(mine) else INK)
     figure.legend(loc="outside upper center")
     words = ", ".join(
         f"{name} {mine:.2f} (chance {even:.2f})"
-        for name, mine, even in zip(classes, own.tolist(), chance.tolist())
+        for name, mine, even in zip(classes, own.tolist(), chance.tolist(), strict=True)
         if not np.isnan(mine)
     )
     return Picture(figure, f"Share of the attention of {layer} that stays in its own class: {words}.")

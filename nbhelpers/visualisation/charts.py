@@ -1,6 +1,6 @@
 """Scores as charts: IoU of each class, the confusion matrix, learning curves."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -15,7 +15,21 @@ from nbhelpers.visualisation.labels import HasClasses, class_names_and_colours
 # Okabe and Ito, https://jfly.uni-koeln.de/color/: told apart by colour-blind readers. Runs are no classes.
 RUNS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
 RIGHT, WRONG = (0.0, 0.35, 0.6), (0.83, 0.37, 0.0)
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))
+
+
+def runs_and(marks: Sequence, count: int) -> Iterator[tuple[str, object]]:
+    """A colour and one of `marks`, MARKERS or DASHES, for each of `count` runs.
+
+    The 7 colours share no divisor with 8 markers or 6 dashes, so no two of 56, or 42, runs look alike.
+    """
+    return ((RUNS[index % len(RUNS)], marks[index % len(marks)]) for index in range(count))
+
+
+def legend_room(count: int, columns: int) -> float:
+    """Inches that a legend of `count` names takes beyond its first line."""
+    return 0.22 * ((count - 1) // columns)
 
 
 class HasRows(Protocol):
@@ -41,7 +55,8 @@ def show_iou(
     for matrix in (confusion, *baselines.values()):
         _check(matrix, classes)
     iou = confusion.iou.numpy()
-    figure = Figure(figsize=(WIDTH * 0.8, 0.75 + 0.29 * len(classes)), dpi=DPI, layout="constrained")
+    height = 0.75 + 0.29 * len(classes) + legend_room(1 + len(baselines), 3)
+    figure = Figure(figsize=(WIDTH * 0.8, height), dpi=DPI, layout="constrained")
     axes = figure.add_subplot(xlim=(0, 1), xlabel="IoU")
     rows = np.arange(len(classes))
     axes.barh(rows, np.nan_to_num(iou), height=0.72, color=palette / 255, edgecolor=INK, linewidth=0.6)
@@ -56,22 +71,23 @@ def show_iou(
     axes.axvline(
         confusion.mean_iou, color=INK, linestyle="--", linewidth=1.2, label=f"mean {confusion.mean_iou:.2f}"
     )
-    for (name, matrix), marker in zip(baselines.items(), MARKERS):
+    for index, (name, matrix) in enumerate(baselines.items()):
+        again, number = divmod(index, len(MARKERS))
         axes.plot(
             matrix.iou.numpy(),
             rows,
             linestyle="",
-            marker=marker,
+            marker=MARKERS[number],
             markersize=6.5,
             markerfacecolor="white",
-            markeredgecolor="black",
+            markeredgecolor=RUNS[(again - 1) % len(RUNS)],  # black first
             markeredgewidth=1.3,
             clip_on=False,
             zorder=3,
             label=f"{name}: mean {matrix.mean_iou:.2f}",
         )
     figure.legend(loc="outside upper center", ncols=3)
-    scores = ", ".join(f"{name} {_score(value)}" for name, value in zip(classes, iou))
+    scores = ", ".join(f"{name} {_score(value)}" for name, value in zip(classes, iou, strict=True))
     beside = "; ".join(f"{name}: mean {matrix.mean_iou:.2f}" for name, matrix in baselines.items())
     return Picture(figure, f"Bars of IoU per class: {scores}. Mean {confusion.mean_iou:.2f}; {beside}.")
 
@@ -124,7 +140,9 @@ def show_confusion(confusion: ConfusionMatrix, dataset: HasClasses) -> Picture:
             color="white" if share > 0.55 else FAINT if text in ("·", "absent") else INK,
             weight="bold" if row == column else "normal",
         )
-    kept = ", ".join(f"{name} {_percent(share)}" for name, share in zip(classes, shares.diagonal()))
+    kept = ", ".join(
+        f"{name} {_percent(share)}" for name, share in zip(classes, shares.diagonal(), strict=True)
+    )
     np.fill_diagonal(shares, np.nan)
     worst = ""
     if np.nan_to_num(shares).max() > 0:
@@ -167,10 +185,11 @@ def show_curves(histories: HasRows | Mapping[str, HasRows]) -> Picture:
         raise ValueError(
             f"there is no epoch to show{f' in {empty[0]!r}' if any(empty) else ''}: train for one at least"
         )
-    figure = Figure(figsize=(WIDTH, 3.3), dpi=DPI, layout="constrained")
+    figure = Figure(figsize=(WIDTH, 3.3 + legend_room(len(runs), 3)), dpi=DPI, layout="constrained")
     loss, iou = figure.subplots(1, 2)
     words = []
-    for (name, history), colour, marker in zip(runs.items(), RUNS, MARKERS):
+    looks = runs_and(MARKERS, len(runs))
+    for (name, history), (colour, marker) in zip(runs.items(), looks, strict=True):
         epoch, train, valid, score = (
             np.array([row[key] for row in history.rows], dtype=float)
             for key in ("epoch", "train_loss", "valid_loss", "mean_iou")
@@ -178,7 +197,8 @@ def show_curves(histories: HasRows | Mapping[str, HasRows]) -> Picture:
         line = {
             "color": colour,
             "linewidth": 1.8,
-            "marker": marker if len(epoch) <= 12 else "",
+            "marker": marker if len(epoch) <= 12 or len(runs) > len(RUNS) else "",
+            "markevery": -(-len(epoch) // 12),
             "markersize": 4,
         }
         loss.plot(epoch, train, linestyle="--", markerfacecolor="white", **line | {"linewidth": 1.3})

@@ -10,13 +10,16 @@ from torch import Tensor
 
 from nbhelpers.datasets.palette import categorical
 from nbhelpers.visualisation.canvas import DPI, FAINT, INK, WIDTH, Picture, panels, styled
-from nbhelpers.visualisation.charts import RUNS
+from nbhelpers.visualisation.charts import RUNS, legend_room
 from nbhelpers.visualisation.labels import as_rgb, draw_image
 
 PALE = (0.45, 0.72, 0.9)  # of the highest score in a grid; black numbers stay readable on it
 COLOURS = categorical(
     21
 )  # the first is the background; neighbouring numbers are told apart, 20 objects on they recur
+
+
+HATCHES = ("", "///", "...", "xxx")  # of the first 20 kinds, of the next 20, and so on
 
 
 @styled
@@ -35,15 +38,19 @@ def show_objects(
         raise ValueError(
             "there must be at least one row of an image and its maps, with the same titles in each row"
         )
+    if scores and len(scores) != len(rows):
+        raise ValueError(
+            f"{len(scores)} scores for {len(rows)} rows; there must be {{title: score}} for each"
+        )
     images = [as_rgb(image) for image, _ in rows]
     shape = max(image.shape[0] for image in images), max(image.shape[1] for image in images)
     figure, axes = panels(len(rows), 1 + len(titles), shape, head=0.42)
     words = []
-    for number, (line, image, (_, maps)) in enumerate(zip(axes, images, rows)):
+    for number, (line, image, (_, maps)) in enumerate(zip(axes, images, rows, strict=True)):
         line[0].set_title("image", pad=4)
         draw_image(line[0], image)
         told = []
-        for panel, (title, ids) in zip(line[1:], maps.items()):
+        for panel, (title, ids) in zip(line[1:], maps.items(), strict=True):
             if ids.shape != image.shape[:2]:
                 raise ValueError(
                     f"{title!r} is {ids.shape}, but its image {image.shape[:2]}; they must be equal"
@@ -71,11 +78,15 @@ def show_folds(folds: Sequence[int], kinds: Sequence[str]) -> Picture:
         )
     numbers, names = np.unique(folds), np.unique(kinds)
     counts = np.array([[np.count_nonzero((folds == f) & (kinds == k)) for k in names] for f in numbers])
-    figure = Figure(figsize=(WIDTH * 0.8, 1.0 + 0.36 * len(numbers)), dpi=DPI, layout="constrained")
+    height = 1.0 + 0.36 * len(numbers) + legend_room(len(names), 4)
+    figure = Figure(figsize=(WIDTH * 0.8, height), dpi=DPI, layout="constrained")
     axes = figure.add_subplot(xlabel="images")
     left = np.zeros(len(numbers))
-    for kind, colour, values in zip(names, COLOURS[1:], counts.T):
-        bars = axes.barh(range(len(numbers)), values, left=left, height=0.7, color=colour / 255, label=kind)
+    for index, (kind, values) in enumerate(zip(names, counts.T, strict=True)):
+        again, number = divmod(index, len(COLOURS) - 1)
+        colour = COLOURS[1 + number]
+        look = {"color": colour / 255, "hatch": HATCHES[again % len(HATCHES)], "edgecolor": "white"}
+        bars = axes.barh(range(len(numbers)), values, left=left, height=0.7, linewidth=0, label=kind, **look)
         dark = colour @ (0.299, 0.587, 0.114) < 140
         axes.bar_label(
             bars, [str(v) if v else "" for v in values], label_type="center", color="white" if dark else INK
@@ -87,8 +98,8 @@ def show_folds(folds: Sequence[int], kinds: Sequence[str]) -> Picture:
     axes.tick_params(length=0)
     figure.legend(loc="outside upper center", ncols=min(len(names), 4))
     words = "; ".join(
-        f"fold {number}: " + ", ".join(f"{kind} {count}" for kind, count in zip(names, row))
-        for number, row in zip(numbers, counts)
+        f"fold {number}: " + ", ".join(f"{kind} {count}" for kind, count in zip(names, row, strict=True))
+        for number, row in zip(numbers, counts, strict=True)
     )
     return Picture(figure, f"Images of each kind in each fold. {words}.")
 
@@ -132,7 +143,10 @@ def show_gains(gains: Mapping[str, object], label: str) -> Picture:
     """A dot with its 95 % interval for each comparison, beside the line of no difference.
 
     gains: {name: what has mean, low and high}, as `nbhelpers.kaggle.paired_gain` gives; label: the axis' name.
+    Raises ValueError for no comparison.
     """
+    if not gains:
+        raise ValueError("there is no comparison to show: pass {name: paired_gain(before, after)}")
     figure = Figure(figsize=(WIDTH * 0.85, 0.9 + 0.42 * len(gains)), dpi=DPI, layout="constrained")
     axes = figure.add_subplot(xlabel=label)
     axes.axvline(0, color=INK, linewidth=1)

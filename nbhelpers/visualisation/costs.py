@@ -21,7 +21,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from nbhelpers.visualisation.canvas import DPI, INK, WIDTH, Picture, styled
-from nbhelpers.visualisation.charts import MARKERS, RUNS
+from nbhelpers.visualisation.charts import MARKERS, RUNS, runs_and
 
 
 class Convolution(NamedTuple):
@@ -106,12 +106,17 @@ def show_measures(measures: Mapping[str, Mapping[str, float]]) -> Picture:
             "each measure must have the same names in the same order, one at least, but here are "
             f"{ {measure: list(values) for measure, values in measures.items()} }"
         )
-    figure = Figure(figsize=(WIDTH, 0.55 + 0.42 * len(names)), dpi=DPI, layout="constrained")
+    columns = min(len(measures), 5)
+    lines = -(-len(measures) // columns)
+    figure = Figure(figsize=(WIDTH, lines * (0.55 + 0.42 * len(names))), dpi=DPI, layout="constrained")
     words = []
-    panels = figure.subplots(1, len(measures), sharey=True, squeeze=False)[0]
-    for panel, (measure, values), colour in zip(panels, measures.items(), RUNS):
+    panels = figure.subplots(lines, columns, sharey=True, squeeze=False).flat
+    for panel in panels[len(measures) :]:
+        panel.set_axis_off()
+    for index, (measure, values) in enumerate(measures.items()):
+        panel = panels[index]
         most = max(values.values()) or 1
-        panel.barh(range(len(names)), list(values.values()), height=0.62, color=colour)
+        panel.barh(range(len(names)), list(values.values()), height=0.62, color=RUNS[index % len(RUNS)])
         for row, value in enumerate(values.values()):
             panel.text(value + 0.03 * most, row, _three_figures(value), va="center")
         panel.set_title(measure, loc="left", weight="bold")
@@ -134,10 +139,12 @@ def show_lines(lines: Mapping[str, Mapping[float, float]], *, x: str, y: str) ->
     """
     if not lines or not all(lines.values()):
         raise ValueError(f"there must be a point at least for each name, but here are {dict(lines)}")
-    figure = Figure(figsize=(WIDTH * 0.75, 3.4), dpi=DPI, layout="constrained")
+    height = max(3.4, 1 + 0.24 * len(lines))  # inches; room for the names at the right
+    figure = Figure(figsize=(WIDTH * 0.75, height), dpi=DPI, layout="constrained")
     axes = figure.add_subplot(xlabel=x, ylabel=y)
     words, ends = [], []
-    for (name, points), colour, marker in zip(lines.items(), RUNS, MARKERS):
+    looks = runs_and(MARKERS, len(lines))
+    for (name, points), (colour, marker) in zip(lines.items(), looks, strict=True):
         axes.plot(points.keys(), points.values(), color=colour, marker=marker, linewidth=1.8)
         last = list(points)[-1]
         ends.append((points[last], last, name, colour))
@@ -145,7 +152,10 @@ def show_lines(lines: Mapping[str, Mapping[float, float]], *, x: str, y: str) ->
         words.append(f"{name}: {written}")
     axes.set_xlim(left=0)
     axes.set_ylim(bottom=0)
-    below, gap = -math.inf, 0.07 * axes.get_ylim()[1]  # between names, or they would cover each other
+    below, gap = (
+        -math.inf,
+        0.238 / height * axes.get_ylim()[1],
+    )  # between names, or they would cover each other
     for value, last, name, colour in sorted(ends):
         below = max(value, below + gap)
         axes.annotate(

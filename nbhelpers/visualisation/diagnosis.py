@@ -61,7 +61,8 @@ def show_patient(
     figure = Figure(figsize=(WIDTH, full), dpi=DPI)
     left = WIDTH - edge - 4 * side - 3 * gap
     words = []
-    for row, (index, (image, _), truth, prediction) in enumerate(zip(indices, samples, truths, predictions)):
+    shown = zip(indices, samples, truths, predictions, strict=True)
+    for row, (index, (image, _), truth, prediction) in enumerate(shown):
         bottom = full - (row + 1) * (head + tall)
         score, text = describe_score(truth, prediction, classes)
         panels = [
@@ -76,7 +77,7 @@ def show_patient(
         draw_mask(panels[1], truth, palette)
         draw_mask(panels[2], prediction, palette)
         panels[3].imshow(error_map(truth, prediction, palette), interpolation="nearest")
-        for panel, title in zip(panels, (f"image {index}", "truth", "prediction", score)):
+        for panel, title in zip(panels, (f"image {index}", "truth", "prediction", score), strict=True):
             panel.set_title(title, pad=3, size=9)
             panel.spines[:].set_visible(True)
         words.append(f"Image {index}: {text}")

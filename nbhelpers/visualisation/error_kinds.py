@@ -99,7 +99,7 @@ def error_shares(
         kinds = error_kinds(predict_ids(model, image), torch.as_tensor(mask))
         counts += np.bincount(kinds.ravel(), minlength=len(counts))
         scored += int((mask != IGNORE).sum())
-    return {kind: count / scored for kind, count in zip(KINDS, counts[1:].tolist())}
+    return {kind: count / scored for kind, count in zip(KINDS, counts[1:].tolist(), strict=True)}
 
 
 @styled
@@ -119,7 +119,7 @@ def show_error_kinds(models: Mapping[str, nn.Module], dataset: SegmentationDatas
     pale = (0.25 * colour_mask(truth, palette) + 0.75 * 255).astype(np.uint8)
     colours = [_rgb(colour) for colour in KINDS.values()]
     words = []
-    for panel, (name, model) in zip(row[2:], models.items()):
+    for panel, (name, model) in zip(row[2:], models.items(), strict=True):
         kinds = error_kinds(predict_ids(model, dataset[index][0]), truth)
         painted = pale.copy()
         for kind, colour in enumerate(colours, start=1):

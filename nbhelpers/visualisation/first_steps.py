@@ -54,7 +54,7 @@ def show_ids(
         row[0].set_title("image", pad=4)
         row[0].imshow(as_rgb(image), interpolation="nearest")
     side = row[0].get_window_extent().width / DPI * 72 / shape[1]  # points
-    for panel, (title, ids) in zip(row[columns - len(grids) :], grids.items()):
+    for panel, (title, ids) in zip(row[columns - len(grids) :], grids.items(), strict=True):
         panel.set_title(title, pad=4)
         draw_mask(panel, ids, palette)
         colours = colour_mask(ids, palette)
@@ -91,6 +91,7 @@ def show_tasks(image: Tensor | np.ndarray, instances: Tensor | np.ndarray, name:
             "semantic segmentation\na class for every pixel",
             "instance segmentation\nand which one it is",
         ),
+        strict=True,
     ):
         panel.set_title(title, pad=4)
     draw_image(row[0], image)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from nbhelpers.datasets.toy.eye_scene import Ellipse
 from nbhelpers.visualisation.canvas import DPI, FAINT, INK, WIDTH, Picture, panels, styled
-from nbhelpers.visualisation.charts import RUNS
+from nbhelpers.visualisation.charts import DASHES, RUNS, legend_room, runs_and
 from nbhelpers.visualisation.labels import as_ids, as_rgb, draw_image, percent
 
 PUPIL, LIMBUS, HIDDEN = "#56b4e9", "#e69f00", "#cc79a7"  # Okabe and Ito, as RUNS: bright enough on dark eyes
@@ -38,6 +38,8 @@ class HasErrors(Protocol):
 
     false_accept: np.ndarray
     false_reject: np.ndarray
+    impostor_pairs: int
+    genuine_pairs: int
     equal_error_rate: float
     equal_error_threshold: float
 
@@ -60,7 +62,7 @@ def show_boundaries(
             f"there are {count} images, {len(masks)} masks and {len(boundaries)} boundaries, but there must be as "
             "many of each, one at least, and of the titles, if given"
         )
-    eyes = [(as_rgb(image), as_ids(mask, 2) == 1) for image, mask in zip(images, masks)]
+    eyes = [(as_rgb(image), as_ids(mask, 2) == 1) for image, mask in zip(images, masks, strict=True)]
     for image, mask in eyes:
         if image.shape[:2] != mask.shape:
             raise ValueError(
@@ -72,7 +74,8 @@ def show_boundaries(
     legend = {"limbus": LIMBUS, "pupil": PUPIL, "the mask hides this": HIDDEN}
     figure, axes = panels(rows, columns, shape, legend=legend)
     words = []
-    for index, (panel, (image, mask), pair) in enumerate(zip(axes.flat, eyes, boundaries)):
+    shown = zip(axes.flat[:count], eyes, boundaries, strict=True)
+    for index, (panel, (image, mask), pair) in enumerate(shown):
         told = "no iris found" if pair is None else _sizes(pair)
         panel.set_title(f"{titles[index]}: {told}" if titles else told, pad=3, size=9)
         words.append(f"Eye {index}{f' ({titles[index]})' if titles else ''}: {told}.")
@@ -113,7 +116,7 @@ def show_rubber_sheet(
     turns = (0, 90, 180, 270)
     for turn in turns:
         inner, outer = (_at(ellipse, np.radians(turn)) for ellipse in (boundaries.pupil, boundaries.limbus))
-        eye.plot(*zip(inner, outer), color="white", linewidth=1, linestyle=":")
+        eye.plot(*zip(inner, outer, strict=True), color="white", linewidth=1, linestyle=":")
         x, y = outer + 0.18 * (outer - inner) / np.linalg.norm(outer - inner) * boundaries.limbus.a
         box = {"boxstyle": "round,pad=0.15", "facecolor": INK, "edgecolor": "none", "alpha": 0.7}
         eye.text(x, y, f"{turn}°", ha="center", va="center", color="white", size=8, bbox=box, clip_on=True)
@@ -123,7 +126,7 @@ def show_rubber_sheet(
         (255 * np.clip((sheet - low) / max(high - low, 1e-6), 0, 1)).astype(np.uint8)[..., None], 3, 2
     )
     strips = {"rubber sheet": grey, "hidden": np.where(visible[..., None], grey, hidden)}
-    for name, bits, valid in zip(("real bits", "imaginary bits"), code.bits, code.valid):
+    for name, bits, valid in zip(("real bits", "imaginary bits"), code.bits, code.valid, strict=True):
         strips[name] = np.where(valid[..., None], 255 * bits[..., None].astype(np.uint8), hidden)
     for row, (name, strip) in enumerate(strips.items()):
         panel = figure.add_subplot(grid[row, 1], yticks=[], xticks=[])
@@ -165,7 +168,7 @@ def show_distances(
     low, high = (every.min(), every.max()) if every.size else (0, 0.5)
     bins = np.linspace(low, high + 1e-6, 61)
     words = []
-    for panel, (name, (genuine, impostor)) in zip(axes, pairs.items()):
+    for panel, (name, (genuine, impostor)) in zip(axes, pairs.items(), strict=True):
         curve = curves[name]
         for values, colour, label in (
             (impostor, IMPOSTOR, "different eyes"),
@@ -204,33 +207,53 @@ def show_distances(
 def show_roc(curves: Mapping[str, HasErrors]) -> Picture:
     """False rejects against false accepts, both logarithmic, a line for each name; on the diagonal both are equal.
 
+    n pairs cannot show a rate below 1 / n, and a logarithmic axis has no 0: so no error at all is drawn at 1 / n, with
+    an open triangle that points to where the rate lies, somewhere below.
     curves: {name: what `nbhelpers.iris.roc` returned}. Raises ValueError for no curve.
     """
     if not curves:
         raise ValueError("there is no curve to show: pass {name: roc(genuine, impostor)}")
-    figure = Figure(figsize=(WIDTH * 0.72, 4.2), dpi=DPI, layout="constrained")
+    figure = Figure(
+        figsize=(WIDTH * 0.72, max(4.2, 0.6 + legend_room(len(curves), 1))), dpi=DPI, layout="constrained"
+    )
     axes = figure.add_subplot(
         xlabel="false accepts, share of pairs of different eyes",
         ylabel="false rejects, share of pairs of one eye",
     )
-    least = 1e-4
-    axes.plot((least, 1), (least, 1), color=FAINT, linewidth=1, linestyle=":")
-    styles = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), "-")
-    for (name, curve), colour, style in zip(curves.items(), RUNS, styles):
-        rate = curve.equal_error_rate
-        x, y = np.maximum(curve.false_accept, least), np.maximum(curve.false_reject, least)
+    edges = [
+        0.6 / max(getattr(curve, f"{kind}_pairs") for curve in curves.values())
+        for kind in ("impostor", "genuine")
+    ]
+    axes.plot((max(edges), 1), (max(edges), 1), color=FAINT, linewidth=1, linestyle=":")
+    floors, rates = [], []
+    for (name, curve), (colour, dashes) in zip(curves.items(), runs_and(DASHES, len(curves)), strict=True):
+        rate, least = curve.equal_error_rate, (1 / curve.impostor_pairs, 1 / curve.genuine_pairs)
+        x, y = np.maximum(curve.false_accept, least[0]), np.maximum(curve.false_reject, least[1])
         axes.step(
-            x, y, where="post", color=colour, linestyle=style, linewidth=1.8, label=f"{name}: {_fine(rate)}"
+            x, y, where="post", color=colour, linestyle=dashes, linewidth=1.8, label=f"{name}: {_fine(rate)}"
         )
-        axes.plot(rate, rate, "o", color=colour, markersize=7, markeredgecolor="white")
-    axes.set(xscale="log", yscale="log", xlim=(least, 1), ylim=(1e-3, 1))
+        none = {"color": colour, "markersize": 8, "markerfacecolor": "white", "clip_on": False, "zorder": 3}
+        at = np.flatnonzero(curve.false_accept == 0)[-1]
+        if curve.false_reject[at] < 1:  # else there is none only because nobody is let in
+            axes.plot(x[at], y[at], "<", **none)
+            rejects = f"{_fine(curve.false_reject[at])} false rejects"
+            floors.append(f"{name} no false accept among {curve.impostor_pairs} pairs at {rejects}")
+        at = np.flatnonzero(curve.false_reject == 0)[0]
+        if curve.false_accept[at] < 1:
+            axes.plot(x[at], y[at], "v", **none)
+            accepts = f"{_fine(curve.false_accept[at])} false accepts"
+            floors.append(f"{name} no false reject among {curve.genuine_pairs} pairs at {accepts}")
+        axes.plot(*np.maximum(rate, least), "o", color=colour, markersize=7, markeredgecolor="white")
+        rates.append(f"{name} {_fine(rate)}")
+    axes.set(xscale="log", yscale="log", xlim=(edges[0], 1), ylim=(edges[1], 1))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(lambda share, _: f"{100 * share:g} %")
     axes.grid()
     figure.legend(loc="outside right upper", title="equal error rate")
-    words = "; ".join(f"{name} {_fine(curve.equal_error_rate)}" for name, curve in curves.items())
+    none = f" Triangles, none, drawn at one of the pairs: {'; '.join(floors)}." if floors else ""
     return Picture(
-        figure, f"False rejects against false accepts. Equal error rates, where both are as many: {words}."
+        figure,
+        f"False rejects against false accepts.{none} Equal error rates, where both are as many: {'; '.join(rates)}.",
     )
 
 

@@ -11,6 +11,7 @@ from nbhelpers.datasets.dataset import IGNORE
 from nbhelpers.datasets.palette import VOID
 
 VOID_LABEL = "void, not scored"
+SLACK = 1e-3  # by which floats may leave 0..1, as in `predict`: resizing an image makes 1.0000001 of 1
 
 
 def class_patches(
@@ -63,12 +64,12 @@ def as_rgb(image: Tensor | np.ndarray) -> np.ndarray:
         raise ValueError(f"image is an array of shape {shape}, but must be (H, W, 3) or (H, W)")
     if np.issubdtype(image.dtype, np.floating):
         low, high = float(image.min()), float(image.max())
-        if not (low >= 0 and high <= 1):  # also true for nan
+        if not (low >= -SLACK and high <= 1 + SLACK):  # also true for nan
             raise ValueError(
                 f"image holds floats from {low:g} to {high:g}, but floats must be in 0..1: "
                 "divide 0..255 by 255, and show images before they are normalised"
             )
-        image = np.round(image * 255).astype(np.uint8)
+        image = np.round(image.clip(0, 1) * 255).astype(np.uint8)
     if image.dtype != np.uint8:
         raise ValueError(
             f"image is {image.dtype}, but must be uint8 or floats in 0..1: convert it with .astype('uint8')"
@@ -130,7 +131,7 @@ def percent(fraction: float) -> str:
 def describe_ids(ids: np.ndarray, classes: Sequence[str], most: int = 4) -> str:
     """The largest classes of a mask in words: `Road 41 %, Building 22 %, ... , void 3 %`."""
     values, counts = np.unique(ids, return_counts=True)
-    shares = {int(value): count / ids.size for value, count in zip(values, counts)}
+    shares = {int(value): count / ids.size for value, count in zip(values, counts, strict=True)}
     void = shares.pop(IGNORE, 0)
     largest = sorted(shares, key=shares.get, reverse=True)
     words = [f"{classes[index]} {percent(shares[index])}" for index in largest[:most]]

@@ -28,7 +28,8 @@ def show_links(blocks: Mapping[str, Mapping[int, Sequence[int]]]) -> Picture:
     figure = Figure(figsize=(WIDTH * 0.8, 1.75 * len(blocks)), dpi=DPI, layout="constrained")
     words = []
     rows = figure.subplots(len(blocks), 1, squeeze=False)[:, 0]
-    for axes, (name, block), colour in zip(rows, blocks.items(), RUNS):
+    for index, (axes, (name, block)) in enumerate(zip(rows, blocks.items(), strict=True)):
+        colour = RUNS[index % len(RUNS)]
         for layer, read in block.items():
             for source in read:
                 axes.add_patch(

@@ -34,7 +34,7 @@ def show_numbers(maps: Mapping[str, Tensor | np.ndarray], digits: int = 3) -> Pi
     height, width = (max(array.shape[axis] for array in arrays.values()) for axis in (0, 1))
     lines = 1 + max(title.count("\n") for title in arrays)
     figure, (row,) = panels(1, len(arrays), (height, width), head=0.1 + 0.17 * lines)
-    for panel, (title, array) in zip(row, arrays.items()):
+    for panel, (title, array) in zip(row, arrays.items(), strict=True):
         share = np.abs(array / largest)[..., None]
         strongest = np.where((array < 0)[..., None], LOW, HIGH)
         panel.imshow(1 - (1 - strongest) * share, interpolation="nearest")

@@ -33,6 +33,7 @@ def show_batch(
     samples: Sequence[Sample] | tuple[Tensor, Tensor] | None = None,
     *,
     n: int = 4,
+    titles: Sequence[str] = (),
 ) -> Picture:
     """Images above their masks, with a legend of the classes that occur.
 
@@ -40,31 +41,43 @@ def show_batch(
         dataset: names the classes and their colours, and gives its first samples when `samples` is None.
         samples: pairs (image, mask), or a batch (images (N, 3, H, W), masks (N, H, W)).
         n: show at most so many.
+        titles: one for each sample that is shown, above it.
 
-    Raises ValueError for images or masks of other shapes or values; see `as_rgb` and `as_ids`.
+    Raises ValueError for images or masks of other shapes or values, see `as_rgb` and `as_ids`, and for too few or too
+    many titles.
     """
     classes, palette = class_names_and_colours(dataset)
     if samples is None:
         samples = [dataset[index] for index in range(min(n, len(dataset)))]
     elif len(samples) == 2 and isinstance(samples[0], Tensor):
-        samples = list(zip(*samples))
+        if len(samples[0]) != len(samples[1]):
+            raise ValueError(
+                f"the batch has {len(samples[0])} images and {len(samples[1])} masks, but each image needs one"
+            )
+        samples = list(zip(*samples, strict=True))
     pairs = [(as_rgb(image), as_ids(mask, len(classes))) for image, mask in list(samples)[:n]]
     if not pairs:
         raise ValueError("there is no sample to show: the dataset or batch is empty, or n is 0")
+
+    if titles and len(titles) != len(pairs):
+        raise ValueError(f"{len(titles)} titles for {len(pairs)} samples; give one each, or none")
 
     columns = min(len(pairs), 4)
     rows = math.ceil(len(pairs) / columns)
     patches = class_patches((ids for _, ids in pairs), classes, palette)
     shape = _common_shape([image for image, _ in pairs])
-    figure, axes = panels(2 * rows, columns, shape, head=0.08, legend=patches)
+    figure, axes = panels(2 * rows, columns, shape, head=0.28 if titles else 0.08, legend=patches)
     for index, (image, ids) in enumerate(pairs):
         row, column = divmod(index, columns)
         draw_image(axes[2 * row, column], image)
         draw_mask(axes[2 * row + 1, column], ids, palette)
+        if titles:
+            axes[2 * row, column].set_title(titles[index], pad=4)
     for panel in axes.flat:
         if not panel.images:
             panel.set_axis_off()
-    words = [f"Image {index}: {describe_ids(ids, classes)}." for index, (_, ids) in enumerate(pairs)]
+    names = titles or [f"Image {index}" for index in range(len(pairs))]
+    words = [f"{name}: {describe_ids(ids, classes)}." for name, (_, ids) in zip(names, pairs, strict=True)]
     return Picture(figure, f"Images above their masks. {' '.join(words)}")
 
 
@@ -83,7 +96,7 @@ def show_overlay(image: Tensor | np.ndarray, mask: Tensor | np.ndarray, dataset:
         )
     patches = class_patches([ids], classes, palette)
     figure, ((left, middle, right),) = panels(1, 3, ids.shape, legend=patches)
-    for panel, title in zip((left, middle, right), ("image", "mask", "mask over image")):
+    for panel, title in zip((left, middle, right), ("image", "mask", "mask over image"), strict=True):
         panel.set_title(title, pad=4)
     draw_image(left, image)
     draw_mask(middle, ids, palette)
@@ -125,7 +138,7 @@ def show_predictions(
     images = [as_rgb(image) for image, _ in samples]
     truths = [as_ids(mask, len(classes)) for _, mask in samples]
     predictions = [as_ids(mask, len(classes)) for mask in predictions]
-    for index, truth, prediction in zip(indices, truths, predictions):
+    for index, truth, prediction in zip(indices, truths, predictions, strict=True):
         if prediction.shape != truth.shape:
             raise ValueError(
                 f"the prediction for sample {index} is {prediction.shape}, but its mask {truth.shape}: "
@@ -134,13 +147,15 @@ def show_predictions(
     patches = class_patches([*truths, *predictions], classes, palette) | {"wrong": "black"}
     figure, axes = panels(len(samples), 4, _common_shape(images), head=0.28, legend=patches)
     words = []
-    for row, index, image, truth, prediction in zip(axes, indices, images, truths, predictions):
+    shown = zip(axes, indices, images, truths, predictions, strict=True)
+    for row, index, image, truth, prediction in shown:
         score, text = describe_score(truth, prediction, classes)
         draw_image(row[0], image)
         draw_mask(row[1], truth, palette)
         draw_mask(row[2], prediction, palette)
         row[3].imshow(error_map(truth, prediction, palette), interpolation="nearest")
-        for panel, title in zip(row, (f"image {index}", "truth", "prediction", f"errors: {score}")):
+        titles = (f"image {index}", "truth", "prediction", f"errors: {score}")
+        for panel, title in zip(row, titles, strict=True):
             panel.set_title(title, pad=4)
         words.append(f"Image {index}: {text}")
     return Picture(figure, f"Rows of image, truth, prediction and errors. {' '.join(words)}")
@@ -158,8 +173,6 @@ def error_map(truth: np.ndarray, prediction: np.ndarray, palette: np.ndarray) ->
 
 def describe_score(truth: np.ndarray, prediction: np.ndarray, classes: Sequence[str]) -> tuple[str, str]:
     """The score for the title, and the sentence for the alt text with the most frequent confusion."""
-    pass
-
     confusion = ConfusionMatrix(len(classes))
     confusion.update(torch.from_numpy(prediction.astype(np.int64)), torch.from_numpy(truth.astype(np.int64)))
     scored = int(confusion.counts.sum())

@@ -7,6 +7,7 @@ from torch.utils.data import ConcatDataset, Subset
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
+from nbhelpers.datasets import Cells, Eyes, Street
 from nbhelpers.datasets.dataset import SegmentationDataset, collate, num_classes_of
 
 
@@ -70,3 +71,12 @@ def test_subsets_and_concatenations_know_their_classes():
     assert num_classes_of(ConcatDataset([Ramps(), Ramps()])) == 3
     with pytest.raises(ValueError, match="list does not tell its number of classes"):
         num_classes_of([])
+
+
+@pytest.mark.parametrize("kind", [Street, Cells, Eyes])
+def test_every_toy_reads_what_it_has_and_no_more(kind):
+    toy = kind("val", (32, 32), length=3)
+    assert np.array_equal(toy.read(-1)[0], toy.read(2)[0]) and np.array_equal(toy.read(-3)[0], toy.read(0)[0])
+    for index in (3, 99, -4):
+        with pytest.raises(IndexError, match=f"index {index} is out of range: {kind.__name__} has 3 pairs"):
+            toy.read(index)

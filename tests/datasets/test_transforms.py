@@ -10,6 +10,7 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
+from nbhelpers.datasets import transforms
 from nbhelpers.datasets.transforms import (
     RandomColour,
     RandomCrop,
@@ -92,6 +93,25 @@ def test_a_resized_mask_is_not_shifted_against_its_image():
             wrong[name] += int((seen != (resized[1][4].as_subclass(Tensor) == 4)).sum())
     assert wrong["ours"] <= 440 * 0.15  # edges that a pixel's centre meets exactly
     assert wrong["v2.Resize"] > 440 * 0.3  # half of 3.75 - 1 source pixels, over 3.75
+
+
+@pytest.mark.parametrize("scale", [(1.0, 1.0), (0.9, 1.0), (0.5, 1.0), (0.2, 0.2)])
+@pytest.mark.parametrize(("shape", "size"), [((60, 80), None), ((80, 80), (60, 80)), ((90, 60), (64, 64))])
+def test_a_crop_keeps_within_its_scale(monkeypatch, scale, shape, size):
+    kept, real = [], transforms.F.crop
+
+    def crop(x, top, left, height, width):
+        kept.append(height * width / (shape[0] * shape[1]))
+        return real(x, top, left, height, width)
+
+    monkeypatch.setattr(transforms.F, "crop", crop)
+    monkeypatch.setattr(transforms, "resize_pair", lambda image, mask, size: (image, mask))
+    torch.manual_seed(0)
+    for _ in range(100):
+        RandomCrop(size, scale)(*pair(np.zeros(shape, np.uint8)))
+    largest = 1.0 if shape != (90, 60) else 8 / 9  # a square of 60 x 60, stretched by 4/3
+    assert min(kept) > min(scale[0], largest) - 0.03 and max(kept) < scale[1] + 0.03
+    assert np.ptp(kept) >= 0.5 * (min(scale[1], largest) - min(scale[0], largest))
 
 
 def test_new_area_is_black_and_void():

@@ -1,5 +1,7 @@
 """Predicting: any size and type of image, tiles without seams, views averaged, models together."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,7 @@ from nbhelpers.inference import TTA, Ensemble, predict, predict_tiled
 from nbhelpers.inference import tiled as tiled_module
 from nbhelpers.inference.tiled import Axis
 from nbhelpers.models.unet import UNet
+from nbhelpers.visualisation import LiveBytes
 
 
 def network(num_classes: int = 3, seed: int = 0) -> UNet:
@@ -351,6 +354,26 @@ def test_one_band_waits_for_its_neighbours():
     with Large() as large:
         predict_tiled(model, image, 96, 48, stride=16, ids=True, progress=False)
     assert len(large.places) == 1
+
+
+@pytest.mark.parametrize("by", [1, 30, 48, 95, 96])
+def test_a_band_moves_up_within_itself(by):
+    band = torch.rand(1, 96, 20)
+    expected = torch.cat([band[:, by:], torch.zeros(1, by, 20)], dim=1)
+    with LiveBytes() as live:
+        tiled_module._move_up(band, by)
+    assert torch.equal(band, expected)
+    assert live.peak <= band.nbytes  # its own views, and nothing beside them
+
+
+@pytest.mark.parametrize("length", [10_000, 100_000])
+def test_weights_take_a_window_each_however_long_the_image(length):
+    tracemalloc.start()
+    axis = Axis(length, 512, 128, 32)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # float64 while they are made, then float32; and their sum along the image
+    assert peak < 3 * 8 * 512 * len(axis.starts) + 3 * 8 * length + 100_000
 
 
 def test_memory_maps_in_and_out(tmp_path):

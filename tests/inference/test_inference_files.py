@@ -6,6 +6,7 @@ import subprocess
 import sys
 import weakref
 import zlib
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -30,6 +31,7 @@ from nbhelpers.inference import (
 )
 from nbhelpers.inference.__main__ import main
 from nbhelpers.inference.folder import predict_folder
+from nbhelpers.iris.segmenter import nearest_size
 from tests.full_disk import full_disk
 from tests.image_bytes import tiff_bytes
 from tests.inference.test_inference import network
@@ -121,6 +123,7 @@ def exported(tmp_path_factory):
     before = model.stem[1].running_mean.clone()
     export(model, path, stride=16)
     assert model.training and torch.equal(before, model.stem[1].running_mean)  # the mode is kept
+    assert all(layer.inplace for layer in model.modules() if isinstance(layer, nn.ReLU))
     return path
 
 
@@ -148,6 +151,87 @@ class RandomAtRun(nn.Module):
 
     def forward(self, images):
         return images[:, :2] + torch.rand_like(images[:, :2])
+
+
+class Deep(nn.Module):
+    """As SMP's PAN: pools so often that it takes no small image."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Conv2d(3, 2, 1)
+
+    def forward(self, images):
+        coarse = nn.functional.max_pool2d(nn.functional.avg_pool2d(images, 32), 4)
+        return self.head(nn.functional.interpolate(coarse, images.shape[-2:]))
+
+
+def test_a_model_that_takes_no_small_image_is_exported(tmp_path):
+    model = Deep()
+    with pytest.raises(RuntimeError, match="Output size is too small"):
+        model(torch.rand(1, 3, 64, 96))
+    export(model, tmp_path / "deep.onnx")
+    images = torch.rand(1, 3, 160, 192)
+    assert torch.allclose(OnnxModel(tmp_path / "deep.onnx")(images), model(images), atol=1e-4)
+
+
+def test_a_model_of_other_channels_is_told_so(tmp_path):
+    with pytest.raises(
+        RuntimeError, match=r"torch itself does not run it on images \(N, 3, .* in_channels and stride"
+    ):
+        export(nn.Conv2d(4, 2, 1), tmp_path / "four.onnx")
+    export(nn.Conv2d(4, 2, 1), tmp_path / "four.onnx", in_channels=4)
+
+
+class WorksAtOneArea(nn.Module):
+    """As the stored iris network, but small: exporting that takes a quarter of a minute."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Conv2d(3, 2, 3, padding=1)
+
+    def forward(self, images):
+        size = images.shape[-2:]
+        x = nn.functional.interpolate(images, nearest_size(size, (64, 80)), mode="bilinear", antialias=True)
+        return nn.functional.interpolate(self.head(x), size, mode="bilinear")
+
+
+def test_a_model_that_works_at_one_area_is_exported(tmp_path):
+    model = WorksAtOneArea()
+    export(model, tmp_path / "area.onnx")
+    for size in ((64, 80), (300, 200), (33, 47)):
+        images = torch.rand(1, 3, *size)
+        assert torch.allclose(OnnxModel(tmp_path / "area.onnx")(images), model(images), atol=1e-4)
+
+
+class OnGpu(nn.Conv2d):
+    """Stands for a model on a GPU, whose convolutions in TF32 are too coarse to compare with."""
+
+    def __init__(self):
+        super().__init__(3, 2, 1)
+        self.place, self.journey = "cuda:0", []
+
+    def cpu(self):
+        return self.to("cpu")
+
+    def to(self, place):
+        self.place = str(place)
+        self.journey.append(self.place)
+        return self
+
+    def forward(self, images):
+        logits = super().forward(images)
+        return logits if self.place == "cpu" else logits.half().float()
+
+
+def test_a_model_on_a_gpu_is_compared_on_the_cpu(tmp_path, monkeypatch):
+    @contextmanager
+    def evaluating(model):
+        yield torch.device(model.place)
+
+    monkeypatch.setattr(sys.modules["nbhelpers.inference.export"], "evaluating", evaluating)
+    model = OnGpu()
+    export(model, tmp_path / "gpu.onnx")
+    assert model.journey == ["cpu", "cuda:0"]
 
 
 @pytest.mark.parametrize("num_classes", [1, 3])

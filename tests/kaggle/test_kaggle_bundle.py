@@ -16,7 +16,7 @@ from torch import nn
 
 from nbhelpers.inference import load_weights, save_weights
 from nbhelpers.kaggle import Bowl, draw_competition, find_bundle, lint_submission, score_submission
-from nbhelpers.kaggle.bundle import MANIFEST, check_manifest
+from nbhelpers.kaggle.bundle import MANIFEST, check_manifest, folder_written_whole, write_manifest
 from tests.full_disk import full_disk
 from tools import kaggle_bundle
 from tools.execution import ROOT
@@ -101,9 +101,58 @@ def test_what_cannot_be_packed(tmp_path, weights):
         kaggle_bundle.main(["--out", str(out), "--weights", str(weights), str(weights), "--wheels"])
     out.mkdir()
     (out / "old").touch()
+    write_manifest(out)
     with full_disk(after=100), pytest.raises((SystemExit, subprocess.CalledProcessError)):
         kaggle_bundle.main(["--out", str(out), "--weights", str(weights), "--wheels"])
-    assert [path.name for path in tmp_path.rglob("*")] == ["bundle", "old"]
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["bundle", MANIFEST, "old"]
+
+
+# Folders that are replaced
+
+
+def fill(folder, *names):
+    with folder_written_whole(folder) as building:
+        for name in names:
+            (building / name).parent.mkdir(exist_ok=True)
+            (building / name).touch()
+
+
+def files_of(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+
+
+def test_only_what_an_earlier_call_wrote_is_replaced(tmp_path):
+    folder = tmp_path / "deep" / "bundle"
+    fill(folder, "a", "sub/b", "sub/c")
+    fill(folder, "a", "d")
+    assert files_of(folder) == ["a", "d", MANIFEST] and not (folder / "sub").exists()
+    assert [path.name for path in folder.parent.iterdir()] == ["bundle"]
+    with pytest.raises(KeyboardInterrupt), folder_written_whole(folder) as building:
+        (building / "half").touch()
+        raise KeyboardInterrupt
+    assert files_of(folder) == ["a", "d", MANIFEST]
+    check_manifest(folder)
+
+
+@pytest.mark.parametrize("foreign", ["thesis.txt", "sub/thesis.txt", ".hidden"])
+@pytest.mark.parametrize("ours", [True, False])
+def test_what_is_not_ours_is_never_removed(tmp_path, ours, foreign):
+    if ours:
+        fill(tmp_path, "a", "sub/b")
+    (tmp_path / foreign).parent.mkdir(exist_ok=True)
+    (tmp_path / foreign).write_text("years of work")
+    before = files_of(tmp_path)
+    with pytest.raises(ValueError, match=rf"holds {foreign}, which we did not write: take an empty folder"):
+        fill(tmp_path, "a")
+    with pytest.raises(SystemExit, match="which we did not write"):
+        kaggle_bundle.main(["--out", str(tmp_path), "--wheels"])
+    assert files_of(tmp_path) == before
+
+
+def test_a_file_in_the_place_of_the_folder(tmp_path):
+    (tmp_path / "out").touch()
+    with pytest.raises(ValueError, match="is no folder"):
+        fill(tmp_path / "out", "a")
 
 
 def dry_run(*arguments: str) -> str:

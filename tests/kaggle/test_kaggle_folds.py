@@ -7,6 +7,7 @@ import zipfile
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from nbhelpers.datasets import Cells, Nuclei, Street
 from nbhelpers.kaggle import (
@@ -102,6 +103,53 @@ def test_pictures_made_alike_have_bright_objects_on_dark():
     assert not alike(np.full((4, 4, 3), 9, np.uint8)).any()  # nothing to stretch
 
 
+# Look-alikes
+
+
+def radiograph(patient):
+    """Two lungs as everybody has them, noise of its own, and a spot somewhere."""
+    rng = np.random.default_rng(patient)
+    y, x = np.mgrid[:128, :128]
+    lungs = sum(np.exp(-((x - middle) ** 2 + (y - 60) ** 2) / 300) for middle in (38, 90))
+    at = rng.integers(30, 98, 2)
+    spot = np.exp(-((x - at[0]) ** 2 + (y - at[1]) ** 2) / 20)
+    picture = 90 + 100 * np.exp(-((x - 64) ** 2 / 900 + (y - 64) ** 2 / 3000)) - 70 * lungs + 30 * spot
+    return (picture + rng.normal(0, 8, picture.shape)).clip(0, 255).astype(np.uint8)
+
+
+def test_alike_is_not_twice(capsys):
+    patients = [perceptual_hash(radiograph(patient)) for patient in range(60)]
+    assert len(set(near_duplicates(patients))) == 60 and not capsys.readouterr().out
+    groups = near_duplicates([*patients, patients[7]])
+    assert groups[7] == groups[60] and len(set(groups)) == 60
+    assert capsys.readouterr().out == (
+        "near_duplicates: 61 images are 60 groups, the largest of 2; hashes of neighbours differ in at most 0 of 64 bits\n"
+    )
+    assert len(set(near_duplicates(patients, 6))) < 20 and "the largest of 3" in capsys.readouterr().out
+
+
+def test_copies_among_unrelated_images_are_found(capsys):
+    hashes = [perceptual_hash(image) for image in IMAGES]
+    copies = [perceptual_hash(cv2.resize(image, (150, 70))) for image in IMAGES[:5]]
+    groups = near_duplicates(hashes + copies)
+    assert groups[:5].tolist() == groups[40:].tolist()
+    assert (
+        "45 images are 40 groups, the largest of 2; hashes of neighbours differ in at most 6"
+        in capsys.readouterr().out
+    )
+
+
+@pytest.mark.parametrize(("hashes", "groups"), [([], []), ([5], [0]), ([5, 5], [0, 0]), ([5, 2**63], [0, 1])])
+def test_near_duplicates_of_few_images(hashes, groups):
+    assert near_duplicates(hashes).tolist() == groups
+
+
+def test_many_hashes_are_compared_in_blocks():
+    hashes = [int(number) for number in np.random.default_rng(0).integers(0, 2**63, 600)]
+    groups = near_duplicates([*hashes, *(number ^ 5 for number in hashes[::100])])
+    assert len(set(groups)) == 600 and groups[600:].tolist() == groups[:600:100].tolist()
+
+
 def test_rare_strata_are_joined_from_the_last_feature_on():
     kinds = ["a"] * 12 + ["b"] * 6 + ["c"] * 2
     coverage = [n / 20 for n in range(20)]
@@ -132,7 +180,85 @@ def test_folds_keep_groups_together_and_spread_the_strata():
         make_folds([0, 1, 2], [0, 0], 2)
 
 
+AREAS = np.random.default_rng(0).lognormal(8, 1.5, 90)
+
+
+@pytest.mark.parametrize(
+    "areas",
+    [AREAS, AREAS.astype(int), AREAS.astype(np.float32), AREAS.astype(int).tolist(), torch.tensor(AREAS.astype(int)),
+     [int(area) if area > 3000 else float(area) for area in AREAS]],
+    ids=["float64", "int64", "float32", "list of int", "tensor", "mixed"],
+)  # fmt: skip
+def test_amounts_of_any_type_are_cut_into_thirds(areas):
+    labels = strata(areas)
+    assert np.bincount(labels).tolist() == [30, 30, 30]
+    assert [int(AREAS[labels == label].min()) for label in range(3)] == sorted(
+        np.sort(AREAS)[[0, 30, 60]].astype(int)
+    )
+
+
+@pytest.mark.parametrize(
+    ("feature", "expected"),
+    [
+        ([0.0] * 70 + [0.1 * n for n in range(1, 21)], [70, 20]),  # most images without an object
+        ([1.0] * 70 + [0.01 * n for n in range(20)], [20, 70]),
+        ([0.0] * 60 + [1.0] * 30, [60, 30]),
+        ([3.5] * 90, [90]),
+        ([256] * 40 + [512] * 30 + [1024] * 20, [40, 30, 20]),  # few integers are names
+        ([(256, 320)] * 40 + [(512, 640)] * 50, [40, 50]),
+        ([True] * 40 + [False] * 50, [50, 40]),
+        ([0] * 50 + list(range(1, 41)), [50, 40]),  # counts of objects: half of the images have none
+    ],
+)  # fmt: skip
+def test_ties_and_names(feature, expected):
+    assert sorted(np.bincount(strata(feature)).tolist()) == sorted(expected)
+
+
+def test_a_feature_of_nan():
+    with pytest.raises(ValueError, match="a feature holds nan"):
+        strata([0.5] * 10 + [float("nan")])
+
+
+def test_rare_kinds_are_joined_within_the_first_feature():
+    stain = ["A"] * 12 + ["B"] * 12 + ["C"] * 12
+    size = (["s"] * 10 + ["l"] * 2) * 2 + ["s"] * 6 + ["m"] * 3 + ["l"] * 3
+    labels = strata(stain, size)
+    kinds = {
+        label: {pair for pair, own in zip(zip(stain, size), labels) if own == label} for label in set(labels)
+    }
+    assert sorted(map(sorted, kinds.values())) == [
+        [("A", "l"), ("A", "s")], [("B", "l"), ("B", "s")], [("C", "l"), ("C", "m")], [("C", "s")],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.filterwarnings("ignore:The least populated class")
+def test_no_fold_is_empty(seed):
+    rng = np.random.default_rng(seed)
+    splits = int(rng.integers(2, 8))
+    count = splits + int(rng.integers(0, 3))
+    groups = np.repeat(np.arange(count), rng.integers(1, 7, count))
+    folds = make_folds(groups, rng.integers(0, 4, len(groups)), splits, seed=seed)
+    assert sorted(set(folds)) == list(range(splits))
+    assert all(len(set(folds[groups == group])) == 1 for group in groups)
+
+
+@pytest.mark.filterwarnings("ignore:The least populated class")
+def test_a_fold_that_the_splitter_leaves_empty_gets_a_group():
+    patients = [0] * 3 + [1] * 2 + [2] * 3 + [3] * 4 + [4] * 4
+    kinds = [3, 1, 4, 2, 2, 0, 2, 2, 3, 0, 4, 1, 1, 1, 1, 0]
+    assert np.bincount(make_folds(patients, kinds, n_splits=5, seed=199)).tolist() == [3, 4, 2, 3, 4]
+
+
 # Out of fold
+
+
+@pytest.mark.parametrize(("answers", "told"), [(1, "1"), (3, "more than 2"), (0, "0")])
+@pytest.mark.parametrize("kind", [list, iter])
+def test_a_wrong_number_of_predictions_leaves_none(tmp_path, answers, told, kind):
+    with pytest.raises(ValueError, match=f"fold 0 gave {told} predictions for 2 images"):
+        out_of_fold([0, 1, 0, 1], lambda train, held: kind([np.zeros(1)] * answers), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["folds.npy"]
 
 
 def test_out_of_fold_goes_on_where_it_stopped(tmp_path):
@@ -188,6 +314,22 @@ def test_the_drawn_competition(drawn, monkeypatch):
     assert len(set(sizes.values())) == 3 and (64, 64) not in sizes.values()
     truths = bowl.solution()
     assert truths.keys() == sizes.keys() and {name: truth.shape for name, truth in truths.items()} == sizes
+
+
+def test_a_competition_drawn_twice_is_the_second(tmp_path):
+    draw_competition(tmp_path, train=3, test=3, size=(48, 48), seed=0)
+    draw_competition(tmp_path, train=2, test=1, size=(48, 48), seed=1)
+    bowl, toy = Bowl(tmp_path), Cells("train", (48, 48), length=2, seed=1)
+    assert (len(bowl.train), len(bowl.test), len(bowl.solution())) == (2, 1, 1)
+    assert all(np.array_equal(bowl.train.instances(n), toy.instances(n)) for n in range(2))
+
+
+def test_a_folder_of_other_things_is_left_alone(tmp_path):
+    (tmp_path / "stage1_train").mkdir()
+    (tmp_path / "stage1_train" / "real.png").touch()
+    with pytest.raises(ValueError, match="holds stage1_train/real.png, which we did not write"):
+        draw_competition(tmp_path, train=1, test=1, size=(32, 32))
+    assert [path.name for path in tmp_path.rglob("*")] == ["stage1_train", "real.png"]
 
 
 def test_a_perfect_and_a_wrong_submission(drawn, tmp_path):

@@ -86,7 +86,7 @@ def test_types_and_layouts_of_masks():
 
 
 def test_empty_codes():
-    for nothing in ("", "  ", None, float("nan")):
+    for nothing in ("", "  ", None, float("nan"), "-", " -1 ", -1, np.int64(-1), -1.0, np.float32("nan")):
         assert not rle_decode(nothing, (3, 4)).any()
 
 

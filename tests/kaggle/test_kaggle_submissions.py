@@ -16,6 +16,7 @@ from nbhelpers.kaggle import (
     read_submission,
     rle_decode,
     rle_encode,
+    score_submission,
     write_submission,
 )
 from tests.full_disk import full_disk
@@ -223,6 +224,89 @@ def test_files_that_are_not_there(sample):
         read_submission(sample)
     with pytest.raises(ValueError, match="rows is 'two'"):
         lint(sample, HEADER, rows="two")
+
+
+# Conventions of other competitions
+
+
+@pytest.mark.parametrize("empty", ["", "-", "-1"])
+def test_each_way_to_write_an_empty_mask(tmp_path, empty):
+    path, sizes = tmp_path / "submission.csv", {"a": (3, 3), "b": (2, 4)}
+    rows = [
+        row
+        for name, size in sizes.items()
+        for row in image_rows(name, np.zeros(size, int), size, empty=empty)
+    ]
+    write_submission(path, rows, ("record_id", "encoded_pixels"))
+    assert [code for _, code in read_submission(path)] == [empty, empty]
+    assert lint_submission(path, path, sizes, rows="one") == []
+    assert list(instance_rows("a", IDS * 0, (3, 3), empty=empty)) == [("a", empty)]
+    assert set(
+        score_submission(path, {name: np.zeros(size, int) for name, size in sizes.items()}).values()
+    ) == {1.0}
+
+
+@pytest.mark.parametrize(
+    ("shown", "code", "options", "fault"),
+    [
+        ("-", "-", {}, None),
+        ("-", "", {}, "row 3: 'b' has '' for an empty mask; it must be '-': encode with empty="),
+        ("1 1", "-1", {}, "row 3: 'b' has '-1' for an empty mask; it must be ''"),
+        ("1 1", "-1", {"empty": "-1"}, None),
+        ("-", "-", {"empty": "-1"}, "row 3: 'b' has '-' for an empty mask; it must be '-1'"),
+    ],
+)
+def test_the_empty_mask_is_that_of_the_sample(sample, shown, code, options, fault):
+    sample.write_text(f"{HEADER}a,1 1\nb,{shown}\n")
+    found = lint(sample, f"{HEADER}a,1 1\nb,{code}\n", **options)
+    assert [sentence[: len(fault)] for sentence in found] == [fault] if fault else found == []
+
+
+def test_an_unknown_way_to_write_an_empty_mask(sample):
+    for call in (lambda: lint(sample, HEADER, empty="none"), lambda: rle_encode(IDS == 9, empty="none")):
+        with pytest.raises(ValueError, match="empty is 'none'; it must be one of '', '-', '-1'"):
+            call()
+
+
+@pytest.mark.parametrize(
+    ("header", "rows"),
+    [
+        ("id,class,predicted", ["a,stomach,1 2", "a,bowel,"]),
+        ("id,height,width,prediction", ["a,3,3,1 2", "b,2,4,"]),
+        ("ImageId,EncodedPixels,ClassId", ["a,1 2,4", "a,4 1,4", "b,,7"]),
+        ("rle,id", ["1 2,a", ",b"]),
+    ],
+)
+def test_samples_of_other_columns(sample, header, rows):
+    text = "\n".join([header, *rows]) + "\n"
+    sample.write_text(text)
+    assert lint(sample, text) == []
+    assert lint(sample, "\n".join([header, *rows[:-1]]) + "\n")[0].endswith(
+        "of the sample is missing; each image needs a row, an empty one too"
+    )
+    wrong = text.replace("1 2", "1 99")
+    assert "ends at pixel 99, but the image of 3 x 3 pixels" in lint(sample, wrong)[0]
+
+
+def test_rows_are_told_by_their_whole_id(sample):
+    sample.write_text("id,class,predicted\na,stomach,\na,bowel,\n")
+    found = lint(sample, "id,class,predicted\na,stomach,1 2\na,liver,1 2\n")
+    assert found == [
+        "'a, bowel' of the sample is missing; each image needs a row, an empty one too",
+        "row 3: 'a, liver' is not in the sample",
+    ]
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n", "\n\n"])
+def test_ends_of_samples(sample, end):
+    sample.write_bytes((HEADER + "a,1 1\nb,1 1" + end).encode())
+    assert lint(sample, HEADER + "a,1 1\nb,\n") == []
+
+
+def test_a_sample_of_one_column(sample):
+    sample.write_text("id\na\n")
+    with pytest.raises(ValueError, match=r"has the columns \['id'\]; it must have an id and codes"):
+        lint(sample, HEADER)
 
 
 def test_what_is_written_is_well(sample, tmp_path):

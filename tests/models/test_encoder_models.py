@@ -352,3 +352,18 @@ def test_segnet_basic_has_four_convolutions_each_way():
     assert mirrored_stages(model.encoder.backbone) == [[], [(10, 8)], [(8, 6)], [(6, 4)], []]
     assert (model.head.in_channels, model.head.out_channels) == (4, 2)
     assert model(torch.rand(2, 3, 33, 47)).shape == (2, 2, 33, 47)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"encoder": "squeezenet"},
+            "squeezenet has the features c1, c2, c3, c4, but the way up needs c1 to c5",
+        ),
+        ({"widths": (64, 32, 16)}, r"widths are \(64, 32, 16\); there must be 4"),
+    ],
+)
+def test_what_pix2pix_cannot_join(options, message):
+    with pytest.raises(ValueError, match=message):
+        Pix2PixUNet(num_classes=2, **options)

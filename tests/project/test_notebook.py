@@ -1,5 +1,6 @@
 """nbhelpers.notebook: the line every notebook begins with."""
 
+import ctypes
 import random
 import subprocess
 import sys
@@ -150,6 +151,40 @@ def test_the_seed_fixes_every_generator(gpu):
 
     assert draw(1) == draw(1)
     assert all(a != b for a, b in zip(draw(1), draw(2)))
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or not hasattr(ctypes.CDLL(None), "mallopt"), reason="only glibc is told so"
+)
+def test_a_step_frees_its_memory_to_the_next():
+    """In a process of its own: after `setup`, a second round of allocations meets pages that are there already."""
+    code = """
+import ctypes, resource, sys
+from nbhelpers.notebook import setup
+if sys.argv[1] == "setup":
+    setup()
+malloc, free = ctypes.CDLL(None).malloc, ctypes.CDLL(None).free
+malloc.restype, malloc.argtypes, free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
+
+def step():
+    blocks = [malloc(4 << 20) for _ in range(8)]
+    for block in blocks:
+        ctypes.memset(block, 1, 4 << 20)
+    for block in reversed(blocks):
+        free(block)
+
+step()
+step()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+step()
+print("faults:", resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    faults = {}
+    for argument in ("setup", "nothing"):
+        command = [sys.executable, "-c", code, argument]
+        printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        faults[argument] = int(printed.split("faults:")[1])
+    assert faults["setup"] < 100 < faults["nothing"]  # 8 blocks of 4 MB have 8,192 pages of 4 KB
 
 
 @pytest.mark.parametrize(("mode", "value"), [("quick", 10), ("full", 60), ("smoke", 1)])

@@ -56,6 +56,19 @@ REFUSED = {
         ValueError,
         "one number",
     ),
+    "a number as loss": (
+        with_statistics,
+        {"loss": lambda a, b: a.sum().item()},
+        ValueError,
+        "is float; it must",
+    ),
+    "a loss without a gradient": (
+        with_statistics,
+        {"loss": lambda a, b: a.detach().sum()},
+        ValueError,
+        "argmax",
+    ),
+    "a frozen network": (lambda: with_statistics().requires_grad_(False), {}, ValueError, "unfreeze"),
     "an image that cannot be read": (
         with_statistics,
         {"train": Raising(OSError("broken.png"))},
@@ -85,6 +98,21 @@ def test_a_refused_call_leaves_everything_as_it_was(case):
     assert [module.training for module in model.modules()] == modes
     assert all(now is then for now, then in zip((p.grad for p in model.parameters()), gradients))
     assert states() == before
+
+
+class MakesABuffer(nn.Conv2d):
+    """Registers a buffer in its first forward, as some position encodings do."""
+
+    def forward(self, images):
+        if not hasattr(self, "grid"):
+            self.register_buffer("grid", torch.ones(1), persistent=False)
+        return super().forward(images) * self.grid
+
+
+def test_a_forward_may_make_a_buffer():
+    with pytest.raises(ValueError, match="num_classes=2"):
+        quick(MakesABuffer(3, 3, 1))
+    assert len(quick(MakesABuffer(3, 2, 1), epochs=1).rows) == 1
 
 
 def test_stop_after_0_trains_nothing(capsys):

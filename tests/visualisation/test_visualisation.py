@@ -614,3 +614,10 @@ def test_show_source_of_what_has_none_is_refused():
         show_source(3)
     with pytest.raises(ValueError, match="has no Python source to show"):
         show_source(len)
+
+
+def test_titles_of_a_batch(scenes):
+    picture = show_batch(scenes, n=2, titles=("first", "second"))
+    assert "first: " in picture.alt and "second: " in picture.alt
+    with pytest.raises(ValueError, match="1 titles for 2 samples; give one each, or none"):
+        show_batch(scenes, n=2, titles=("first",))

@@ -61,12 +61,12 @@ class Annotated(SegmentationDataset):
             )
         self.rules = Rules(order, overlap, crowd, width, centres)
         path = Path(path)
-        export = read_export(path, format, tuple(classes) if classes is not None else None)
-        self.format, self.counts, self.odd = export.format, export.counts, export.odd
-        void = (*void, *export.void)
+        content = read_export(path, format, tuple(classes) if classes is not None else None)
+        self.format, self.counts, self.odd = content.format, content.counts, content.odd
+        void = (*void, *content.void)
         if classes is None:
-            front = () if export.complete or background in export.labels else (background,)
-            classes = (*front, *(label for label in export.labels if label not in (*void, *skip)))
+            front = () if content.complete or background in content.labels else (background,)
+            classes = (*front, *(label for label in content.labels if label not in (*void, *skip)))
         self.classes = tuple(classes)
         if not 1 <= len(self.classes) <= IGNORE or len(set(self.classes)) < len(self.classes):
             raise ValueError(f"classes are {self.classes}; give 1 to {IGNORE} names, each once")
@@ -81,15 +81,15 @@ class Annotated(SegmentationDataset):
                 f"{path} has objects of {', '.join(map(repr, unknown))}, but the classes are {', '.join(self.classes)}; "
                 "name them in classes=, or in void= (255) or skip= (left out)"
             )
-        drawn = [picture for picture in export.pictures if picture.painted or self._objects(picture)]
-        bare = len(export.pictures) - len(drawn)
+        drawn = [picture for picture in content.pictures if picture.painted or self._objects(picture)]
+        bare = len(content.pictures) - len(drawn)
         if bare and unlabelled == "error":
-            first = next(picture for picture in export.pictures if picture not in drawn)
+            first = next(picture for picture in content.pictures if picture not in drawn)
             raise ValueError(
                 f"{bare} images have no object, {first.name} first; pass unlabelled='empty' if there is nothing on "
                 "them, or 'skip' if nobody has looked at them"
             )
-        self.pictures = tuple(drawn) if unlabelled == "skip" else export.pictures
+        self.pictures = tuple(drawn) if unlabelled == "skip" else content.pictures
         if not self.pictures:
             raise ValueError(f"{path} holds no annotated image")
         files = ImageFiles(path if images is None else images)

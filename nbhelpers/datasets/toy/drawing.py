@@ -47,13 +47,16 @@ class ToyDataset(SegmentationDataset):
         """Randomness of one picture: depends on (split, seed, index) and on `stream` only.
 
         Draw what depends on the size, such as the noise of each pixel, last or from a `stream` of its own:
-        only so does the scene stay the same when the size changes. Raises IndexError for an index outside
-        -len..len-1.
+        only so does the scene stay the same when the size changes. Raises IndexError as `place`.
         """
+        split = list(LENGTHS).index(self.split)
+        return np.random.default_rng((split, self.seed, stream, self.place(index)))
+
+    def place(self, index: int) -> int:
+        """The index from 0 on: -1 is the last. Raises IndexError for one outside -len..len-1."""
         if not -self.length <= index < self.length:
             raise IndexError(f"index {index} is out of range: {type(self).__name__} has {self.length} pairs")
-        split = list(LENGTHS).index(self.split)
-        return np.random.default_rng((split, self.seed, stream, index % self.length))
+        return index % self.length
 
 
 def check_integer(name: str, value: object, least: int) -> None:

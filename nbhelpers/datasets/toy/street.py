@@ -45,7 +45,7 @@ class Street(ToyDataset):
         super().__init__(split, size, length, seed, transform)
 
     def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        rng = Random(f"street {self.split} {self.seed} {index}")
+        rng = Random(f"street {self.split} {self.seed} {self.place(index)}")
         return photograph(draw(rng, self.size), rng)
 
     def read_first(self, count: int) -> Iterable[tuple[np.ndarray, np.ndarray]]:
