@@ -12,6 +12,7 @@ from nbhelpers.iris import (
     hamming_distance,
     roc,
 )
+from nbhelpers.iris.verification import TYPICAL
 
 SHAPE = (2, 16, 128)
 
@@ -72,7 +73,7 @@ def test_too_few_common_bits_are_no_answer():
 def test_all_distances_are_those_of_the_pairs():
     rng = np.random.default_rng(3)
     codes = [IrisCode(rng.random(SHAPE) < 0.5, rng.random(SHAPE) < 0.7) for _ in range(5)]
-    together = all_distances([*codes, None], shifts=8)
+    together = all_distances([*codes, None], shifts=8, normalised=False)
     assert together.shape == (6, 6) and np.isnan(together[5]).all() and np.isnan(together[:, 5]).all()
     for i, j in ((0, 1), (2, 4), (3, 3)):
         best = min(
@@ -82,6 +83,58 @@ def test_all_distances_are_those_of_the_pairs():
         )  # fmt: skip
         assert together[i, j] == pytest.approx(best) and together[j, i] == pytest.approx(best)
     assert np.isnan(all_distances([None, None])).all() and all_distances([]).shape == (0, 0)
+
+
+def code_of(agreeing, common):
+    """Two codes that agree in a share of the first `common` bits, which alone are valid in both."""
+    bits = np.random.default_rng(5).random(SHAPE) < 0.5
+    other, valid = bits.ravel().copy(), np.zeros(bits.size, bool)
+    other[: round((1 - agreeing) * common)] ^= True
+    valid[:common] = True
+    return IrisCode(bits, np.ones(SHAPE, bool)), IrisCode(other.reshape(SHAPE), valid.reshape(SHAPE))
+
+
+ALL = 2 * 16 * 128
+
+
+@pytest.mark.parametrize(
+    ("agreeing", "share", "expected"),
+    [
+        (0.7, TYPICAL, 0.3),  # the typical number of bits leaves it
+        (0.7, TYPICAL / 4, 0.4),  # a quarter of them: half as far from one half
+        (0.7, 1.0, 0.5 - 0.2 * np.sqrt(1 / TYPICAL)),
+        (1.0, 1.0, 0.0),  # cut off, not below 0
+        (0.0, 1.0, 1.0),
+        (0.5, 0.9, 0.5),
+        (0.7, 0.04, np.nan),
+    ],
+)
+def test_the_distance_is_normalised_by_the_number_of_common_bits(agreeing, share, expected):
+    codes = code_of(agreeing, round(share * ALL))
+    assert all_distances(codes, shifts=0)[0, 1] == pytest.approx(expected, abs=2e-3, nan_ok=True)
+    raw = hamming_distance(*codes, shifts=0)
+    assert raw == pytest.approx(np.nan if np.isnan(expected) else 1 - agreeing, abs=5e-3, nan_ok=True)
+
+
+def test_chance_spreads_alike_whatever_is_hidden():
+    """Unrelated codes with few and with many common bits: after normalisation, as seldom far below one half."""
+    rng = np.random.default_rng(0)
+    spread = {}
+    for share in (0.08, 0.9):
+        codes = [IrisCode(rng.random(SHAPE) < 0.5, rng.random(SHAPE) < np.sqrt(share)) for _ in range(40)]
+        pairs = np.triu_indices(40, 1)
+        spread[share] = [all_distances(codes, 0, normalised=normal)[pairs].std() for normal in (False, True)]
+    assert spread[0.08][0] > 2.5 * spread[0.9][0]
+    assert spread[0.08][1] == pytest.approx(spread[0.9][1], rel=0.15)
+
+
+@pytest.mark.parametrize("normalised", [True, False])
+def test_a_code_is_no_distance_from_itself_however_few_its_bits(normalised):
+    full, few = random_code(0), code_of(1.0, 100)[1]
+    distances = all_distances([full, few, None, IrisCode(few.bits, few.valid & False)], normalised=normalised)
+    assert np.array_equal(distances.diagonal(), [0, 0, np.nan, 0], equal_nan=True)
+    assert np.isnan(distances[0, 1]) and np.isnan(hamming_distance(few, few))
+    assert np.array_equal(distances, distances.T, equal_nan=True)
 
 
 def test_codes_of_different_sheets_are_an_error():
