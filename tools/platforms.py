@@ -64,7 +64,9 @@ def environment(name: str) -> Path:
         )
         subprocess.run([python_for(version[1]), "-m", "venv", folder], check=True)
         for requirements in steps:
-            subprocess.run([python, "-m", "pip", "install", "--quiet", *requirements], check=True)
+            subprocess.run(
+                [python, "-m", "pip", "install", "--quiet", "--no-compile", *requirements], check=True
+            )
         built.write_text(wanted, "utf-8")
     return python
 
@@ -139,7 +141,7 @@ def outcome(notebook: NotebookNode, python: Path, folder: Path) -> str:
     settings = {name: value for name, value in os.environ.items() if name not in ours} | {"SMOKE": "1"}
     client = NotebookClient(
         notebook, km=manager, timeout=None, resources={"metadata": {"path": str(folder)}},
-        shutdown_kernel="immediate",
+        shutdown_kernel="immediate", extra_arguments=["--log-level=ERROR"],
     )  # fmt: skip
     try:
         client.execute(env=settings)
@@ -232,24 +234,27 @@ def main(argv: list[str] | None = None) -> None:
     if unknown := set(options.platforms) - set(TITLES):
         parser.error(f"unknown {', '.join(unknown)}; there are {', '.join(TITLES)}")
     stems = options.notebooks or [path.stem for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
-    results = json.loads(RESULTS.read_text("utf-8")) if RESULTS.is_file() else {}
+    bad = []
     for name in options.platforms:
-        now = {"date": datetime.date.today().isoformat()}
         if name == "oldest":
-            now |= try_oldest()
+            result = try_oldest()
         else:
-            before = results.get(name, {}).get("notebooks", {}) if options.notebooks else {}
-            now |= {"notebooks": dict(sorted((before | try_notebooks(name, stems)).items()))}
-            now |= {"versions": versions(environment(name))}
-        results[name] = now
-        ordered = {known: results[known] for known in TITLES if known in results}
-        RESULTS.write_text(json.dumps(ordered, indent=2) + "\n", "utf-8", newline="\n")
-        readme = ROOT / "README.md"
-        start, rest = readme.read_text("utf-8").split(START)
-        readme.write_text(f"{start}{START}\n\n{summary(ordered)}\n\n{END}{rest.split(END)[1]}", "utf-8")
-    bad = [name for name in options.platforms if failed(results[name])]
+            result = {"notebooks": try_notebooks(name, stems), "versions": versions(environment(name))}
+        keep(name, {"date": datetime.date.today().isoformat()} | result)
+        bad += [name] if failed(result) else []
     if bad:
         raise SystemExit(f"not everything passed on {', '.join(bad)}: see {RESULTS.relative_to(ROOT)}")
+
+
+def keep(name: str, result: dict) -> None:
+    """Put the result of one platform, for that before, into the file and into the README."""
+    known = json.loads(RESULTS.read_text("utf-8")) | {name: result}
+    results = {one: known[one] for one in TITLES if one in known}
+    RESULTS.write_text(json.dumps(results, indent=2) + "\n", "utf-8", newline="\n")
+    readme = ROOT / "README.md"
+    before, rest = readme.read_text("utf-8").split(START)
+    text = f"{before}{START}\n\n{summary(results)}\n\n{END}{rest.split(END)[1]}"
+    readme.write_text(text, "utf-8", newline="\n")
 
 
 def failed(result: dict) -> bool:

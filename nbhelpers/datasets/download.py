@@ -23,6 +23,8 @@ from nbhelpers.datasets.sources import SOURCES, Archive, Source
 
 BROKEN = (ValueError, EOFError, zipfile.BadZipFile, tarfile.TarError, zlib.error)  # what a bad archive raises
 
+GROWTH = 10  # times its own size an archive may become; pictures are compressed already, so it is about 1
+
 
 def download(name: str, root: str | Path | None = None) -> Path:
     """Fetch the set `name`, a key of SOURCES, into `root` or else `data_folders()[0]`; returns its folder.
@@ -109,23 +111,23 @@ def unpack(archive: Path, folder: Path, wanted: str) -> None:
     """Write the members of a zip or tar file whose path matches `wanted` to `folder` / group 1 of the match.
 
     Raises ValueError, naming the member, if any member's path would leave the folder, if a wanted one is a
-    link, or if none is wanted.
+    link, if all together become more than GROWTH times the archive, or if none is wanted.
     """
-    count = 0
+    count, left = 0, GROWTH * max(archive.stat().st_size, 2**16)
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as opened:
             for member in opened.infolist():
                 link = stat.S_ISLNK(member.external_attr >> 16)
                 if not member.is_dir() and (path := _destination(member.filename, link, folder, wanted)):
                     with opened.open(member) as content:  # zipfile checks each member's CRC
-                        _write(content, path)
+                        left -= _write(content, path, left, member.filename)
                     count += 1
     elif tarfile.is_tarfile(archive):
         with tarfile.open(archive) as opened:
             for member in opened:
                 link = not (member.isfile() or member.isdir())
                 if not member.isdir() and (path := _destination(member.name, link, folder, wanted)):
-                    _write(opened.extractfile(member), path)
+                    left -= _write(opened.extractfile(member), path, left, member.name)
                     count += 1
     else:
         raise ValueError(
@@ -147,10 +149,20 @@ def _destination(name: str, link: bool, folder: Path, wanted: str) -> Path | Non
     return folder / match[1]
 
 
-def _write(content: IO[bytes], path: Path) -> None:
+def _write(content: IO[bytes], path: Path, most: int, name: str) -> int:
+    """Write the member's content, of at most so many bytes; their number. What a header promises is not trusted."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    size = 0
     with content, path.open("wb") as file:
-        shutil.copyfileobj(content, file)
+        while part := content.read(2**20):
+            size += len(part)
+            if size > most:
+                raise ValueError(
+                    f"with the member {name!r} it becomes more than {GROWTH} times its own size, as no archive of "
+                    "pictures does; this archive is refused"
+                )
+            file.write(part)
+    return size
 
 
 def _reason(error: Exception) -> str:

@@ -76,16 +76,24 @@ def read_mask(
 
 def read_samples(data: bytes | Path, name: str | Path, frame: int | None = None) -> Samples:
     """Decode a file, its bytes or its path, to what it holds; errors and `frame` as in `read_image`."""
-    if isinstance(data, Path):
-        with data.open("rb") as file:
-            head = file.read(4)
-            if head not in tiff.MAGIC:  # of a stack of pages, only one is read
-                data = head + file.read()
-    else:
-        head = data[:4]
-    if not head:
-        raise ValueError(f"{name} is empty (0 bytes); copy or download it again")
-    return (_tiff_samples if head in tiff.MAGIC else _picture_samples)(data, name, frame)
+    with io.BytesIO(data) if isinstance(data, bytes) else data.open("rb") as file:
+        head = file.read(4)
+        if not head:
+            raise ValueError(f"{name} is empty (0 bytes); copy or download it again")
+        if head not in tiff.MAGIC:
+            return _picture_samples(head + file.read(), name, frame)
+        with _decoding(name):
+            pages = tiff.pages(file)
+        _check_frame(name, len(pages), frame)
+        # the ordinary kinds, because Pillow is faster; but it does not open a BigTIFF of the other byte order
+        if len(pages) == 1 and head != tiff.MAGIC[3] and tiff.suits_pillow(pages[0]):
+            file.seek(0)
+            return _picture_samples(file.read(), name, None)
+    with _decoding(name):
+        page = tiff.Page(data, pages[frame or 0], name)
+        _check_size(name, *page.shape[1::-1])
+        values = _upright(page.read(), page.orientation)
+    return Samples(values, name, page.top, page.colours, page.alpha, page.palette)
 
 
 def checked_range(value_range: tuple[float, float] | None) -> tuple[float, float] | None:
@@ -144,25 +152,7 @@ def bits_of(path: Path) -> int:
     return head[24] if head[1:4] == b"PNG" and len(head) == 26 else 8
 
 
-def _tiff_samples(data: bytes | Path, name: str | Path, frame: int | None) -> Samples:
-    with _decoding(name):
-        with io.BytesIO(data) if isinstance(data, bytes) else data.open("rb") as file:
-            pages = tiff.pages(file)
-            file.seek(0)
-            big_endian_big = file.read(4) == tiff.MAGIC[3]  # which Pillow does not open
-    _check_frame(name, len(pages), frame)
-    if (
-        not frame and not big_endian_big and tiff.suits_pillow(pages[0])
-    ):  # the ordinary kinds, and Pillow is faster
-        return _picture_samples(data, name, None)
-    with _decoding(name):
-        page = tiff.Page(data, pages[frame or 0], name)
-        _check_size(name, *page.shape[1::-1])
-        values = _upright(page.read(), page.orientation)
-    return Samples(values, name, page.top, page.colours, page.alpha, page.palette)
-
-
-def _picture_samples(data: bytes | Path, name: str | Path, frame: int | None) -> Samples:
+def _picture_samples(data: bytes, name: str | Path, frame: int | None) -> Samples:
     with _decoding(name):
         picture = _open(data)
     # a phone's MPO holds previews and depth maps behind the photo
@@ -181,7 +171,8 @@ def _picture_samples(data: bytes | Path, name: str | Path, frame: int | None) ->
             picture.seek(frame)
         picture.load()
         png_depth, png_kind = data[24:26] if picture.format == "PNG" else (8, 0)
-        if (orientation := picture.getexif().get(ORIENTATION, 1)) != 1:
+        orientation = 1 if picture.format == "TIFF" else picture.getexif().get(ORIENTATION, 1)
+        if orientation != 1:
             picture = ImageOps.exif_transpose(picture)
         if png_depth == 16 and png_kind != 0:  # Pillow keeps the upper 8 bits only
             return _png_of_16_bits(data, png_kind, name, orientation)
@@ -191,7 +182,7 @@ def _picture_samples(data: bytes | Path, name: str | Path, frame: int | None) ->
             palette[:, 3] = (
                 255  # void is often 255 where the palette has fewer colours: that is grey 255, then
             )
-            listed = np.array(picture.getpalette("RGBA"), np.uint8).reshape(-1, 4)
+            listed = np.frombuffer(bytes(picture.getpalette("RGBA")), np.uint8).reshape(-1, 4)
             palette[: len(listed)] = listed
             return Samples(np.array(picture)[..., None], name, palette=palette)
         if picture.mode.startswith("I"):  # 16-bit grey; older Pillow hands it over as 32-bit
@@ -219,14 +210,11 @@ def _png_of_16_bits(data: bytes, kind: int, name: str | Path, orientation: int) 
     )
 
 
-def _open(data: bytes | Path) -> Image.Image:
+def _open(data: bytes) -> Image.Image:
     """As PIL.Image.open, for our formats and without its limit of 179 megapixels; `_check_size` has ours."""
-    file = io.BytesIO(data) if isinstance(data, bytes) else data.open("rb")
-    start = file.read(16)
-    file.seek(0)
     for factory, accepts in (Image.OPEN[name] for name in FORMATS):
-        if accepts(start):
-            return factory(file, "")
+        if accepts(data[:16]):
+            return factory(io.BytesIO(data), "")
     raise ValueError(f"it is none of {', '.join(FORMATS)}")
 
 

@@ -10,6 +10,7 @@ from nbhelpers.datasets.dataset import IGNORE, SegmentationDataset
 from nbhelpers.datasets.files import checked_range, count_frames, read_mask, read_samples
 from nbhelpers.datasets.pairs import find_masks
 from nbhelpers.datasets.palette import categorical
+from nbhelpers.datasets.samples import numbers_in
 
 
 class Folder(SegmentationDataset):
@@ -150,7 +151,7 @@ class Folder(SegmentationDataset):
         return 0, top
 
     def _checked_ids(self, mask: np.ndarray, path: Path) -> np.ndarray:
-        values = np.flatnonzero(np.bincount(mask.ravel())) if mask.dtype == np.uint8 else np.unique(mask)
+        values = numbers_in(mask)
         found, expected = set(values.tolist()), f"classes 0..{self.num_classes - 1}"
         if self.binary:
             if not (found <= {0, 255} or found <= {0, 1}):

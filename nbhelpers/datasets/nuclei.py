@@ -13,6 +13,7 @@ import numpy as np
 from nbhelpers.datasets.dataset import SegmentationDataset
 from nbhelpers.datasets.files import read_image, read_mask
 from nbhelpers.datasets.locate import locate
+from nbhelpers.datasets.pairs import LITTER
 from nbhelpers.datasets.palette import BINARY
 from nbhelpers.datasets.real import check_split
 
@@ -29,9 +30,10 @@ class Nuclei(SegmentationDataset):
     """Microscope pictures of cell nuclei, fluorescent and stained, of various sizes; Background and Nucleus.
 
     Files: `<ImageId>/images/<ImageId>.png`, and in `<ImageId>/masks/` one png a nucleus. `read` merges the
-    masks to 0 and 1, `instances` keeps them apart. Every picture goes to train, val or test (about 80, 10
-    and 10 %) by a hash of its id, so that a part of the data has the split of the whole. Crops of one slide
-    have different ids: they can fall into different splits, and scores are a little too good for that.
+    masks to 0 and 1, `instances` keeps them apart; what is read of a palette, alpha or a low depth stands in
+    `nbhelpers.datasets.files`. Every picture goes to train, val or test (about 80, 10 and 10 %) by a hash of its id,
+    so that a part of the data has the split of the whole. Crops of one slide have different ids: they can fall into
+    different splits, and scores are a little too good for that.
     Caicedo et al., 2019, https://doi.org/10.1038/s41592-019-0612-7.
     """
 
@@ -48,7 +50,11 @@ class Nuclei(SegmentationDataset):
         self._archive_owner = 0  # process id: a zip that is open may not be shared with a worker
         images, masks = defaultdict(list), defaultdict(list)
         for name in self._names():
-            if match := re.fullmatch(r"(?:.*/)?([^/.][^/]*)/(images|masks)/[^/.][^/]*\.png", name):
+            if match := re.fullmatch(r"(?:.*/)?([^/.][^/]*)/(images|masks)/[^/.][^/]*", name):
+                if name.lower().endswith(LITTER):
+                    continue
+                if not name.endswith(".png"):
+                    raise ValueError(f"{self.place / name} is no PNG, as all images and masks of the set are")
                 (images if match[2] == "images" else masks)[match[1]].append(name)
         for image_id in images.keys() | masks.keys():
             if len(images[image_id]) != 1 or not masks[image_id]:
@@ -98,7 +104,7 @@ class Nuclei(SegmentationDataset):
 
     def _names(self) -> list[str]:
         if self.place.is_dir():
-            return [path.relative_to(self.place).as_posix() for path in self.place.glob("*/*/*.png")]
+            return [path.relative_to(self.place).as_posix() for path in self.place.glob("*/*/*")]
         return self._zip().namelist()
 
     def _bytes(self, name: str) -> bytes:

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from torchvision.datasets import OxfordIIITPet, VOCSegmentation
+from torchvision.datasets import VOCSegmentation
 
 from nbhelpers.datasets.dataset import IGNORE, SegmentationDataset
+from nbhelpers.datasets.files import read_image, read_mask
 from nbhelpers.datasets.folder import Folder
 from nbhelpers.datasets.locate import locate
 from nbhelpers.datasets.palette import BINARY, CAMVID, CAMVID_CLASSES, categorical
@@ -79,7 +80,7 @@ class OxfordPets(SegmentationDataset):
 
     The files' trimap has 1 = pet, 2 = background, 3 = a border in doubt, which becomes 255. Of the official
     3,680 training pictures, which are ordered by breed, every fifth is val: 2,944 / 736 / 3,669.
-    Files: as torchvision.datasets.OxfordIIITPet keeps them, in `oxford-iiit-pet/`.
+    Files: as torchvision.datasets.OxfordIIITPet keeps them, in `oxford-iiit-pet/`; read as all files here are.
     Parkhi et al., 2012, https://doi.org/10.1109/CVPR.2012.6248092.
     """
 
@@ -94,17 +95,23 @@ class OxfordPets(SegmentationDataset):
         folder = locate("pets", ("oxford-iiit-pet/annotations",), layout, root).parent
         super().__init__(transform)
         official = "test" if split == "test" else "trainval"
-        self.source = OxfordIIITPet(folder.parent, split=official, target_types="segmentation")
-        indices = range(len(self.source))
-        self.indices = [i for i in indices if split == "test" or (i % 5 == 4) == (split == "val")]
+        lines = (folder / "annotations" / f"{official}.txt").read_text("utf-8").splitlines()
+        self.indices = [i for i in range(len(lines)) if split == "test" or (i % 5 == 4) == (split == "val")]
+        self.folder, self.names = folder, [lines[i].split()[0] for i in self.indices]
 
     def __len__(self) -> int:
         return len(self.indices)
 
     def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        image, trimap = self.source[self.indices[index]]
+        image = self.folder / "images" / f"{self.names[index]}.jpg"
+        trimap = self.folder / "annotations" / "trimaps" / f"{self.names[index]}.png"
+        values = read_mask(trimap, trimap, ids=range(4))
+        if values.max() > 3:
+            raise ValueError(
+                f"{trimap} holds {values.max()}, but a trimap holds 1, 2 and 3: fetch the data again"
+            )
         ids = np.array([IGNORE, 1, 0, IGNORE], dtype=np.uint8)  # of trimap values 0 (unused), 1, 2, 3
-        return np.array(image), ids[np.array(trimap)]
+        return read_image(image, image, frame=0), ids[values]  # some are GIFs by content
 
 
 class VOC(SegmentationDataset):
@@ -132,8 +139,8 @@ class VOC(SegmentationDataset):
         return len(self.source)
 
     def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        image, mask = self.source[index]
-        return np.array(image), np.array(mask)  # the mask is a palette PNG: its values are the ids
+        image, mask = Path(self.source.images[index]), Path(self.source.masks[index])
+        return read_image(image, image), read_mask(mask, mask, ids={*range(21), IGNORE})
 
 
 def voc_palette(num_classes: int) -> np.ndarray:

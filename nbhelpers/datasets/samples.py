@@ -48,8 +48,10 @@ class Samples:
         if values.shape[2] == in_channels:
             return values
         shown = values
-        if self.alpha is not None:
-            shown = np.ascontiguousarray(np.delete(values, self.alpha, axis=2))
+        if self.alpha == 3 and values.shape[2] == 4 and values.dtype.kind == "u" and values.itemsize < 4:
+            shown = cv2.cvtColor(values, cv2.COLOR_RGBA2RGB)  # much faster than by numpy
+        elif self.alpha is not None:
+            shown = np.delete(values, self.alpha, axis=2)
         if shown.shape[2] == in_channels or (shown.shape[2] == 1 and in_channels == 3):
             return shown
         if shown.shape[2] == 3 and in_channels == 1 and (shown == shown[..., :1]).all():
@@ -134,7 +136,7 @@ class Samples:
 
     def _palette_mask(self, colours: bool, ids: Collection[int] | None) -> np.ndarray:
         stored = self.values[..., 0]
-        used = np.unique(stored)
+        used = numbers_in(stored)
         rgb, alpha = self.palette[used, :3], self.palette[used, 3]
         all_grey = (rgb == rgb[:, :1]).all()
         if (colours or all_grey) and self._alpha_is_mask(rgb, alpha):
@@ -177,3 +179,10 @@ class Samples:
         if self.top is None or 255 % self.top:
             raise ValueError(f"{self.name} has more than 8 bits a band; a mask of colours must have 8")
         return (values * (255 // self.top)).astype(np.uint8)
+
+
+def numbers_in(values: np.ndarray) -> np.ndarray:
+    """The different numbers in an integer array (H, W), in order; of bytes by their histogram, ten times as fast."""
+    if values.dtype != np.uint8:
+        return np.unique(values)
+    return np.flatnonzero(cv2.calcHist([values], [0], None, [256], [0, 256]))

@@ -4,6 +4,7 @@ Archives that GitHub generates have no lasting checksum (their compression may c
 is checked instead; the archives of Oxford have the checksums that torchvision publishes for them.
 """
 
+import base64
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,29 @@ from nbhelpers.datasets.pairs import find_pairs
 
 # sha256 over name and ids of all 701 masks of CamVid, in order of split and name
 CAMVID_LABELS = "e1e3418546b7b14806a5d25ec14bc163d1d5a0b9e186eaced8498c88b039168d"
+# mean level of the left and the right half of all 701 images, in the same order, a byte each: a JPEG copy keeps them
+CAMVID_BRIGHTNESS = (
+    "Cp0KECpRfKFFP?cH8naqK0P`<Gd(muEIcDSCOI`fI7d57Hb^-^IXyE#JV-oAJViG|FGMm%I!8K4H%~WEG*dZGK1MY|G)Os1JxD%9"
+    "Izm1~JU}}@IX^o-J3l)=J3l=>JU=`@JwHA{Ktex0K0G}=Jv%-*JUBN!rJbUgq?4zSrJAIhpr)spoQ8~STaSoyhHi;}jDv}Re3g>6"
+    "s-T*dhnu03o{*M{mywf{iIjGgi*uEQmV%UqjC6;GiH>)WW}AeYmb9y^sho<9jew4Nj(3fBj(3oEk#>@Fm2{JGlysMOoqV8yoQR!+"
+    "poN)+mx_~%h=+oOe}#U7e1my=Z*yg6TT*31Pd->YctDj?l5vxLl!Kd!n1Ysonu3;yk%W(ckAjVUjDeAWnTeE&gp7WbeVciob)<Zr"
+    "h?|?5o|;~URC#)dbBJt)X@_uqmS32Ni<FC^m7|KCiK2v~ca?vRk&}g!jGBL-eU^rik&=g#j+L00sGF&orkACZq?MwVo12lAkBNhX"
+    "fQopFbbEJ*eTRIDdX0gSfRTiTc9d^{XmVtAV1QqLVtZnfe2#i{Pk2#_Pl`*8Op{@lftrkxc#Myem6cj_Rd!N!Q*~2xQ*~2zS9NM-"
+    "e^i1}dtPE~PIgawOL<CmOm<9nOm|FpOm|IpO?OOpOL<IpOLt0iO>RzWP-{_YQE5?WPHRwTPH0bPQD{+TPH0YOP-#(WR%&=rPESWx"
+    "K7mPuMuJCqNOeSXM|@0rPJ35#SYTCXQEE_jQ+if=R)JA`PkTvyNpebeOLR|lS8-8gNmNBaM><S0P&H0LQdd`1R##$RVryH6O^H;B"
+    "O@&F0OnXF#LyAR*L4iPdM|4AQK5;#8LTyfCQ(jYEQC(0@Oiw~&Ib%6rIb%g%NLx}~S7uXXU|?5TP*hZ5OKw7HM0!JkI(|QTTzGJV"
+    "dx48}l5CAmg-3x$eNRGOL0&;#L0&*!K3zOrJ6t<mI$b(mI$k<nIbJzlIbS(oIbb+oIAAzoIAJ(pIAS<qH)1zpH)A+sIAb|uIb%9x"
+    "I%GRzJ7YUyJYhUwJYYRwK43p!Kwv>%LSI8)L|{c=M_@={NMT4}NnuG~N?=Q1OkYl5P+wACQ(jbER$W(JSX^3MTw7mSU|M8aXIg7n"
+    "Y*}nrY*=epYFB7iXI5rbWK?5RVpL&MVN+mHVNzpKWm9HTW>IBQWm05OWKm;LVNqdHVN+pLI6px@NI*h7HaR#vJv=`;J3Kr*J~=-)"
+    "KsP`)LODS?Ks-P`Ks-P?KRZ1;JUTo(JUTo&JUTo&JUTr(Jvu!*K07`<K0Z4^I72u<H9<Q<L_bG7N;yh6NH|D3Ni|p_8zLYv9%oNl"
+    "UQbm(S3FiYNI5?{IY2c&GBrawS!7OcR&rTuR(Mx;Pj69hS$ki5YJqf&ewAsAYKdWhQ*~EtTWDZqXlY($SZG>gXlz_*VrOY(ZEjw0"
+    "U~OY@iF0Umerb1KbY5p&QDb0hX>)#QWM*PwT4GRXO>kUsUVvh4YhG$$OkPP>SXN?HXI^t<eQtqpdvkPiaBpmEZf<UEZf$OEZf<UE"
+    "ZEkIDZEkIDZEkIDZEkIDZEb9AYi(?6Y-wz5Y;A08Y;0_8Y;9|8Yi(+5Yinz3YiVn2YHed_Y-DI&YFb`XTU%vXRa;qDVPbG}VR>zK"
+    "UxICUgMf~Omy4i^u%WT8v#hD1oR58Yd~{=RWpsOYf_H#;fO~y`c6oDlaBg>Yba#Vwf^UIsd2nxcb98xYhID>(hj)R0fPag8h<$>8"
+    "c!O$!e};jEjd6%>dT4iKd1r=khHiXqgmQv*cZ7kEj*o7JcXD-ffO-"
+)
+# sha256 over image and mask of the 30 pairs of ISBI 2012, in their order
+ISBI2012_PIXELS = "40ba4ea172716e9a8dcc4c3b3db8263cbbe84dc9f0b8182c4817473df4d2f2e2"
 
 
 @dataclass(frozen=True)
@@ -47,44 +71,77 @@ class Source:
 
 
 def check_camvid(folder: Path) -> str:
-    labels = hashlib.sha256()
+    labels, halves, images = hashlib.sha256(), [], []
     for split, expected in (("train", 367), ("val", 101), ("test", 233)):
         pairs = find_pairs(folder / split, folder / f"{split}annot")
         if len(pairs) != expected:
             raise ValueError(f"CamVid's {split} split has {len(pairs)} pairs; it must have {expected}")
-        for _, mask_path in sorted(pairs):
-            mask = read_mask(mask_path.read_bytes(), mask_path)
+        for image_path, mask_path in sorted(pairs):
+            mask = read_mask(mask_path, mask_path, ids=range(12))
             labels.update(mask_path.stem.encode() + mask.astype(np.uint8).tobytes())
+            images.append(image_path)
     if labels.hexdigest() != CAMVID_LABELS:
         raise ValueError(
             f"CamVid's masks have the fingerprint {labels.hexdigest()}; it must be {CAMVID_LABELS}"
         )
-    return "367 / 101 / 233 pairs, all label pixels as known"
+    halves = np.array([brightness_of_halves(path) for path in images])
+    known = np.frombuffer(base64.b85decode(CAMVID_BRIGHTNESS), np.uint8).reshape(-1, 2)
+    wrong = np.flatnonzero(abs(halves - known).max(axis=1) > 1)
+    if len(wrong):
+        raise ValueError(
+            f"{images[wrong[0]]} is not the known picture: its halves are {halves[wrong[0]].round(1)} bright and must "
+            f"be {known[wrong[0]]}; {len(wrong)} of {len(images)} images differ"
+        )
+    return "367 / 101 / 233 pairs, all label pixels and the images' brightness as known"
+
+
+def brightness_of_halves(path: Path) -> np.ndarray:
+    """The mean level of the left and the right half of an image of CamVid, which a JPEG copy keeps to within one."""
+    image = read_image(path, path)
+    if image.shape != (360, 480, 3):
+        raise ValueError(f"{path} is {image.shape[0]} x {image.shape[1]} pixels; CamVid's are 360 x 480")
+    return image.reshape(360, 2, 240, 3).mean(axis=(0, 2, 3))
 
 
 def check_isbi2012(folder: Path) -> str:
     pairs = find_pairs(folder / "image", folder / "label")
     if len(pairs) != 30:
         raise ValueError(f"ISBI 2012 has {len(pairs)} pairs; it must have 30")
+    pixels = hashlib.sha256()
     for image_path, mask_path in pairs:
-        shape = read_image(image_path.read_bytes(), image_path).shape[:2]
-        mask = read_mask(mask_path.read_bytes(), mask_path)
-        if shape != (512, 512) or mask.shape != shape or set(np.unique(mask)) != {0, 255}:
+        image = read_image(image_path, image_path, in_channels=1)
+        mask = read_mask(mask_path, mask_path)
+        if image.shape[:2] != (512, 512) or mask.shape != (512, 512) or set(np.unique(mask)) != {0, 255}:
             raise ValueError(
                 f"{image_path.name} and its mask must be 512 x 512, the mask with 0 and 255 only"
             )
-    return "30 pairs of 512 x 512, masks of 0 and 255"
+        pixels.update(image.tobytes() + mask.astype(np.uint8).tobytes())
+    if pixels.hexdigest() != ISBI2012_PIXELS:
+        raise ValueError(f"ISBI 2012 has the fingerprint {pixels.hexdigest()}; it must be {ISBI2012_PIXELS}")
+    return "30 pairs of 512 x 512, all pixels as known"
 
 
 def check_nuclei(folder: Path) -> str:
-    images = {path.parts[-3] for path in folder.glob("*/images/*.png")}
-    masks = [path.parts[-3] for path in folder.glob("*/masks/*.png")]
-    if len(images) not in (664, 670) or images != set(masks):
+    """Every file is decoded, because no fingerprint of the whole set is known here."""
+    images = sorted(folder.glob("*/images/*.png"))
+    count = 0
+    for path in images:
+        shape = read_image(path, path).shape[:2]
+        masks = sorted(path.parents[1].glob("masks/*.png"))
+        for mask_path in masks:
+            mask = read_mask(mask_path, mask_path)
+            if mask.shape != shape or not mask.any():
+                raise ValueError(f"{mask_path} is empty, or of another size than its image, {shape}")
+        if not masks:
+            raise ValueError(f"{path} has no mask")
+        count += len(masks)
+    with_masks = {path.parents[1].name for path in folder.glob("*/masks/*.png")}
+    if len(images) not in (664, 670) or {path.parents[1].name for path in images} != with_masks:
         raise ValueError(
-            f"there are {len(images)} images, and masks for {len(set(masks))}; there must be 664 of each "
+            f"there are {len(images)} images, and masks for {len(with_masks)}; there must be 664 of each "
             "(670 in the original, uncorrected set)"
         )
-    return f"{len(images)} images, {len(masks)} nuclei"
+    return f"{len(images)} images, {count} nuclei, all decoded"
 
 
 def _check_lines(paths_and_counts: dict[str, int]) -> Callable[[Path], str]:

@@ -99,13 +99,13 @@ def pages(file: BinaryIO) -> list[Tags]:
 
 
 def suits_pillow(tags: Tags) -> bool:
-    """Whether Pillow has a mode for all that the page holds: 1-, 8- and 16-bit grey, palettes, 8-bit colours."""
+    """Whether Pillow has a mode for all that the page holds: 1-, 8- and 16-bit grey, palettes, 8-bit colours; upright."""
     bands = tags.get(tiff.SAMPLESPERPIXEL, 1)
     bits, kinds = tags.get(tiff.BITSPERSAMPLE, 1), tags.get(tiff.SAMPLEFORMAT, 1)
     photometric = tags.get(tiff.PHOTOMETRIC_INTERPRETATION)
     if {kinds} - {1} and set(kinds if isinstance(kinds, tuple) else ()) != {1}:
         return False
-    if tags.get(tiff.IMAGELENGTH, 0) * tags.get(tiff.IMAGEWIDTH, 0) > PILLOW_PIXELS:
+    if tags.get(ORIENTATION, 1) != 1 or tags[tiff.IMAGELENGTH] * tags[tiff.IMAGEWIDTH] > PILLOW_PIXELS:
         return False
     depths = set(bits) if isinstance(bits, tuple) else {bits}
     if bands == 1:

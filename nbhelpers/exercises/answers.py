@@ -2,7 +2,7 @@
 
 import functools
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import islice
 from numbers import Real
@@ -143,6 +143,4 @@ def _named(answer: Any) -> str:
         return "a set has no order"
     if callable(answer):
         return f"{getattr(answer, '__name__', type(answer).__name__)} is a function"
-    if isinstance(answer, Iterable):
-        return f"there is a {type(answer).__name__}"
-    return f"there is {answer}" if answer is None else f"there is a {type(answer).__name__}"
+    return "there is None" if answer is None else f"there is a {type(answer).__name__}"

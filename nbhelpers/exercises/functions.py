@@ -5,12 +5,13 @@ import inspect
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
 
-from nbhelpers.exercises.answers import NotYet, as_numbers
+from nbhelpers.exercises.answers import MOST, NotYet, as_numbers
 
 CLOSE = 1e-5  # relative and absolute; float32 passes, a forgotten term does not
 
@@ -67,7 +68,7 @@ def call(function: Callable, arguments: tuple, names: Sequence[str]) -> Any:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             value = function(*given)
-            value = list(value) if isinstance(value, Iterator) else value
+            value = list(islice(value, MOST)) if isinstance(value, Iterator) else value
     except NotYet:  # of a check around the reader's function
         raise
     except Exception as error:

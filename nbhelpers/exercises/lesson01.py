@@ -72,6 +72,7 @@ def check_prepare(prepare: Callable[[Tensor, tuple[int, int]], Tensor]) -> None:
 
     def prepared(file: Tensor, size: tuple[int, int]) -> Tensor:
         ids = call(prepare, (file, size), ("file_mask", "size"))
+        ids = ids.detach().cpu() if isinstance(ids, Tensor) else ids
         if fault := _fault(ids, file, size):
             raise NotYet(fault)
         return ids

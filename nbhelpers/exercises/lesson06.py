@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.overrides import TorchFunctionMode
 
 from nbhelpers.exercises import NotYet, as_numbers, call, exercise, expect, try_function
 
@@ -53,14 +53,14 @@ def check_bytes(answer: int) -> None:
     )
 
 
-class Noticed(TorchDispatchMode):
+class Noticed(TorchFunctionMode):
     """Notices whether torch's own pooling by maxima runs, by whatever name it was called."""
 
     found = False
 
-    def __torch_dispatch__(self, operation, types, arguments=(), options=None):
-        self.found |= "max_pool2d" in str(operation) or "max_pool3d" in str(operation)
-        return operation(*arguments, **(options or {}))
+    def __torch_function__(self, function, types, arguments=(), options=None):
+        self.found |= "max_pool2d" in function.__name__ or "max_pool3d" in function.__name__
+        return function(*arguments, **(options or {}))
 
 
 @exercise

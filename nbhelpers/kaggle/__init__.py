@@ -5,7 +5,7 @@ from nbhelpers.kaggle.bundle import find_bundle, find_input, input_folder
 from nbhelpers.kaggle.folds import make_folds, near_duplicates, out_of_fold, perceptual_hash, strata
 from nbhelpers.kaggle.instances import by_components, by_watershed
 from nbhelpers.kaggle.looks import alike, stain
-from nbhelpers.kaggle.rle import rle_decode, rle_encode
+from nbhelpers.kaggle.rle import CONVENTIONS, Convention, conventions_table, rle_decode, rle_encode
 from nbhelpers.kaggle.scores import bowl_score, dice, iou, mean_iou
 from nbhelpers.kaggle.submissions import (
     class_rows,
@@ -18,13 +18,16 @@ from nbhelpers.kaggle.submissions import (
 from nbhelpers.kaggle.tuning import paired_gain, simulate_leaderboard, tune
 
 __all__ = [
+    "CONVENTIONS",
     "Bowl",
+    "Convention",
     "TrainImages",
     "alike",
     "bowl_score",
     "by_components",
     "by_watershed",
     "class_rows",
+    "conventions_table",
     "dice",
     "draw_competition",
     "find_bundle",

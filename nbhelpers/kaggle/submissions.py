@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from nbhelpers.inference.writing import written_whole
-from nbhelpers.kaggle.rle import check_empty, check_runs, is_empty, read_runs, rle_encode
+from nbhelpers.kaggle.rle import Convention, check_runs, find_convention, is_empty, read_runs, rle_encode
 
 Row = tuple[str, ...]
 HEADER = ("ImageId", "EncodedPixels")  # of the Data Science Bowl 2018
@@ -19,28 +19,28 @@ MOST = 20  # complaints of one kind that are written out
 
 
 def image_rows(
-    image_id: str, mask: np.ndarray, size: tuple[int, int], **convention: str | int
+    image_id: str, mask: np.ndarray, size: tuple[int, int], *, convention: str | Convention = "dsb-2018"
 ) -> Iterator[Row]:
     """One row an image: (image_id, runs); an empty mask has no runs.
 
     size: (height, width) of the image's file, which the mask must have, because a code of another size decodes to
-    a scrambled picture. convention: `order`, `base` and `empty` of `rle_encode`. Raises ValueError for another size.
+    a scrambled picture. convention: of `rle_encode`. Raises ValueError for another size.
     """
     _check_size(image_id, mask, size)
-    yield image_id, rle_encode(mask, **convention)
+    yield image_id, rle_encode(mask, convention=convention)
 
 
 def instance_rows(
-    image_id: str, instances: np.ndarray, size: tuple[int, int], **convention: str | int
+    image_id: str, instances: np.ndarray, size: tuple[int, int], *, convention: str | Convention = "dsb-2018"
 ) -> Iterator[Row]:
     """One row an object, in the order of the instance ids (H, W), 0 = background; one row without runs for none."""
     _check_size(image_id, instances, size)
     numbers = np.unique(instances)
     numbers = numbers[numbers != 0]
     for number in numbers:
-        yield image_id, rle_encode(instances == number, **convention)
+        yield image_id, rle_encode(instances == number, convention=convention)
     if not len(numbers):
-        yield image_id, rle_encode(instances != 0, **convention)
+        yield image_id, rle_encode(instances != 0, convention=convention)
 
 
 def class_rows(
@@ -50,12 +50,12 @@ def class_rows(
     size: tuple[int, int],
     *,
     name: str = "{image}_{label}",
-    **convention: str | int,
+    convention: str | Convention = "dsb-2018",
 ) -> Iterator[Row]:
     """One row a class: ids (H, W) and {class id: label}; the row is called as `name` says, "0002cc93b_3"."""
     _check_size(image_id, ids, size)
     for number, label in classes.items():
-        yield name.format(image=image_id, label=label), rle_encode(ids == number, **convention)
+        yield name.format(image=image_id, label=label), rle_encode(ids == number, convention=convention)
 
 
 def write_submission(path: str | Path, rows: Iterable[Row], header: Sequence[str] = HEADER) -> int:
@@ -99,8 +99,7 @@ def lint_submission(
     *,
     rows: str = "instance",
     overlap: bool = False,
-    base: int = 1,
-    empty: str | None = None,
+    convention: str | Convention | None = None,
 ) -> list[str]:
     """Everything for which Kaggle would refuse or misread the file at `path`, one sentence each; [] if it is well.
 
@@ -108,13 +107,18 @@ def lint_submission(
         name has pixel, rle, predict or mask in it, or the last; the others together are the id: image, class, size.
     sizes: {first column: (height, width)} of the images; without them runs beyond an image's end are not seen.
     rows: "instance", several rows an id, or "one" row an id. overlap: whether rows of one id may share pixels.
-    base, empty: of `rle_encode`; by default an empty mask must be written as in the sample, or as "" if that has none.
+    convention: of `rle_encode`, all but "coco"; None is that of "dsb-2018", but for an empty mask, which must then be
+        written as in the sample, or as "" if that has none.
     Rows are numbered as in an editor: the header is row 1. FileNotFoundError if one of the files is missing.
     """
     if rows not in ("instance", "one"):
         raise ValueError(f"rows is {rows!r}; it must be 'instance' or 'one'")
-    if empty is not None:
-        check_empty(empty)
+    how = find_convention("dsb-2018" if convention is None else convention)
+    if how.form == "coco":
+        raise ValueError(
+            f"convention is {convention!r}, whose rows hold labels and confidences beside codes; only rows of one code "
+            "can be examined: pass the convention of another competition"
+        )
     wanted_header, wanted_rows, wrong = _read(Path(sample), None, may_lack_end=True)
     if wrong:
         raise ValueError(f"the sample submission {sample} cannot be read: {wrong[0]}")
@@ -126,7 +130,7 @@ def lint_submission(
     place = named[0] if len(named) == 1 else len(wanted_header) - 1
     wanted = _by_id(wanted_rows, place)
     shown = {code.strip() for lines in wanted.values() for _, code in lines if is_empty(code)}
-    empties = {empty} if empty is not None else shown or {""}
+    empties = shown or {""} if convention is None else {how.empty}
     header, found, faults = _read(Path(path), len(wanted_header))
     if header is not None and header != wanted_header:
         faults.insert(0, f"row 1: the header is {header}; it must be {wanted_header}")
@@ -147,7 +151,7 @@ def lint_submission(
         size = (sizes or {}).get(name[0])
         if sizes is not None and size is None and name in wanted:
             codes.append(f"row {lines[0][0]}: the size of {name[0]!r} is not known; add it to sizes")
-        codes += _lint_image(name, lines, size, rows, overlap, base, empties)
+        codes += _lint_image(name, lines, size, rows, overlap, how, empties)
     return faults + _most(codes)
 
 
@@ -173,7 +177,7 @@ def _lint_image(
     size: tuple[int, int] | None,
     rows: str,
     overlap: bool,
-    base: int,
+    convention: Convention,
     empties: set[str],
 ) -> Iterator[str]:
     """The faults of the rows of one id."""
@@ -188,16 +192,16 @@ def _lint_image(
     runs: list[tuple[int, np.ndarray, np.ndarray]] = []
     for number, code in lines:
         try:
-            starts, lengths = read_runs(code, base)
-            check_runs(starts, lengths, pixels, base, f"{size[0]} x {size[1]} pixels" if size else "")
+            starts, lengths = read_runs(code, convention)
+            check_runs(starts, lengths, pixels, convention, f"{size[0]} x {size[1]} pixels" if size else "")
         except ValueError as error:
             yield f"row {number}: {name!r}: {error}"
         else:
             if is_empty(code) and code.strip() not in empties:
                 yield (
                     f"row {number}: {name!r} has {code!r} for an empty mask; it must be "
-                    f"{' or '.join(map(repr, sorted(empties)))}: encode with empty=, or pass lint_submission the "
-                    "competition's own"
+                    f"{' or '.join(map(repr, sorted(empties)))}: encode with the competition's convention=, and "
+                    "pass it to lint_submission"
                 )
             runs.append((number, starts, lengths))
     if overlap or len(runs) < 2:
@@ -215,7 +219,7 @@ def _lint_image(
         first, second = sorted((int(owner[reaches[at - 1]]), int(owner[at])))
         if (first, second) not in told:
             told.add((first, second))
-            yield f"row {second}: {name!r} shares pixels with row {first}, from pixel {starts[at] + base} on"
+            yield f"row {second}: {name!r} shares pixels with row {first}, from pixel {starts[at] + convention.base} on"
 
 
 def _read(

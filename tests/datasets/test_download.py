@@ -2,12 +2,14 @@
 
 import hashlib
 import io
+import shutil
 import stat
 import subprocess
 import sys
 import tarfile
 import threading
 import zipfile
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -17,7 +19,15 @@ from PIL import Image
 from nbhelpers.datasets import download as room
 from nbhelpers.datasets.download import download, install, unpack
 from nbhelpers.datasets.pairs import find_pairs
-from nbhelpers.datasets.sources import SOURCES, Archive, Source, check_camvid, check_isbi2012
+from nbhelpers.datasets.sources import (
+    SOURCES,
+    Archive,
+    Source,
+    brightness_of_halves,
+    check_camvid,
+    check_isbi2012,
+    check_nuclei,
+)
 from tests.shared_data import REPOSITORY, shared_data
 
 CAMVID_MEMBERS = SOURCES["camvid"].archives[0].wanted
@@ -67,9 +77,9 @@ def png(size=(4, 3), colour=0, mode="L"):
     return file.getvalue()
 
 
-def zipped(members):
+def zipped(members, compression=zipfile.ZIP_STORED):
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
+    with zipfile.ZipFile(file, "w", compression) as archive:
         for name, content in members.items():
             archive.writestr(name, content)
     return file.getvalue()
@@ -259,6 +269,14 @@ def test_links_are_refused(tmp_path):
             unpack(archive, tmp_path / "out", r"a/(.*\.png)")
 
 
+@pytest.mark.parametrize("pack", [partial(zipped, compression=zipfile.ZIP_DEFLATED), tarred])
+def test_an_archive_that_grows_without_end_is_refused(tmp_path, pack):
+    (tmp_path / "archive").write_bytes(pack({f"a/{n}.png": bytes(300_000) for n in range(4)}))
+    with pytest.raises(ValueError, match="'a/2.png' it becomes more than 10 times its own size"):
+        unpack(tmp_path / "archive", tmp_path / "out", "a/(.*)")
+    assert sum(path.stat().st_size for path in (tmp_path / "out").iterdir()) <= 10 * 2**16
+
+
 def test_a_damaged_member_is_noticed(tmp_path):
     content = bytearray(zipped({"a/1.png": b"x" * 1000}))
     content[500] ^= 1
@@ -311,6 +329,36 @@ def test_a_label_that_was_changed_is_noticed(tmp_path):
         picture.save(changed)
     with pytest.raises(ValueError, match="masks have the fingerprint"):
         check_camvid(tmp_path)
+
+
+def test_an_image_that_was_changed_is_noticed(tmp_path):
+    root = shared_data("isbi2012") / "isbi2012"
+    shutil.copytree(root, tmp_path / "set")
+    path = tmp_path / "set" / "image" / "07.png"
+    with Image.open(path) as picture:
+        picture.putpixel((5, 5), 3)
+        path.unlink()
+        picture.save(path)
+    with pytest.raises(ValueError, match="ISBI 2012 has the fingerprint"):
+        check_isbi2012(tmp_path / "set")
+    with pytest.raises(ValueError, match="CamVid's are 360 x 480"):
+        brightness_of_halves(path)
+
+
+def test_nuclei_are_decoded(tmp_path):
+    for n in range(3):
+        for kind, name in (("images", "a"), ("masks", "b")):
+            path = tmp_path / f"id{n}" / kind / f"{name}.png"
+            path.parent.mkdir(parents=True)
+            path.write_bytes(png(colour=255))
+    with pytest.raises(ValueError, match="there are 3 images, and masks for 3; there must be 664"):
+        check_nuclei(tmp_path)
+    (tmp_path / "id1" / "masks" / "b.png").write_bytes(png((4, 4), 255))
+    with pytest.raises(ValueError, match="b.png is empty, or of another size than its image"):
+        check_nuclei(tmp_path)
+    (tmp_path / "id1" / "masks" / "b.png").write_bytes(png()[:40])
+    with pytest.raises(ValueError, match="b.png cannot be read as an image"):
+        check_nuclei(tmp_path)
 
 
 def test_an_unknown_name_is_named():

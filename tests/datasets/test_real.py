@@ -16,6 +16,7 @@ from nbhelpers.datasets.nuclei import Nuclei, split_of
 from nbhelpers.datasets.palette import CAMVID, CAMVID_CLASSES
 from nbhelpers.datasets.real import ISBI2012, VOC, CamVid, OxfordPets, voc_palette
 from nbhelpers.datasets.statistics import class_weights
+from tests.image_bytes import png_bytes
 from tests.shared_data import shared_data
 
 SETS = {"camvid": CamVid, "isbi2012": ISBI2012, "nuclei": Nuclei, "pets": OxfordPets, "voc": VOC}
@@ -172,6 +173,24 @@ def test_faults_of_nuclei(nuclei):
         Nuclei("train", nuclei)
 
 
+def test_nuclei_of_every_kind_of_png_and_nothing_passed_over(nuclei):
+    folder = nuclei / "dsb2018" / "stage1_train"
+    data = Nuclei("train", nuclei)
+    expected = data.instances(0)
+    for path in (folder / data.name(0) / "masks").iterdir():
+        shape = np.array(Image.open(path)) // 255
+        if path.stem == "a":  # the shape in the alpha channel; white as the first colour of a palette
+            save(np.dstack([np.zeros_like(shape)] * 3 + [255 * shape]), path)
+        else:
+            path.write_bytes(png_bytes(1 - shape, 1, palette=[(255, 255, 255), (0, 0, 0)]))
+    assert np.array_equal(data.instances(0), expected)
+    (folder / data.name(0) / "masks" / "Thumbs.db").touch()
+    Nuclei("train", nuclei)
+    save(np.zeros((5, 5)), folder / data.name(0) / "masks" / "c.tif")
+    with pytest.raises(ValueError, match=r"c\.tif is no PNG"):
+        Nuclei("train", nuclei)
+
+
 def test_pets_become_background_pet_and_void(tmp_path):
     base = tmp_path / "oxford-iiit-pet"
     names = [f"Abyssinian_{number}" for number in range(10)]
@@ -186,6 +205,10 @@ def test_pets_become_background_pet_and_void(tmp_path):
     image, mask = train[0]
     assert image.shape == (3, 4, 6) and mask.tolist() == [[1, 0, 255], [1, 1, 0]]
     assert train.classes == ("Background", "Pet")
+    cut = base / "images" / "Abyssinian_0.jpg"
+    cut.write_bytes(cut.read_bytes()[:300])
+    with pytest.raises(ValueError, match=r"Abyssinian_0\.jpg cannot be read as an image"):
+        train[0]
 
 
 def test_voc_keeps_its_ids_and_its_colours_read_as_a_folder_too(tmp_path):
@@ -203,6 +226,12 @@ def test_voc_keeps_its_ids_and_its_colours_read_as_a_folder_too(tmp_path):
     data = VOC("train", tmp_path)
     assert len(data) == 1 and np.array_equal(data[0][1].numpy(), ids)
     assert len(data.classes) == 21 and data.classes[15] == "Person" and data.palette.shape == (21, 3)
+
+    Image.fromarray(np.where(ids == 7, ids, 0)).save(base / "SegmentationClass" / "2007_1.png")
+    grey_only = Image.open(base / "SegmentationClass" / "2007_1.png")
+    grey_only.putpalette(colours.ravel().tolist())  # background and car, black and grey in VOC's palette
+    grey_only.save(base / "SegmentationClass" / "2007_1.png")
+    assert data[0][1].unique().tolist() == [0, 7]
 
     picture.convert("RGB").save(base / "SegmentationClass" / "2007_1.png")
     by_colour = Folder(

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from nbhelpers.datasets import Cells
-from nbhelpers.kaggle import rle_decode, rle_encode
+from nbhelpers.kaggle import Convention, rle_decode, rle_encode
 from tests.shared_data import shared_data
 
-CONVENTIONS = [("F", 1), ("F", 0), ("C", 1), ("C", 0)]
+NUMBERINGS = [("F", 1), ("F", 0), ("C", 1), ("C", 0)]
 
 
 def plainly(mask: np.ndarray, order: str, base: int) -> str:
@@ -53,13 +53,14 @@ def test_by_hand(mask, code):
     mask=arrays(
         np.uint8, array_shapes(min_dims=2, max_dims=2, min_side=0, max_side=12), elements=st.integers(0, 1)
     ),
-    convention=st.sampled_from(CONVENTIONS),
+    numbering=st.sampled_from(NUMBERINGS),
 )
-def test_random_masks_equal_the_plain_reference(mask, convention):
-    order, base = convention
-    code = rle_encode(mask, order=order, base=base)
+def test_random_masks_equal_the_plain_reference(mask, numbering):
+    order, base = numbering
+    convention = Convention(order=order, base=base)
+    code = rle_encode(mask, convention=convention)
     assert code == plainly(mask, order, base)
-    decoded = rle_decode(code, mask.shape, order=order, base=base)
+    decoded = rle_decode(code, mask.shape, convention=convention)
     assert decoded.dtype == np.uint8 and decoded.shape == mask.shape and np.array_equal(decoded, mask)
 
 
@@ -82,7 +83,7 @@ def test_types_and_layouts_of_masks():
     ):
         assert rle_encode(same) == code
     assert rle_encode(np.asfortranarray(mask)) == code and rle_encode(mask[::-1][::-1]) == code
-    assert rle_encode(mask.T, order="C") == code
+    assert rle_encode(mask.T, convention=Convention(order="C")) == code
 
 
 def test_empty_codes():
@@ -118,7 +119,10 @@ def test_faulty_codes(code, words):
 
 def test_touching_runs_and_the_last_pixel_are_well():
     assert np.array_equal(rle_decode("1 2 3 1", (3, 3)).ravel("F"), [1, 1, 1, 0, 0, 0, 0, 0, 0])
-    assert rle_decode("9 1", (3, 3))[2, 2] == 1 and rle_decode("8 1", (3, 3), base=0)[2, 2] == 1
+    assert (
+        rle_decode("9 1", (3, 3))[2, 2] == 1
+        and rle_decode("8 1", (3, 3), convention=Convention(base=0))[2, 2] == 1
+    )
 
 
 @pytest.mark.parametrize(
@@ -136,12 +140,20 @@ def test_faulty_masks(mask, words):
         rle_encode(mask)
 
 
-def test_faulty_conventions():
-    for wrong in ({"order": "A"}, {"base": 2}):
-        with pytest.raises(ValueError, match="order is 'A'|base is 2"):
-            rle_encode(np.zeros((2, 2), bool), **wrong)
-        with pytest.raises(ValueError, match="order is 'A'|base is 2"):
-            rle_decode("", (2, 2), **wrong)
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"order": "A"}, "order is 'A'; it must be 'F', down the columns, or 'C'"),
+        ({"base": 2}, "base is 2; it must be 1 or 0"),
+        ({"form": "x"}, "form is 'x'; it must be one of 'absolute', 'relative', 'coco'"),
+        ({"empty": "none"}, "empty is 'none'; it must be one of '', '-', '-1'"),
+        ({"form": "relative"}, "base is 1, but form 'relative' counts pixels from 0; pass base=0"),
+        ({"form": "coco", "base": 0, "order": "C"}, "order is 'C', but form 'coco' goes down the columns"),
+    ],
+)
+def test_faulty_conventions(wrong, words):
+    with pytest.raises(ValueError, match=words):
+        Convention(**wrong)
 
 
 def test_a_large_mask_takes_milliseconds():

@@ -1,5 +1,6 @@
 """Submission files: rows per image, instance and class; whole or not at all; every fault found, with its row."""
 
+import re
 import shutil
 import subprocess
 import zipfile
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from nbhelpers.kaggle import (
+    Convention,
     class_rows,
     image_rows,
     instance_rows,
@@ -33,7 +35,9 @@ def test_rows_of_each_kind():
     assert list(image_rows("a", IDS > 9, (3, 3))) == [("a", "")]
     assert list(instance_rows("a", IDS, (3, 3))) == [("a", "4 1 7 2"), ("a", "2 2 6 1")]
     assert list(instance_rows("a", IDS * 0, (3, 3))) == [("a", "")]
-    rows = list(class_rows("a.png", IDS, {1: "Fish", 3: "Sugar"}, (3, 3), order="C", base=0))
+    rows = list(
+        class_rows("a.png", IDS, {1: "Fish", 3: "Sugar"}, (3, 3), convention=Convention(order="C", base=0))
+    )
     assert rows == [("a.png_Fish", "1 2 5 1"), ("a.png_Sugar", "")]
     assert list(class_rows("a", IDS, {2: "x"}, (3, 3), name="{label}/{image}"))[0][0] == "x/a"
 
@@ -235,12 +239,12 @@ def test_each_way_to_write_an_empty_mask(tmp_path, empty):
     rows = [
         row
         for name, size in sizes.items()
-        for row in image_rows(name, np.zeros(size, int), size, empty=empty)
+        for row in image_rows(name, np.zeros(size, int), size, convention=Convention(empty=empty))
     ]
     write_submission(path, rows, ("record_id", "encoded_pixels"))
     assert [code for _, code in read_submission(path)] == [empty, empty]
     assert lint_submission(path, path, sizes, rows="one") == []
-    assert list(instance_rows("a", IDS * 0, (3, 3), empty=empty)) == [("a", empty)]
+    assert list(instance_rows("a", IDS * 0, (3, 3), convention=Convention(empty=empty))) == [("a", empty)]
     assert set(
         score_submission(path, {name: np.zeros(size, int) for name, size in sizes.items()}).values()
     ) == {1.0}
@@ -250,10 +254,20 @@ def test_each_way_to_write_an_empty_mask(tmp_path, empty):
     ("shown", "code", "options", "fault"),
     [
         ("-", "-", {}, None),
-        ("-", "", {}, "row 3: 'b' has '' for an empty mask; it must be '-': encode with empty="),
+        (
+            "-",
+            "",
+            {},
+            "row 3: 'b' has '' for an empty mask; it must be '-': encode with the competition's convention=",
+        ),
         ("1 1", "-1", {}, "row 3: 'b' has '-1' for an empty mask; it must be ''"),
-        ("1 1", "-1", {"empty": "-1"}, None),
-        ("-", "-", {"empty": "-1"}, "row 3: 'b' has '-' for an empty mask; it must be '-1'"),
+        ("1 1", "-1", {"convention": Convention(empty="-1")}, None),
+        (
+            "-",
+            "-",
+            {"convention": Convention(empty="-1")},
+            "row 3: 'b' has '-' for an empty mask; it must be '-1'",
+        ),
     ],
 )
 def test_the_empty_mask_is_that_of_the_sample(sample, shown, code, options, fault):
@@ -262,10 +276,38 @@ def test_the_empty_mask_is_that_of_the_sample(sample, shown, code, options, faul
     assert [sentence[: len(fault)] for sentence in found] == [fault] if fault else found == []
 
 
-def test_an_unknown_way_to_write_an_empty_mask(sample):
-    for call in (lambda: lint(sample, HEADER, empty="none"), lambda: rle_encode(IDS == 9, empty="none")):
-        with pytest.raises(ValueError, match="empty is 'none'; it must be one of '', '-', '-1'"):
-            call()
+def test_conventions_that_cannot_be_linted(sample):
+    with pytest.raises(ValueError, match="convention is 'siim'; it must be one of dsb-2018, carvana, "):
+        lint(sample, HEADER, convention="siim")
+    with pytest.raises(ValueError, match="'hpa-single-cell', whose rows hold labels and confidences"):
+        lint(sample, HEADER, convention="hpa-single-cell")
+
+
+@pytest.mark.parametrize(
+    ("code", "fault"),
+    [
+        ("0 2 1 2", None),
+        ("-1", None),
+        (
+            "2 1 0 6",
+            "run 2, '0 6', ends at pixel 8, but the image of 2 x 4 pixels ends at 7: .* absolute starts",
+        ),
+        ("", "'b' has '' for an empty mask; it must be '-1'"),
+        ("3 0", "run 1, '3 0', has length zero"),
+        ("1 1 2 0", "run 2, '2 0', has length zero"),
+        ("1 2 3", "has 3 numbers, an odd count"),
+        (" ".join(["9" * 18] * 20), "counts more pixels than any image has"),
+    ],
+)
+def test_relative_starts(sample, code, fault):
+    """SIIM-ACR's: a code that is read as one of absolute starts would overlap, or look well and be another mask."""
+    found = lint(sample, f"{HEADER}a,-1\nb,{code}\n", convention="siim-acr")
+    assert found == [] if fault is None else len(found) == 1 and re.search(fault, found[0]), found
+
+
+def test_rows_of_relative_starts_that_share_pixels(sample):
+    found = lint(sample, HEADER + "a,-1\nb,0 2 2 2\nb,5 1\n", convention="siim-acr")
+    assert found == ["row 4: 'b' shares pixels with row 3, from pixel 5 on"]
 
 
 @pytest.mark.parametrize(

@@ -410,3 +410,14 @@ def test_the_readmes_lines_on_the_platforms():
         "| the lowest versions of requirements.txt | python 3.10.13 | 2026-11-28 | `make test`: 9 passed |",
     ]
     assert [platforms.failed(RESULT[name]) for name in RESULT] == [True, False]
+
+
+def test_a_result_replaces_that_of_its_platform_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(platforms, "ROOT", tmp_path)
+    monkeypatch.setattr(platforms, "RESULTS", tmp_path / "platforms.json")
+    (tmp_path / "README.md").write_text(f"a {platforms.START} old {platforms.END} b", "utf-8")
+    platforms.RESULTS.write_text(json.dumps({"oldest": RESULT["oldest"], "colab": {}}), "utf-8")
+    platforms.keep("colab", RESULT["colab"])
+    assert json.loads(platforms.RESULTS.read_text("utf-8")) == RESULT
+    readme = (tmp_path / "README.md").read_text("utf-8")
+    assert readme == f"a {platforms.START}\n\n{platforms.summary(RESULT)}\n\n{platforms.END} b"

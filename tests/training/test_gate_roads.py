@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.utils.data import Dataset
 
+from benchmarks.gate_fuzz import run
 from nbhelpers.checks import overfit_one_batch
 from nbhelpers.doctor import doctor
 from nbhelpers.training import evaluate, fit
@@ -157,3 +158,9 @@ def test_a_model_that_gives_a_dict_gets_one_sentence():
 def test_images_of_other_channels_are_told_from_the_model():
     with pytest.raises(ValueError, match="the model does not take images of 4 channels .*in_channels=4"):
         train(network(), Mine(lambda image, ids: (image[[0, 1, 2, 0]], ids)), Mine())
+
+
+def test_random_faults_are_refused_in_our_words_and_never_scored_wrong():
+    ends, defects = run(40, first=5000)  # `python -m benchmarks.gate_fuzz` tries 2,000
+    assert defects == []
+    assert sum(number for end, number in ends.items() if end.endswith("refused")) > 20

@@ -1,10 +1,15 @@
 """Run-length codes as annotation tools write them, decoded to pixels."""
 
+import base64
+import binascii
+import zlib
 from collections.abc import Sequence
 
 import numpy as np
 
 from nbhelpers.datasets.annotations.shapes import Bitmap
+
+MOST = 1 << 28  # bytes that a packed text may grow to
 
 
 def bitmap_of_counts(
@@ -51,6 +56,36 @@ def coco_counts(text: str, where: str) -> list[int]:
             f"the compressed run lengths of {where} end in the middle of a number; they are cut off"
         )
     return counts
+
+
+def coco_text(counts: Sequence[int]) -> str:
+    """What `coco_counts` reads."""
+    letters = []
+    for place, count in enumerate(counts):
+        value = count - counts[place - 2] if place > 2 else count
+        more = True
+        while more:
+            bits, value = value & 31, value >> 5
+            more = value != (-1 if bits & 16 else 0)  # the highest bit of the last letter is the sign
+            letters.append(bits | 32 if more else bits)
+    return bytes(letter + 48 for letter in letters).decode("ascii")
+
+
+def packed(data: bytes) -> str:
+    """What `unpacked` reads."""
+    return base64.b64encode(zlib.compress(data, zlib.Z_BEST_COMPRESSION)).decode("ascii")
+
+
+def unpacked(text: str, what: str) -> bytes:
+    """The bytes that zlib packed and base64 wrote as text."""
+    try:
+        unpacker = zlib.decompressobj()
+        data = unpacker.decompress(base64.b64decode(text, validate=True), MOST)
+    except (binascii.Error, ValueError, zlib.error) as error:
+        raise ValueError(f"{what} is nothing that zlib packed and base64 wrote ({error})") from error
+    if not unpacker.eof:
+        raise ValueError(f"{what} is cut off, or larger than {MOST >> 20} MB")
+    return data
 
 
 def brush_values(code: Sequence[int], where: str) -> np.ndarray:

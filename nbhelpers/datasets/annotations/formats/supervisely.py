@@ -4,19 +4,16 @@ The format: https://developer.supervisely.com/getting-started/supervisely-annota
 exterior and holes; a bitmap is a PNG, packed by zlib and written as base64, with the place of its first pixel.
 """
 
-import base64
-import binascii
-import zlib
 from pathlib import Path
 from typing import Any
 
 from nbhelpers.datasets.annotations.export import Export, labels_of
 from nbhelpers.datasets.annotations.nodes import load_json, points_of, size_of, take
+from nbhelpers.datasets.annotations.runs import unpacked
 from nbhelpers.datasets.annotations.shapes import Bitmap, Box, Object, Picture, Polygons, Shape, Stroke
 from nbhelpers.datasets.files import read_mask
 
 NAME = "supervisely"
-MOST = 1 << 28  # bytes that a packed bitmap may grow to
 
 
 def fits(content: Any) -> bool:
@@ -46,7 +43,7 @@ def _shape(node: dict, where: str) -> Shape:
     if kind == "bitmap":
         bitmap = take(node, "bitmap", dict, where)
         left, top = points_of(take(bitmap, "origin", list, f"the bitmap of {where}"), where)[0]
-        data = _unpacked(take(bitmap, "data", str, f"the bitmap of {where}"), where)
+        data = unpacked(take(bitmap, "data", str, f"the bitmap of {where}"), f"the bitmap of {where}")
         return Bitmap(read_mask(data, f"the bitmap of {where}") > 0, int(top), int(left))
     points = take(node, "points", dict, where)
     outer = points_of(take(points, "exterior", list, where), where, least=3 if kind == "polygon" else 1)
@@ -60,14 +57,3 @@ def _shape(node: dict, where: str) -> Shape:
     if kind == "point":
         return Stroke(outer, joined=False)
     raise ValueError(f"{where} has the unknown geometryType {kind!r}")
-
-
-def _unpacked(text: str, where: str) -> bytes:
-    try:
-        unpacker = zlib.decompressobj()
-        data = unpacker.decompress(base64.b64decode(text, validate=True), MOST)
-    except (binascii.Error, ValueError, zlib.error) as error:
-        raise ValueError(f"the bitmap of {where} is no packed PNG ({error})") from error
-    if not unpacker.eof:
-        raise ValueError(f"the bitmap of {where} is cut off, or larger than {MOST >> 20} MB")
-    return data
