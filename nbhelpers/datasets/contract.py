@@ -41,7 +41,9 @@ def check_sample(sample: object, num_classes: int | None = None, where: str = ""
     """
     if not isinstance(sample, tuple | list) or len(sample) != 2:
         refuse(_pair_fault(sample), where)
-    image, mask = sample
+    image, mask = (
+        part.as_subclass(Tensor) if isinstance(part, Tensor) else part for part in sample
+    )  # faster
     refuse(image_fault(image) or _mask_fault(mask, num_classes) or _size_fault(image, mask), where)
     refuse(range_fault(image), where)
     if num_classes is not None:
@@ -83,6 +85,10 @@ def _pair_fault(sample: object) -> Fault:
 
 def image_fault(image: object, *, batch: bool = False) -> Fault | None:
     """What is wrong with the type or the axes of an image (C, H, W), or with `batch` of images (N, C, H, W)."""
+    if isinstance(image, Tensor) and image.dtype in (torch.uint8, torch.float32):
+        shape = image.shape
+        if len(shape) == 3 + batch and 0 not in shape and (shape[-1] > 4 or shape[-3] in (1, 3, 4)):
+            return None
     axes = ("N", "C", "H", "W") if batch else ("C", "H", "W")
     due = f"but must be uint8 0..255 or float32 0..1, ({', '.join(axes)})"
     if not isinstance(image, Tensor):

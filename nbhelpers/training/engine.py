@@ -189,7 +189,7 @@ class Engine:
     def score(self, gate: Gate, batch_size: int, workers: int = 0) -> tuple[ConfusionMatrix, float]:
         """The confusion matrix over all of `gate`'s set, and the mean loss of its images (nan without a loss).
 
-        Raises ValueError at masks that `gate` refuses, and FloatingPointError at logits that are not finite.
+        Raises ValueError at masks that `gate` refuses, and FloatingPointError at logits that are nan.
         """
         dataset = gate.dataset
         rank, processes = self.accelerator.process_index, self.accelerator.num_processes
@@ -211,9 +211,13 @@ class Engine:
             images, masks = self.to_device(*batch)
             gate.see(masks)
             logits, _ = network(images)
-            with self.accelerator.autocast():
-                check_finite(logits, self.model, images)
-            confusion.update(to_ids(logits), masks)
+            try:
+                ids = to_ids(logits)
+            except FloatingPointError:
+                with self.accelerator.autocast():
+                    check_finite(logits, self.model, images)  # names the layer
+                raise
+            confusion.update(ids, masks)
             if self.loss is not None:
                 total += self.loss(logits, masks).item() * len(masks)
         confusion.counts = self.accelerator.reduce(confusion.counts.to(device), "sum").cpu()
