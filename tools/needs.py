@@ -22,6 +22,7 @@ DISTRIBUTIONS = {  # by module, where the names differ; whichever OpenCV is ther
     "cv2": ("opencv-python", "opencv-python-headless"),
     "IPython": ("ipython",),
     "PIL": ("pillow",),
+    "skimage": ("scikit-image",),
     "sklearn": ("scikit-learn",),
     "yaml": ("pyyaml",),
 }

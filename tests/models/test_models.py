@@ -180,7 +180,8 @@ def test_export_and_onnx_give_the_same_logits_at_another_size(build, tmp_path):
     images = torch.rand(1, 3, 50, 71)
     with torch.inference_mode():
         expected = model(images)
-        torch.testing.assert_close(program.module()(images), expected, atol=1e-4, rtol=1e-4)
+        # torch 2.10 and 2.11 guard against sizes, odd ones, for which the program is right all the same
+        torch.testing.assert_close(program.module(check_guards=False)(images), expected, atol=1e-4, rtol=1e-4)
     (logits,) = session.run(None, {session.get_inputs()[0].name: images.numpy()})
     np.testing.assert_allclose(logits, expected.numpy(), atol=1e-3, rtol=1e-3)
 

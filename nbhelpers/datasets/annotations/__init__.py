@@ -4,8 +4,9 @@ A pixel belongs to an object if its centre lies inside; see `shapes`. On the com
 `python -m nbhelpers.datasets.annotations EXPORT IMAGES OUT` writes the masks as PNG.
 """
 
+from nbhelpers.datasets.annotations.conventions import CONVENTIONS, Convention
 from nbhelpers.datasets.annotations.dataset import Annotated
 from nbhelpers.datasets.annotations.find import FORMATS, read_export
 from nbhelpers.datasets.annotations.paint import Rules, paint
 
-__all__ = ["FORMATS", "Annotated", "Rules", "paint", "read_export"]
+__all__ = ["CONVENTIONS", "FORMATS", "Annotated", "Convention", "Rules", "paint", "read_export"]

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 from tqdm import tqdm
 
-from nbhelpers.datasets.annotations import FORMATS, Annotated
+from nbhelpers.datasets.annotations import CONVENTIONS, FORMATS, Annotated
 from nbhelpers.datasets.annotations.dataset import UNLABELLED, VOID_LABELS
 from nbhelpers.datasets.annotations.paint import CROWDS, ORDERS, OVERLAPS
 from nbhelpers.datasets.dataset import IGNORE
@@ -31,6 +31,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             options.images,
             options.classes,
             format=options.format,
+            convention=options.convention,
             void=options.void,
             skip=options.skip,
             order=options.order,
@@ -83,6 +84,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("images", type=Path, metavar="IMAGES", help="the folder of the images")
     parser.add_argument("out", type=Path, metavar="OUT", help="the folder to write to")
     parser.add_argument("--format", choices=FORMATS, help="found by itself where it is not given")
+    parser.add_argument(
+        "--convention", choices=CONVENTIONS, help="of the run-length codes in a table of Kaggle's"
+    )
     parser.add_argument(
         "--classes", nargs="+", help="names in the order of the ids (background, then all labels)"
     )

@@ -78,7 +78,7 @@ CONVENTIONS = {
     "dsb-2018": Convention(
         source="selimsef/dsb2018_topcoders, rle_to_mask.py decodes stage1_solution.csv so; every code of "
         "stage1_train_labels.csv equals that of its PNG (tests/kaggle/test_kaggle_rle.py).",
-        note="Every image has objects; a blank code says that none was found.",
+        note=SILENT,
     ),
     "carvana": Convention(
         order="C",
@@ -131,8 +131,8 @@ CONVENTIONS = {
     "hubmap-hpa": Convention(
         source="cns-iu/ccf-research-kaggle-2022, of the organisers, models/Team_2/create_masks.py: decoded from 1 into "
         "(width, height), then transposed.",
-        note="No copy of the evaluation page was found. All images have objects, so a blank code says that none was "
-        "found.",
+        note="No copy of the evaluation page was found. By the data page every image has an object; a blank code says "
+        "that none was found.",
     ),
     "sartorius": Convention(
         order="C",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nbhelpers.datasets.annotations.conventions import Convention
 from nbhelpers.datasets.annotations.find import read_export
 from nbhelpers.datasets.annotations.images import ImageFiles, read_picture
 from nbhelpers.datasets.annotations.paint import Rules, paint
@@ -27,6 +28,8 @@ class Annotated(SegmentationDataset):
             `classes` has no such name they are void. Default: `background` and all labels of the export, in its
             order; without a background for formats that label every pixel.
         format: one of `annotations.FORMATS`; None finds it.
+        convention: of the run-length codes in Kaggle's tables, which must be named there: one of
+            `annotations.CONVENTIONS`, or a `Convention`.
         void: labels whose objects become 255. skip: labels that are left out, as if nobody had drawn them.
         order, overlap, crowd, width, centres: how objects become a mask, see `annotations.Rules`.
         unlabelled: an image without an object is "empty" (all background), an "error", or left out ("skip").
@@ -43,6 +46,7 @@ class Annotated(SegmentationDataset):
         classes: Sequence[str] | None = None,
         *,
         format: str | None = None,
+        convention: str | Convention | None = None,
         background: str = "background",
         void: Sequence[str] = VOID_LABELS,
         skip: Sequence[str] = (),
@@ -61,7 +65,7 @@ class Annotated(SegmentationDataset):
             )
         self.rules = Rules(order, overlap, crowd, width, centres)
         path = Path(path)
-        content = read_export(path, format, tuple(classes) if classes is not None else None)
+        content = read_export(path, format, tuple(classes) if classes is not None else None, convention)
         self.format, self.counts, self.odd = content.format, content.counts, content.odd
         void = (*void, *content.void)
         if classes is None:

@@ -5,12 +5,14 @@ from functools import partial
 from pathlib import Path
 from types import ModuleType
 
+from nbhelpers.datasets.annotations.conventions import Convention
 from nbhelpers.datasets.annotations.export import Export
 from nbhelpers.datasets.annotations.formats import (
     cityscapes,
     coco,
     cvat,
     geojson,
+    kaggle,
     label_studio,
     labelme,
     png_masks,
@@ -33,13 +35,19 @@ FORMATS = (
     "yolo",
     "roboflow",
     "geojson",
+    "kaggle",
 )
 
 
-def read_export(path: Path, format: str | None = None, classes: tuple[str, ...] | None = None) -> Export:
+def read_export(
+    path: Path,
+    format: str | None = None,
+    classes: tuple[str, ...] | None = None,
+    convention: str | Convention | None = None,
+) -> Export:
     """Read the annotations at `path`, a file or a folder.
 
-    format: one of `FORMATS`; None finds it. Raises FileNotFoundError where there is nothing, and ValueError for an
+    format: one of `FORMATS`; None finds it. convention: of the codes, for "kaggle" only. Raises FileNotFoundError where there is nothing, and ValueError for an
     unknown format and for all that is wrong in a file, naming file, object and key.
     """
     if format is not None and format not in FORMATS:
@@ -55,10 +63,14 @@ def read_export(path: Path, format: str | None = None, classes: tuple[str, ...] 
     name, read = found
     if format not in (None, name):
         raise ValueError(f"{path} was to be read as {format}, but it is {name}")
+    if name == kaggle.NAME:
+        return read(convention)
+    if convention is not None:
+        raise ValueError(f"convention is {convention!r}, but {path} is {name}, which has one of its own")
     return read()
 
 
-def _of_file(path: Path) -> tuple[str, Callable[[], Export]] | None:
+def _of_file(path: Path) -> tuple[str, Callable[..., Export]] | None:
     suffix = path.suffix.lower()
     if suffix == ".xml":
         return cvat.NAME, partial(cvat.read, path)
@@ -66,6 +78,8 @@ def _of_file(path: Path) -> tuple[str, Callable[[], Export]] | None:
         return yolo.NAME, partial(yolo.read, [path], _names_beside(path.parent))
     if path.name == "_classes.csv":
         return "roboflow", partial(png_masks.read_roboflow, path)
+    if suffix == ".csv":
+        return kaggle.NAME, partial(kaggle.read, path)
     if suffix not in (".json", ".geojson"):
         return None
     content = load_json(path)
@@ -78,7 +92,7 @@ def _of_file(path: Path) -> tuple[str, Callable[[], Export]] | None:
     return None
 
 
-def _of_folder(folder: Path, classes: tuple[str, ...] | None) -> tuple[str, Callable[[], Export]] | None:
+def _of_folder(folder: Path, classes: tuple[str, ...] | None) -> tuple[str, Callable[..., Export]] | None:
     listed = sorted(folder.rglob("_classes.csv"))
     if len(listed) == 1:
         return "roboflow", partial(png_masks.read_roboflow, listed[0])
@@ -94,6 +108,8 @@ def _of_folder(folder: Path, classes: tuple[str, ...] | None) -> tuple[str, Call
         return "voc", partial(png_masks.read_voc, masks, _labelmap_beside(masks), classes)
     if any(folder.glob("task-*-tag-*.png")):
         return "label-studio-png", partial(png_masks.read_brushes, folder)
+    if tables := [path for path in sorted(folder.rglob("*.csv")) if path.is_file() and kaggle.fits(path)]:
+        return _of_file(_only(tables, folder))
     if texts := [
         path for path in sorted(folder.rglob("*.txt")) if path.name not in ("classes.txt", "README.txt")
     ]:

@@ -80,7 +80,10 @@ class Coded:
     convention: Convention
 
     def __post_init__(self) -> None:
-        _read_counts(self.text) if self.convention.form == "coco" else read_runs(self.text, self.convention)
+        if self.convention.form == "coco":
+            _read_counts(self.text)
+        else:
+            read_runs(self.text, self.convention)
 
     def cover(self, size: tuple[int, int]) -> Window:
         return 0, 0, rle_decode(self.text, size, convention=self.convention).view(bool)

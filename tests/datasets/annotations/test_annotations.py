@@ -59,7 +59,8 @@ def test_bitmaps_of_every_format_come_back(name, shape, tmp_path, images):
     }[shape]
     path = BITMAPS[name](tmp_path / "export", mask)
     pictures = {"task-1": images / NAME} if name == "label-studio-png" else images
-    data = Annotated(path, pictures, classes=("background", "cat"))
+    options = {"convention": "dsb-2018"} if name == "kaggle" else {}
+    data = Annotated(path, pictures, classes=("background", "cat"), **options)
     assert np.array_equal(data.read(0)[1], mask)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from nbhelpers.datasets.annotations import examples
+from nbhelpers.datasets.annotations.rle import rle_encode
 
 HEIGHT, WIDTH = SIZE = 30, 40
 DOG = [(5, 4), (25, 4), (25, 20), (5, 20)]
@@ -215,6 +216,18 @@ def roboflow(folder: Path, mask: np.ndarray) -> Path:
     return folder
 
 
+def kaggle(folder: Path, mask: np.ndarray, header=("ImageId", "EncodedPixels", "ClassId"), **how) -> Path:
+    """One row, as the competitions that have such a header write it; `how`: `convention` of rle_encode."""
+    folder.mkdir(parents=True, exist_ok=True)
+    values = {"ClassId": "cat", "class": "cat", "cell_type": "cat", "Image_Label": f"{NAME}_cat"}
+    values |= {"ImageId_ClassId": f"{NAME}_cat", "ImageId": NAME, "height": HEIGHT, "width": WIDTH}
+    values |= {"id": "scene", "img": NAME, "Id": "scene", "record_id": "scene"}
+    with (folder / "train.csv").open("w", newline="") as file:
+        row = [values.get(name, rle_encode(mask, **how)) for name in header]
+        csv.writer(file).writerows([header, row])
+    return folder / "train.csv"
+
+
 BITMAPS = {
     "coco": coco_bitmap,
     "labelme": labelme_bitmap,
@@ -225,4 +238,5 @@ BITMAPS = {
     "voc": voc,
     "voc-palette": voc_palette,
     "roboflow": roboflow,
+    "kaggle": kaggle,
 }

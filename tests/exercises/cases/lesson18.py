@@ -6,13 +6,13 @@ import numpy as np
 import torch
 
 from nbhelpers.exercises.lesson18 import check_bowl, check_code, check_dice
-from nbhelpers.kaggle import dice, rle_encode
+from nbhelpers.kaggle import Convention, dice, rle_encode
 
 MASK = np.array([[0, 1, 1], [1, 0, 1]])
 CODES = [
-    (rle_encode(MASK, order="C"), "along the rows"),
-    (rle_encode(MASK, base=0), "counts from 0"),
-    (rle_encode(MASK, order="C", base=0), "along the rows and counts from 0"),
+    (rle_encode(MASK, convention=Convention("C")), "along the rows"),
+    (rle_encode(MASK, convention=Convention(base=0)), "counts from 0"),
+    (rle_encode(MASK, convention=Convention("C", 0)), "along the rows and counts from 0"),
     ("2 3 5 6", "first and last pixels"),
     ("2 1 3 1 5 1 6 1", "are one run"),
     ("1 1", "number the pixels down the columns"),
