@@ -1,4 +1,4 @@
-"""What the gate costs: CPU seconds of `fit` and `evaluate` here and in an older checkout, in turns.
+"""What the gate costs: CPU seconds of `fit` and `evaluate` here and in an older checkout, in turns, and its own share.
 
 Each round starts a process per checkout, so that both import their own package.
 Run: git worktree add /tmp/old COMMIT; python -m benchmarks.gate_cost /tmp/old
@@ -54,11 +54,30 @@ for name, void in (("void", 0.1), ("no void", 0.0)):
             fit(model, train, valid, **options)  # warm-up
         times[f"fit, {kind}, {name}"] = cpu(lambda: fit(model, train, valid, **options))
         times[f"evaluate, {kind}, {name}"] = cpu(lambda: [evaluate(model, valid, precision="fp32") for _ in range(4)])
-print(json.dumps(times))
+shares = {}
+try:
+    from nbhelpers.datasets import dataset, gate
+except ImportError:
+    pass  # an older checkout
+else:
+    spent = [0.0]
+    def watched(function):
+        def call(*arguments, **options):
+            started = time.process_time()
+            try: return function(*arguments, **options)
+            finally: spent[0] += time.process_time() - started
+        return call
+    dataset.check_sample = watched(dataset.check_sample)
+    gate.Gate.see, gate.Gate.inspect = watched(gate.Gate.see), watched(gate.Gate.inspect)
+    for name, call in (("fit", lambda: fit(model, train, valid, **options)), ("evaluate", lambda: evaluate(model, valid, precision="fp32"))):
+        spent[0] = 0.0
+        total = cpu(call)
+        shares[name] = spent[0] / total
+print(json.dumps([times, shares]))
 """
 
 
-def measure(checkout: Path) -> dict[str, float]:
+def measure(checkout: Path) -> list[dict[str, float]]:
     environment = os.environ | {"PYTHONPATH": str(checkout), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT],
@@ -83,13 +102,18 @@ def main() -> None:
     rounds = []
     for number in range(ROUNDS):
         rounds.append([measure(old), measure(HERE)] if number % 2 else [measure(HERE), measure(old)][::-1])
-    result = {}
-    for name in rounds[0][0]:
-        before, after = ([pair[side][name] for pair in rounds] for side in (0, 1))
+    shares = [after[1] for _, after in rounds]
+    result = {
+        f"share of the gate in {name}": round(statistics.median(s[name] for s in shares), 4)
+        for name in shares[0]
+    }
+    print(result)
+    for name in rounds[0][0][0]:
+        before, after = ([pair[side][0][name] for pair in rounds] for side in (0, 1))
         result[name] = {
             "old_cpu_seconds": round(statistics.median(before), 3),
             "new_cpu_seconds": round(statistics.median(after), 3),
-            "ratio": round(statistics.median(b / a for a, b in zip(before, after)), 3),
+            "ratio": round(statistics.median(after) / statistics.median(before), 3),
         }
         print(f"{name:32} {result[name]}")
     print(
