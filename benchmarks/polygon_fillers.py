@@ -1,7 +1,7 @@
 """Which pixels do the usual tools give to a polygon? Counted for shapes with corners on pixel corners.
 
 Run, in an environment that has them all: pip install rasterio supervision scikit-image matplotlib pycocotools shapely,
-then python -m benchmarks.polygon_fillers. The results stand in benchmarks/results/polygon_fillers.json.
+then python -m benchmarks.polygon_fillers. The results stand in benchmarks/results/polygon_fillers.json and docs/annotations.md.
 """
 
 from importlib.metadata import version
@@ -18,6 +18,7 @@ from PIL import Image, ImageDraw
 from pycocotools import mask as coco_masks
 
 from nbhelpers.datasets.annotations.shapes import fill
+from tools.execution import ROOT
 from tools.record import record
 
 SIZE = (12, 12)
@@ -84,6 +85,18 @@ TOOLS = {
     "matplotlib Path": of_matplotlib,
 }
 
+PAGE = ROOT / "docs" / "annotations.md"
+MARKS = "<!-- written by benchmarks.polygon_fillers -->", "<!-- end -->"
+
+
+def table(pixels: dict[str, dict[str, int]]) -> str:
+    """A row a tool, a column a polygon."""
+    rows = ["| tool | " + " | ".join(pixels) + " |", "|---|" + "--:|" * len(pixels)]
+    for tool in next(iter(pixels.values())):
+        rows.append(f"| {tool} | " + " | ".join(str(counts[tool]) for counts in pixels.values()) + " |")
+    return "\n".join(rows)
+
+
 if __name__ == "__main__":
     matplotlib.use("Agg")
     packages = ("shapely", "pycocotools", "rasterio", "pillow", "scikit-image", "supervision", "matplotlib")
@@ -95,5 +108,6 @@ if __name__ == "__main__":
         },
     }
     print(record("polygon_fillers", results))
-    for name, row in results["pixels"].items():
-        print(name, row)
+    before, _, after = PAGE.read_text("utf-8").partition(MARKS[0])
+    after = after.partition(MARKS[1])[2]
+    PAGE.write_text(f"{before}{MARKS[0]}\n\n{table(results['pixels'])}\n\n{MARKS[1]}{after}", "utf-8")

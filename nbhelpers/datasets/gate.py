@@ -266,11 +266,11 @@ def _checked_classes(dataset: Dataset, parts: Sequence[Leaf], name: str) -> int:
 
 
 @contextmanager
-def random_states_kept() -> Iterator[None]:
-    """Give back the random states of Python, numpy and torch's CPU as they were: looking must change no draw."""
+def random_states_kept(devices: Sequence[torch.device] = ()) -> Iterator[None]:
+    """Give back the random states of Python, numpy and torch, with those of the GPUs `devices`, as they were."""
     states = random.getstate(), np.random.get_state()
     try:
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=devices):
             yield
     finally:
         random.setstate(states[0])

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from nbhelpers.datasets.gate import random_states_kept
 from nbhelpers.training.history import History
-from nbhelpers.training.randomness import generators_kept
 
 
 def weights_of(model: nn.Module) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def tried_out(model: nn.Module, device: torch.device) -> Iterator[None]:
     model.zero_grad()
     try:
         model.to(device, memory_format=torch.channels_last)
-        with generators_kept([device] if device.type == "cuda" else []):
+        with random_states_kept([device] if device.type == "cuda" else []):
             yield
     except BaseException:
         model.to(home)

@@ -5,7 +5,7 @@ SeedSequence mixes its numbers instead: https://numpy.org/doc/stable/reference/r
 """
 
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from nbhelpers.datasets.dataset import collate
+from nbhelpers.datasets.gate import random_states_kept
 
 ORDER, NETWORK = 0, 1  # what a stream is for
 
@@ -69,7 +70,7 @@ class SeededSamples(Dataset):
         return len(self.dataset)
 
     def __getitems__(self, pairs: Iterable[tuple[int, int]]) -> list[tuple[Tensor, Tensor]]:
-        with generators_kept():  # the network's draws go on as if no sample had been read
+        with random_states_kept():  # the network's draws go on as if no sample had been read
             return [self._sample(index, seed) for index, seed in pairs]
 
     def _sample(self, index: int, seed: int) -> tuple[Tensor, Tensor]:
@@ -94,18 +95,6 @@ def seeded_loader(train: Dataset, batches: Batches, workers: int) -> Iterator[Da
         if loader._iterator is not None:  # torch has no public way to end persistent workers
             loader._iterator._shutdown_workers()
             loader._iterator = None
-
-
-@contextmanager
-def generators_kept(devices: Sequence[torch.device] = ()) -> Iterator[None]:
-    """Give back the states of the generators of random, numpy and torch, with those of the GPUs `devices`."""
-    python, numpy = random.getstate(), np.random.get_state()
-    try:
-        with torch.random.fork_rng(devices=devices):
-            yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)
 
 
 def _seed_each(number: int, seed_torch) -> None:

@@ -33,9 +33,9 @@ def test_rules(path):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_measured_cost(path):
-    """What `make notebooks` measured when it made the committed outputs: at most a minute and 1.5 GB."""
+    """What `make notebooks` measured as the reference reader, who has fp32 alone: at most two minutes and 1.5 GB."""
     results = json.loads((ROOT / "benchmarks" / "results" / "notebooks.json").read_text("utf-8"))
-    assert results[path.stem]["seconds"] <= 60
+    assert results[path.stem]["seconds"] <= 120
     assert results[path.stem]["peak_mb"] <= 1500
 
 

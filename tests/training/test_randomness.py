@@ -9,11 +9,11 @@ import torch
 from torch import nn
 
 from nbhelpers.datasets import train_transform
+from nbhelpers.datasets.gate import random_states_kept
 from nbhelpers.training import evaluate
 from nbhelpers.training.randomness import (
     Batches,
     SeededSamples,
-    generators_kept,
     seed_network,
     seeded_loader,
 )
@@ -37,7 +37,7 @@ def orders():
 def network_draws(ranks=2):
     keys = list(itertools.product(range(SEEDS // 2), range(EPOCHS // 2), range(ranks)))
     rows = []
-    with generators_kept():
+    with random_states_kept():
         for key in keys:
             seed_network(*key)
             rows.append(torch.rand(SAMPLES).numpy())

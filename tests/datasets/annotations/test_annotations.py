@@ -16,6 +16,7 @@ from nbhelpers.datasets.annotations.__main__ import main
 from nbhelpers.datasets.annotations.shapes import fill
 from tests.datasets.annotations import writers
 from tests.datasets.annotations.writers import BITMAPS, CAT, DOG, NAME, POLYGONS, SIZE, dump, save_image
+from tools.execution import ROOT
 
 
 def inside(points, size=SIZE) -> np.ndarray:
@@ -558,3 +559,19 @@ def test_the_command_writes_masks_sheet_and_report(tmp_path, images, capsys):
 def test_the_command_says_what_is_wrong(tmp_path):
     with pytest.raises(SystemExit, match="error: there are no annotations at"):
         main([str(tmp_path / "none"), str(tmp_path), str(tmp_path / "out")])
+
+
+def test_the_table_of_other_tools_is_the_measured_one():
+    """docs/annotations.md and lesson 23 show what benchmarks.polygon_fillers measured."""
+    results = json.loads((ROOT / "benchmarks" / "results" / "polygon_fillers.json").read_text("utf-8"))
+    pixels = results["results"]["pixels"]
+    page = (ROOT / "docs" / "annotations.md").read_text("utf-8")
+    for tool in pixels["square, (0, 0) to (4, 4)"]:
+        row = "".join(f" {counts[tool]} |" for counts in pixels.values())
+        assert f"| {tool} |{row}" in page
+    points = [(0, 0), (8, 0), (0, 8)]
+    assert (
+        pixels["triangle (0, 0), (8, 0), (0, 8)"]["nbhelpers"]
+        == fill([np.array(points, float)], (12, 12))[2].sum()
+    )
+    assert all(f"| `{name}`" in page for name in FORMATS)
