@@ -130,7 +130,7 @@ def _fetch(packages: list[str]) -> None:
 
 
 def _keep_freed_memory() -> None:
-    """Let glibc keep up to 1 GB of what was freed: a training step frees and asks for the same memory every time.
+    """Let glibc keep up to 256 MB of what was freed: a training step frees and asks for the same memory every time.
 
     Left alone, it gives the top of the heap back to the system at each step and fetches it anew, page by page: a tenth
     of the CPU seconds of the narrow U-Net's training. Elsewhere than on Linux with glibc, nothing happens.
@@ -138,7 +138,7 @@ def _keep_freed_memory() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt:
         mallopt(-3, 32 << 20)  # M_MMAP_THRESHOLD: maps of a batch come from the heap; its largest value
-        mallopt(-1, 1 << 30)  # M_TRIM_THRESHOLD
+        mallopt(-1, 256 << 20)  # M_TRIM_THRESHOLD
 
 
 def _source(data: str) -> str:
