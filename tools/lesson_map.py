@@ -112,7 +112,10 @@ def told(source: str, seconds: float) -> str:
     """
     if not TAKES.search(source):
         raise ValueError("the first cell lacks **Takes** about ... to run on two CPU cores")
-    rounded = f"{round(seconds, -1):.0f} s" if seconds < 95 else f"{round(2 * seconds / 60) / 2:g} minutes"
+    step = 1 if seconds < 15 else 10  # so that no header is off by a quarter
+    rounded = (
+        f"{step * round(seconds / step)} s" if seconds < 95 else f"{round(2 * seconds / 60) / 2:g} minutes"
+    )
     on_gpu = "(a GPU runs the long schedule, which was not timed)"
     return TAKES.sub(f"about {rounded} to run on two CPU cores {on_gpu}", source)
 

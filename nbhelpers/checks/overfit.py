@@ -37,17 +37,17 @@ def overfit_one_batch(
             if step == 0:
                 check_masks(masks, max(2, logits.shape[1]))
                 masks = masks.long()
-            confusion = ConfusionMatrix(max(2, logits.shape[1]))
-            confusion.update(to_ids(logits), masks)
-            mean_iou = confusion.mean_iou
-            if mean_iou > 0.95 or step == steps:
-                break
             loss = pixel_loss(logits, masks)
             if not loss.isfinite():
                 raise FloatingPointError(
                     f"the loss is {loss.item()} in step {step}, first in the output of "
                     f"{first_non_finite(student, images)!r}; look there, and try a lower lr than {lr:g}"
                 )
+            confusion = ConfusionMatrix(max(2, logits.shape[1]))
+            confusion.update(to_ids(logits), masks)
+            mean_iou = confusion.mean_iou
+            if mean_iou > 0.95 or step == steps:
+                break
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -48,7 +48,7 @@ def test_the_header_tells_the_measured_time(path):
 
 @pytest.mark.parametrize(
     ("seconds", "told"),
-    [(17, "20 s"), (42.5, "40 s"), (94, "90 s"), (96, "1.5 minutes"), (200, "3.5 minutes")],
+    [(6.8, "7 s"), (17, "20 s"), (42.5, "40 s"), (94, "90 s"), (96, "1.5 minutes"), (200, "3.5 minutes")],
 )
 def test_a_header_is_told_its_time(seconds, told):
     before = "# A\n\n**Takes** about 1 minute to run on two CPU cores, and 40 minutes to read."
