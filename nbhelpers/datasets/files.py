@@ -92,7 +92,7 @@ def read_samples(data: bytes | Path, name: str | Path, frame: int | None = None)
     with _decoding(name):
         page = tiff.Page(data, pages[frame or 0], name)
         _check_size(name, *page.shape[1::-1])
-        values = _upright(page.read(), page.orientation)
+        values = upright(page.read(), page.orientation)
     return Samples(values, name, page.top, page.colours, page.alpha, page.palette)
 
 
@@ -206,7 +206,7 @@ def _png_of_16_bits(data: bytes, kind: int, name: str | Path, orientation: int) 
     bands = {2: [0, 1, 2], 4: [0, 3], 6: [0, 1, 2, 3]}[kind]  # RGB, grey and alpha, RGBA
     colours = 1 if kind == 4 else 3
     return Samples(
-        _upright(values[..., bands], orientation), name, 65535, colours, colours if kind != 2 else None
+        upright(values[..., bands], orientation), name, 65535, colours, colours if kind != 2 else None
     )
 
 
@@ -236,7 +236,7 @@ def _check_size(name: str | Path, width: int, height: int) -> None:
         )
 
 
-def _upright(values: np.ndarray, orientation: int) -> np.ndarray:
+def upright(values: np.ndarray, orientation: int) -> np.ndarray:
     """Turn (H, W, bands) as the EXIF or TIFF tag says; numbers beyond 1..8 mean nothing."""
     if orientation in (5, 6, 7, 8):
         values = values.swapaxes(0, 1)

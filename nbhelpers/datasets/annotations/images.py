@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -9,16 +10,9 @@ from PIL import Image
 
 from nbhelpers.datasets.annotations.formats.label_studio import original_name
 from nbhelpers.datasets.annotations.shapes import Picture
-from nbhelpers.datasets.files import SUFFIXES, read_image
+from nbhelpers.datasets.files import ORIENTATION, SUFFIXES, read_image, upright
 
-# By the EXIF tags that swap the sides: what brings a mask of the stored pixels to the way the photograph is shown.
-TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
-    5: np.transpose,
-    6: lambda mask: np.rot90(mask, -1),
-    7: lambda mask: np.rot90(mask, 2).T,
-    8: np.rot90,
-}
-ORIENTATION = 274  # the tag's number
+SIDES_SWAPPED = (5, 6, 7, 8)  # the EXIF orientations of photographs that lie on their side
 
 
 class ImageFiles:
@@ -82,8 +76,8 @@ def read_picture(
     if picture.size in (None, shown):
         return image, shown, lambda mask: mask
     orientation = _orientation(data)
-    if orientation in TURNS and picture.size == shown[::-1]:
-        return image, shown[::-1], TURNS[orientation]
+    if orientation in SIDES_SWAPPED and picture.size == shown[::-1]:
+        return image, shown[::-1], partial(upright, orientation=orientation)
     raise ValueError(
         f"{where} is {shown[0]} x {shown[1]} pixels, but {picture.where} was drawn on "
         f"{picture.size[0]} x {picture.size[1]}; the image was resized or turned after it was annotated: use the original"
