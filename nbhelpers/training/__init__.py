@@ -51,8 +51,8 @@ def fit(
     Args:
         train, valid: datasets of samples (image, mask); see `nbhelpers.datasets`.
         lr: the highest learning rate of the schedule, for AdamW.
-        loss: takes (logits (N, C, H, W) in float32, masks (N, H, W)) and gives a scalar, as SMP's losses do.
-            Default: `nbhelpers.losses.pixel_loss`, cross-entropy over the pixels that are not void.
+        loss: takes (logits (N, C, H, W) in float32, masks (N, H, W)) and gives a scalar, as those of
+            `nbhelpers.losses` do. Default: its `pixel_loss`, cross-entropy over the pixels that are not void.
         class_weights: (C,), for the default loss; see `nbhelpers.datasets.class_weights`.
         schedule: "onecycle" (Smith and Topin, 2018) or "poly" (lr falls as (1 - step / steps) ** 0.9).
         clip_norm: the largest norm that all gradients together may have.

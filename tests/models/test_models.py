@@ -26,6 +26,7 @@ from nbhelpers.models.fcn8 import FCN8, FastFCN8
 from nbhelpers.models.fpn import FPN
 from nbhelpers.models.gcn import GCN
 from nbhelpers.models.pspnet import PSPNet
+from nbhelpers.models.segformer import SegFormer
 from nbhelpers.models.segnet import SegNet
 from nbhelpers.models.unet import UNet
 from nbhelpers.models.unet_plus_plus import UNetPlusPlus
@@ -61,6 +62,7 @@ MODELS = {  # name: the class, and what makes it small
         FCHarDNet,
         {"stem_widths": (4, 8, 8, 8), "widths": (8, 16), "growth_rates": (4, 6), "layers": (4, 4)},
     ),
+    "segformer": (SegFormer, {"widths": (8, 16, 20, 32), "depths": (1, 1, 1, 1), "head_channels": 16}),
 }
 
 
