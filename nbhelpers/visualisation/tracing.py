@@ -30,6 +30,7 @@ JOINS = {
     OTHERWISE: "join",
 }  # names of what comes out
 WRITERS = ("copy_", "__setitem__")  # change their first argument
+MOVERS = ("permute", "movedim", "moveaxis")  # the same map, with its channels elsewhere
 
 
 @dataclass(frozen=True)
@@ -109,13 +110,21 @@ class _Recorder(TorchFunctionMode):
                 self._met.setdefault(source, meeting)
         for _, tensor in _tensors(made) if sources else ():
             self._makers[tensor] = frozenset(sources)
-            if not self._inside and tensor.is_floating_point():
+            if not self._inside and name in MOVERS and len(sources) == 1:
+                self._put_channels_first(sources[0], tuple(tensor.shape))
+            elif not self._inside and tensor.is_floating_point():
                 before = None if len(origins) > 1 else self.stages[sources[0]]
                 if what := _what_is_made(name, tensor, before, meetings):
                     self.note(
                         tensor, Stage(what, tuple(tensor.shape), sources, False, meetings, is_module=False)
                     )
         return result
+
+    def _put_channels_first(self, source: int, moved: tuple[int, ...]) -> None:
+        """A map that a module made as (N, h, w, C) is told as (N, C, h, w)."""
+        shape = self.stages[source].shape
+        if len(shape) == 4 and moved == (shape[0], shape[3], shape[1], shape[2]):
+            self.stages[source] = replace(self.stages[source], shape=moved)
 
     def _meeting(self, name: str, source: int, given: list[Tensor]) -> str:
         theirs = [tensor for tensor in given if source in self._makers.get(tensor, ())]

@@ -242,6 +242,23 @@ def test_pooling_indices_lead_from_the_map_that_was_pooled(modules):
     )
 
 
+class ChannelsLast(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.mix, self.last = nn.Conv2d(3, 5, 2, stride=2), nn.Linear(5, 7), nn.Conv2d(7, 2, 1)
+
+    def forward(self, images):
+        x = self.mix(self.first(images).permute(0, 2, 3, 1))
+        return self.last(x.movedim(-1, 1))
+
+
+def test_a_map_with_its_channels_last_is_the_same_map():
+    alt = show_staircase(ChannelsLast(), torch.rand(1, 3, 8, 12)).alt
+    assert alt.endswith(
+        "images (3 × 8 × 12); first (5 × 4 × 6); mix (7 × 4 × 6); last (2 × 4 × 6). No skips."
+    )
+
+
 def test_labels_are_words_and_numbers():
     chain = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(inplace=True), nn.MaxPool2d(2), nn.Conv2d(8, 2, 1))
     alt = show_staircase(chain, torch.rand(1, 3, 10, 12)).alt
