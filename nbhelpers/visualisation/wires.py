@@ -91,17 +91,18 @@ class Wires:
                 if level := self._level(wire, which):
                     sides[(wire.start, wire.end)[which], level > 0].append(wire)
             for (_, is_above), wires in sides.items():
-                wires.sort(key=lambda wire: self._order(wire, which), reverse=not is_above)
+                wires.sort(key=lambda wire: self._order(wire, which, is_above))
                 for place, wire in enumerate(wires):
                     share = (len(wires) - place) / (len(wires) + 1)
                     wire.ports[which] = share if is_above else share - 1
 
-    def _order(self, wire: Wire, which: int) -> tuple[bool, float]:
-        """From the top, for arrows that go up from a block, or come from above."""
-        along = wire.run == ("first", "last")[which]  # runs along the block's own row before it turns
-        reach = abs(wire.end - wire.start)
-        level = self._level(wire, which)
-        return along, reach if along else -level
+    def _order(self, wire: Wire, which: int, is_above: bool) -> tuple[bool, float]:
+        """From the top of a block down. What runs along the block's own row keeps to its middle, where the nearest
+        turns first; what turns at once is the further out, the further up or down it leads."""
+        reach = wire.end - wire.start
+        if wire.run == ("first", "last")[which]:
+            return is_above, reach if is_above else -reach
+        return not is_above, -self._level(wire, which)
 
     def _give_tracks(self) -> dict[int, list[tuple[Wire, int]]]:
         gaps: dict[int, list[tuple[Wire, int]]] = defaultdict(list)
