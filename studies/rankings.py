@@ -1,13 +1,18 @@
 """21 Which score: how often does the ranking of trained networks change with the score?
 
-All networks that the other lessons' studies keep (their first seeds) predict the same 200 scenes of toy street's test
-split. Each score ranks them; the scenes are drawn anew 2,000 times, with replacement, for the noise.
+All networks that the lessons' studies keep (their first seeds) predict the same 200 scenes of toy street's test split.
+Each score ranks them; the scenes are drawn anew 2,000 times, with replacement, for the noise.
 
-Run: python -m studies.rankings     (when the checkpoints are there: python -m studies run)
+    python -m studies.rankings         from the checkpoints that are there (`python -m studies run` makes them)
+    python -m studies.rankings 21      from those of some lessons alone
+
+The page reads what it found: `table(stored())`, `sentence(stored())`.
 """
 
+import json
 import math
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -18,18 +23,17 @@ from nbhelpers.datasets import IGNORE, InMemory
 from nbhelpers.metrics import Surfaces, boundary_iou
 from studies.measures import predictions
 from studies.protocol import Protocol
-from studies.study import HERE, load
-from tools.record import record
+from studies.study import HERE, RESULTS, load
 
 DRAWS, SURE = 2000, 0.975  # of all draws: as a two-sided interval of 95 %
 TOLERANCE = WIDTH = 1  # pixels, in scenes of 48 x 64
 COMMON = "mean IoU"
 
 
-def networks() -> Iterator[tuple[str, torch.nn.Module]]:
+def networks(lessons: Sequence[str]) -> Iterator[tuple[str, torch.nn.Module]]:
     """(lesson and way, network) of every checkpoint that is stored and was trained on scenes of the usual size."""
-    for file in sorted(HERE.glob("lesson*.py")):
-        study = load(file.stem.removeprefix("lesson"))
+    for lesson in lessons or sorted(file.stem.removeprefix("lesson") for file in HERE.glob("lesson*.py")):
+        study = load(lesson)
         for name, way in study.ways.items():
             if study.checkpoint(name).exists() and way.protocol(study.protocol).size == Protocol().size:
                 yield f"{study.lesson} {name}", study.network(name)
@@ -56,13 +60,13 @@ def per_image(found: np.ndarray, masks: np.ndarray, classes: int) -> dict[str, n
     return parts | outlines
 
 
+@np.errstate(invalid="ignore")  # 0 / 0 where a class is in no image
 def scores(parts: dict[str, np.ndarray], draws: np.ndarray) -> dict[str, np.ndarray]:
     """Each score, the higher the better, for every draw: `draws` (draws, images) says how often each image counts."""
     hits, truth, predicted = (draws @ parts[name] for name in ("hits", "truth", "predicted"))
-    with np.errstate(invalid="ignore"):
-        iou = parts["hits"] / (parts["truth"] + parts["predicted"] - parts["hits"])
-        pooled = hits / (truth + predicted - hits)
-        dice = 2 * hits / (truth + predicted)
+    iou = parts["hits"] / (parts["truth"] + parts["predicted"] - parts["hits"])
+    pooled = hits / (truth + predicted - hits)
+    dice = 2 * hits / (truth + predicted)
 
     def over(values: np.ndarray, axis: int) -> np.ndarray:
         """Means of (images, classes) with nan: 0 over images, 1 over each image's classes first, None over pairs."""
@@ -123,19 +127,71 @@ def compared(table: dict[str, dict[str, np.ndarray]]) -> dict:
     }  # fmt: skip
 
 
-def main() -> None:
+def stored() -> dict:
+    """What was found. Raises FileNotFoundError that says the command, where nothing is stored."""
+    path = RESULTS / "rankings.json"
+    if not path.exists():
+        raise FileNotFoundError(f"{path.name} is not stored; make it: python -m studies.rankings")
+    return json.loads(path.read_text("utf-8"))["results"]
+
+
+def table(found: dict) -> str:
+    """Markdown: how each score orders the pairs of networks, beside the mean IoU and beside itself on other scenes."""
+    rows = [
+        f"| score | pairs ordered otherwise than by {COMMON} | beyond the noise | by the same score, on other scenes | best |",
+        "|---|--:|--:|--:|---|",
+    ]
+    for kind, noise in found["ordered_otherwise_by_other_scenes"].items():
+        beside = found["against"][COMMON].get(kind)
+        shares = (
+            ["-", "-"]
+            if beside is None
+            else [
+                f"{beside['ordered_otherwise'] / found['pairs']:.0%}",
+                str(beside["otherwise_beyond_noise"]),
+            ]
+        )
+        rows.append(f"| {kind} | {' | '.join(shares)} | {noise:.0%} | {found['best'][kind]} |")
+    return "\n".join(rows)
+
+
+def sentence(found: dict) -> str:
+    """The answer in words: how often any two scores disagree, and how often beyond the noise."""
+    disagreements = [
+        row for one, others in found["against"].items() for other, row in others.items() if one < other
+    ]
+    all_of_them = len(disagreements) * found["pairs"]
+    otherwise = sum(row["ordered_otherwise"] for row in disagreements) / all_of_them
+    sure = sum(row["otherwise_beyond_noise"] for row in disagreements)
+    noise = np.mean(list(found["ordered_otherwise_by_other_scenes"].values()))
+    winners = len(set(found["best"].values()))
+    return (
+        f"Take two of the {found['networks']} networks and two of the {len(found['best'])} scores: in **{otherwise:.0%}** "
+        f"of all cases the scores disagree about which network is better. Much of that is noise: the *same* score, on other "
+        f"scenes drawn from the same {found['images']}, disagrees with itself in {noise:.0%}. Beyond the noise, each score "
+        f"sure of its winner and the winners different, are **{sure} of {all_of_them:,}** cases ({sure / all_of_them:.1%}). "
+        f"{winners} different network{'s are' if winners > 1 else ' is'} called best by one score or another."
+    )
+
+
+def main(lessons: Sequence[str]) -> None:
+    from tools.record import provenance  # not in the wheel, as the pages need nothing of it
+
     test: InMemory = Protocol().data("test")
     masks = np.stack([np.asarray(mask) for mask in test.masks])
     draws = np.random.default_rng(0).multinomial(len(masks), np.full(len(masks), 1 / len(masks)), DRAWS)
     draws = np.concatenate([np.ones((1, len(masks)), int), draws]).astype(float)
-    table = {}
-    for name, network in networks():
-        table[name] = scores(per_image(predictions(network, test), masks, test.num_classes), draws)
-        print(f"{name:40} " + "  ".join(f"{values[0]:.3f}" for values in table[name].values()), flush=True)
-    results = {"images": len(masks), "draws": DRAWS, "networks": len(table)} | compared(table)
-    record("rankings", results, "python -m studies.rankings")
+    values = {}
+    for name, network in networks(lessons):
+        values[name] = scores(per_image(predictions(network, test), masks, test.num_classes), draws)
+        print(f"{name:40} " + "  ".join(f"{value[0]:.3f}" for value in values[name].values()), flush=True)
+    results = {"images": len(masks), "draws": DRAWS, "networks": len(values)} | compared(values)
+    content = provenance(" ".join(["python -m studies.rankings", *lessons])) | {"results": results}
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "rankings.json").write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    print(sentence(results), table(results), sep="\n\n")
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    main()
+    main(sys.argv[1:])
