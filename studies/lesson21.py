@@ -1,11 +1,11 @@
-"""21 Which score: ten networks that differ in loss, width and skips, so that scores have something to disagree about.
+"""21 Which score: eight networks that differ in loss, width and skips, so that scores have something to disagree about.
 
 `python -m studies.rankings` ranks them, and all that the other lessons keep, by each score.
 """
 
 from torch import Tensor
 
-from nbhelpers.losses import dice_loss, focal_loss, lovasz_loss, ohem_loss, pixel_loss, tversky_loss
+from nbhelpers.losses import dice_loss, focal_loss, lovasz_loss, pixel_loss
 from nbhelpers.models.unet import UNet
 from studies import Claim, Study, Way
 from studies.lesson02 import close
@@ -34,8 +34,6 @@ LOSSES = {
     "cross-entropy and Dice": both,
     "focal": focal_loss,
     "Lovász": lovasz_loss,
-    "OHEM": ohem_loss,
-    "Tversky": tversky_loss,
 }
 
 STUDY = Study(
