@@ -21,6 +21,7 @@ from nbhelpers.metrics.calibration import Calibration, fit_temperature, to_proba
 from nbhelpers.metrics.decisions import by_expected_dice
 from nbhelpers.models.unet import UNet
 from studies import Claim, Protocol, Study, Way
+from studies.study import Page
 
 SHARES = {"10 %": 0.1, "1 %": 0.01, "0.1 %": 0.001}  # of the pixels, that are specks
 THRESHOLDS = torch.linspace(-7, 7, 57).sigmoid()
@@ -138,18 +139,18 @@ STUDY = Study(
 )
 
 
-def table(study: Study, measure: str, digits: int = 3) -> str:
-    """Markdown: a row a loss, a column a rarity, the mean over the seeds that are stored; - where none is."""
+def table(study: Study, measure: str, digits: int = 3) -> Page:
+    """A row a loss, a column a rarity, the mean over the seeds that are stored; - where none is."""
     lines = [f"| {measure} | {' | '.join(SHARES)} |", f"|---|{'--:|' * len(SHARES)}"]
     for name in losses(0.1):
         values = [study.values(f"{rarity}, {name}", measure) for rarity in SHARES]
         cells = [f"{np.mean(found):.{digits}f}" if found else "-" for found in values]
         lines.append(f"| {name} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    return Page("\n".join(lines))
 
 
-def answer(study: Study) -> str:
-    """Markdown: for each rarity, which losses beat cross-entropy, which lose to it, which collapse, which is open."""
+def answer(study: Study) -> Page:
+    """For each rarity, which losses beat cross-entropy, which lose to it, which collapse, which is open."""
     lines = []
     for rarity in SHARES:
         verdicts = [each for each in study.verdicts if each.claim.first.startswith(f"{rarity},")]
@@ -166,7 +167,7 @@ def answer(study: Study) -> str:
             f"- **{rarity} of the pixels** ({counted} seeds a loss): {told or 'no verdict before two seeds a loss'}"
             + (f". Found no speck at all, in most seeds: {', '.join(dead)}." if dead else ".")
         )
-    return "\n".join(lines)
+    return Page("\n".join(lines))
 
 
 def collapsed(study: Study, way: str) -> bool:
