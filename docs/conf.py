@@ -38,6 +38,7 @@ default_role = "code"  # docstrings write code as Markdown does
 napoleon_google_docstring = True
 
 html_theme = "furo"
+html_favicon = str(ROOT / "docs" / "static" / "icon.svg")
 html_static_path = [str(Path(os.environ["SITE_SOURCE"]) / "static")]
 templates_path = [str(ROOT / "docs" / "templates")]
 html_css_files = ["site.css"]
@@ -50,8 +51,20 @@ pygments_dark_style = "a11y-high-contrast-dark"
 html_context = {"made": json.loads(os.environ["SITE_MADE"])}
 html_theme_options = {
     "top_of_page_buttons": [],
-    "light_css_variables": {"color-brand-primary": "#0b5394", "color-brand-content": "#0b5394"},
-    "dark_css_variables": {"color-brand-primary": "#7fb8ea", "color-brand-content": "#7fb8ea"},
+    "light_css_variables": {
+        "color-brand-primary": "#0b5394",
+        "color-brand-content": "#0b5394",
+        "color-brand-visited": "#6a3d9a",
+        "color-foreground-secondary": "#55585e",
+        "color-foreground-muted": "#5d6067",
+    },
+    "dark_css_variables": {
+        "color-brand-primary": "#7fb8ea",
+        "color-brand-content": "#7fb8ea",
+        "color-brand-visited": "#c3a6e8",
+        "color-foreground-secondary": "#a9acb2",
+        "color-foreground-muted": "#a0a3a9",
+    },
 }
 
 

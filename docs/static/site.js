@@ -1,27 +1,23 @@
 // What a page needs besides Sphinx and Furo; it reads well without.
 
-// The menus of a narrow window are labels of hidden boxes, which no keyboard reaches.
-const menus = { __navigation: "Menu of all pages", __toc: "Contents of this page" };
+// The menus of a narrow window are opened by labels of hidden boxes, which no keyboard reaches: buttons take their place.
+const menus = { __navigation: "All pages", __toc: "Contents of this page" };
 for (const label of document.querySelectorAll(".nav-overlay-icon, .toc-overlay-icon")) {
   const box = document.getElementById(label.htmlFor);
-  label.tabIndex = 0;
-  label.setAttribute("role", "button");
-  label.setAttribute("aria-label", menus[label.htmlFor]);
-  const say = () => label.setAttribute("aria-expanded", String(box.checked));
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = label.className;
+  button.setAttribute("aria-label", menus[label.htmlFor]);
+  button.append(...label.childNodes);
+  const say = () => button.setAttribute("aria-expanded", String(box.checked));
+  button.addEventListener("click", () => box.click());
   box.addEventListener("change", say);
   say();
-  label.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" && event.key !== " ") return;
-    event.preventDefault();
-    box.click();
-  });
+  label.replaceWith(button);
 }
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
-  for (const name of Object.keys(menus)) {
-    const box = document.getElementById(name);
-    if (box?.checked) box.click();
-  }
+  for (const box of document.querySelectorAll(".sidebar-toggle:checked")) box.click();
 });
 
 // What is wider than the window scrolls on its own, and must be reachable to do so.

@@ -131,7 +131,7 @@ async function networks() {
   await page.close();
 
   page = await open("notebooks/02_unet_from_scratch.html", looks[1], faults);
-  await page.focus(".nav-overlay-icon");
+  await page.focus("button.nav-overlay-icon");
   await page.keyboard.press("Enter");
   await new Promise((resolve) => setTimeout(resolve, 600));
   found.menu = await page.$eval(".sidebar-drawer", (drawer) => drawer.getBoundingClientRect().left);

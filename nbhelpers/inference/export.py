@@ -70,7 +70,7 @@ def _store_halves(model: object) -> None:
 
     onnxruntime turns it back into float32 when it loads the file, and computes as before.
     """
-    import onnx_ir as ir  # of onnxscript, which torch exports by
+    from onnxscript import ir
 
     graph = model.graph
     for value in list(graph.initializers.values()):

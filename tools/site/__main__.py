@@ -16,6 +16,7 @@ from pathlib import Path
 from tools.badges import repository
 from tools.execution import ROOT
 from tools.record import machine
+from tools.site.accessible import repair
 from tools.site.errors import write_errors
 from tools.site.lessons import to_github, write_lessons
 from tools.site.models import write_models
@@ -136,6 +137,7 @@ def build(out: Path) -> None:
     command += ["--fail-on-warning", "--doctree-dir", str(stage / ".doctrees"), str(stage), str(out)]
     if subprocess.call(command, env=settings, cwd=ROOT):
         raise SystemExit("error: Sphinx found the faults above")
+    repair(out)
 
 
 def main() -> None:

@@ -203,7 +203,7 @@ def _promise(docstring: str | None) -> str:
 
 def find_tests(found: list[Sentence], root: Path = ROOT) -> None:
     """Fill in `tests`: those of tests/ that hold a text which the sentence has, too."""
-    texts = []
+    places: dict[str, list[tuple[str, str, int]]] = {}  # of each text
     for path in sorted((root / "tests").rglob("test_*.py")):
         tree, file = ast.parse(path.read_text("utf-8")), path.relative_to(root).as_posix()
         tables = {  # strings of the tables above the tests
@@ -216,13 +216,13 @@ def find_tests(found: list[Sentence], root: Path = ROOT) -> None:
         for test in (node for node in tree.body if getattr(node, "name", "").startswith("test_")):
             used = {node.id for node in ast.walk(test) if isinstance(node, ast.Name)} & tables.keys()
             strings = [*_strings(test), *(one for name in sorted(used) for one in tables[name])]
-            texts += [(one, (file, test.name, test.lineno)) for one in strings]
+            for one in dict.fromkeys(strings):
+                places.setdefault(one, []).append((file, test.name, test.lineno))
     for sentence in found:
         parts = [text.strip() for text in sentence.texts if len(text.strip()) >= 18]
-        for plain, test in texts:
-            inside = any(plain in text for text in sentence.texts) or any(text in plain for text in parts)
-            if inside and test not in sentence.tests:
-                sentence.tests.append(test)
+        for plain, tests in places.items():
+            if any(plain in text for text in sentence.texts) or any(text in plain for text in parts):
+                sentence.tests += [test for test in tests if test not in sentence.tests]
 
 
 def _strings(node: ast.AST) -> list[str]:
@@ -258,8 +258,12 @@ def write_errors(stage: Path) -> None:
         by_module: dict[str, list[Sentence]] = {}
         for sentence in inside:
             by_module.setdefault(sentence.module, []).append(sentence)
+        shown = {f"nbhelpers.{room}"}
         for module, those in by_module.items():
-            lines += [f"## {module}", told.get(module, "") if module != f"nbhelpers.{room}" else ""]
+            parts = module.split(".")
+            above = [".".join(parts[:count]) for count in range(3, len(parts) + 1)]
+            lines += [f"## {module}", *(told.get(place, "") for place in above if place not in shown)]
+            shown |= set(above)
             lines += [_entry(sentence) for sentence in those]
         (folder / f"{room}.md").write_text("\n\n".join(filter(None, lines)) + "\n", "utf-8")
     index = [

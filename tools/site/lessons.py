@@ -25,7 +25,8 @@ def staged(notebook: NotebookNode, name: str, made_by: dict | None = None) -> No
     page = nbformat.from_dict(notebook)
     for cell in page.cells:
         if not is_code(cell):
-            cell.source = to_github(BADGE.sub(r"[\1](\2)", cell.source), "notebooks")
+            plain = re.sub(r"(?<=\)) (?=\[!\[)", " · ", cell.source)  # between badges
+            cell.source = to_github(BADGE.sub(r"[\1](\2)", plain), "notebooks")
             continue
         tags = cell.metadata.setdefault("tags", [])
         if "solution" in tags:
@@ -42,8 +43,8 @@ def staged(notebook: NotebookNode, name: str, made_by: dict | None = None) -> No
     here = f"https://github.com/{repository()}/blob/main/notebooks/{name}.ipynb"
     first = page.cells[0]
     first.source = re.sub(
-        r"^((?:\[[^\]]*\]\([^)]*\) ?){3})$",
-        rf"\1 [Notebook on GitHub]({here})",
+        r"^(\[Open in Colab\].*)$",
+        rf"\1 · [on GitHub]({here})",
         first.source,
         count=1,
         flags=re.M,
@@ -87,18 +88,18 @@ def write_lessons(stage: Path) -> None:
     folder, pictures = stage / "notebooks", stage / "static" / "lessons"
     folder.mkdir(parents=True)
     pictures.mkdir(parents=True)
-    cards = []
+    cards, names = [], []
     for name, notebook in lesson_map.lessons().items():
         nbformat.write(staged(notebook, name, costs.get(name)), folder / f"{name}.ipynb")
         image, alt = lesson_map.cover(notebook, name)
         (pictures / f"{name}.jpg").write_bytes(image)
+        names.append(f"{name[:2]} {lesson_map.title(notebook)} <notebooks/{name}>")
         cards.append(card(name, lesson_map.title(notebook), alt, costs.get(name)))
-    names = "\n".join(f"notebooks/{name}" for name in lesson_map.lessons())
     (stage / "lessons.md").write_text(
         "# The lessons\n\nEach takes one idea or one paper, builds it piece by piece, trains it, and shows what it got right "
         "and what it got wrong. The times are of two plain processor cores.\n\n"
         '<ul class="lessons">\n' + "\n".join(cards) + "\n</ul>\n\n"
-        f"```{{toctree}}\n:hidden:\n\n{names}\n```\n",
+        "```{toctree}\n:hidden:\n\n" + "\n".join(names) + "\n```\n",
         "utf-8",
     )
 
