@@ -29,7 +29,7 @@ async function open(path, look, elsewhere = []) {
   page.on("response", (response) => {
     if (response.status() >= 400) elsewhere.push(`${response.status()}: ${response.url()}`);
   });
-  await page.goto(`${address}/${path}`, { waitUntil: "networkidle0" });
+  await page.goto(`${address}/${path}`, { waitUntil: "load" });
   return page;
 }
 
