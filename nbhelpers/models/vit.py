@@ -64,7 +64,8 @@ class ViTEncoder(Freezable):
         self.channels, self.strides = {"c4": backbone.num_features}, {"c4": self.patch}
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        height, width = (-(-side // self.patch) * self.patch for side in images.shape[-2:])
+        # rounded up without negative numbers, whose floor division ONNX truncates (torch 2.15)
+        height, width = ((side + self.patch - 1) // self.patch * self.patch for side in images.shape[-2:])
         fitting = F.interpolate(self.normalize(images), size=(height, width), mode="bilinear")
         (tokens,) = self.backbone.forward_intermediates(
             fitting, indices=1, norm=True, intermediates_only=True
