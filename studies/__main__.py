@@ -1,0 +1,39 @@
+"""The command line of `python -m studies`; see the package's docstring."""
+
+import argparse
+
+import torch
+
+from studies.running import run_missing
+from studies.study import HERE, load
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m studies", description="Verdicts of the lessons' studies."
+    )
+    parser.add_argument("lessons", nargs="*", help="numbers of lessons, such as 06; `run` before them trains")
+    parser.add_argument("--seeds", type=int, help="seeds a way; default: the study's own")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no row after so long")
+    parser.add_argument(
+        "--threads", type=int, default=1, help="of torch; one, since rows can run side by side"
+    )
+    arguments = parser.parse_args()
+    run = arguments.lessons[:1] == ["run"]
+    every = sorted(file.stem.removeprefix("lesson") for file in HERE.glob("lesson*.py"))
+    lessons = arguments.lessons[1:] if run else arguments.lessons
+    if run:
+        torch.set_num_threads(arguments.threads)
+        run_missing(lessons or every, arguments.seeds, arguments.minutes)
+    for lesson in [] if run else lessons or every:
+        study = load(lesson)
+        done = {way: len(study.values(way)) for way in study.ways}
+        print(f"{lesson}  {study.question}\n    {study.protocol}; seeds: {done}")
+        print(f"    {len(study.missing())} of {study.seeds * len(study.ways)} rows missing", end="")
+        print(f"; {study.settled:.0%} at a plateau" if study.rows else "")
+        for verdict in study.verdicts if lessons else []:
+            print(f"  - {verdict}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""What is compared, and on which terms."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from torch import nn
+
+from nbhelpers.datasets import SegmentationDataset, Street, in_memory
+from nbhelpers.training import History, fit
+
+MEAN_IOU = "mean IoU"  # the measure that every row has; others are a study's own
+
+
+@dataclass(frozen=True, kw_only=True)
+class Protocol:
+    """Data, schedule and optimiser of a training: AdamW and one cycle, by `nbhelpers.training.fit`, in float32.
+
+    Trained on `scenes` pictures of toy street's train split, watched on 100 of val, which also choose the best epoch,
+    and scored once on 200 of test. Float32 everywhere, so that rows of different machines may stand side by side.
+    """
+
+    size: tuple[int, int] = (48, 64)  # (height, width), pixels
+    scenes: int = 800
+    epochs: int = 6
+    batch_size: int = 8
+    lr: float = 4e-3
+    options: Mapping[str, Any] = field(default_factory=dict)  # more arguments of fit
+    dataset: Callable[..., SegmentationDataset] = Street
+
+    def data(self, split: str) -> SegmentationDataset:
+        """The pairs of a split, decoded once."""
+        length = {"train": self.scenes, "val": 100, "test": 200}[split]
+        return in_memory(self.dataset(split, size=self.size, length=length))
+
+    @property
+    def steps(self) -> int:
+        return self.epochs * -(-self.scenes // self.batch_size)
+
+    def __str__(self) -> str:
+        height, width = self.size
+        return (
+            f"{self.scenes} scenes of {height} x {width}, {self.epochs} epochs of batches of {self.batch_size} "
+            f"({self.steps:,} steps), learning rate {self.lr:g}"
+        )
+
+
+def train_by_fit(network: nn.Module, protocol: Protocol, train: Any, valid: Any, seed: int) -> History:
+    """The training of every way that has none of its own."""
+    return fit(
+        network,
+        train,
+        valid,
+        epochs=protocol.epochs,
+        lr=protocol.lr,
+        batch_size=protocol.batch_size,
+        precision="fp32",
+        seed=seed,
+        quiet=True,
+        **protocol.options,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Way:
+    """One of the things compared: how to build its network and, where they differ from the study's, its terms.
+
+    build: makes the network, with weights from torch's generator, which is seeded before.
+    terms: fields of the study's protocol that are otherwise for this way, such as {"lr": 1e-2}.
+    train: takes (network, protocol, train, valid, seed), trains in place and returns the history.
+    keep: whether the first seed's network is stored, for pages that look inside it.
+    """
+
+    build: Callable[[], nn.Module]
+    terms: Mapping[str, Any] = field(default_factory=dict)
+    train: Callable[..., History] = train_by_fit
+    keep: bool = False
+
+    def protocol(self, common: Protocol) -> Protocol:
+        return replace(common, **self.terms)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A comparison that the lesson makes: does way `first` score otherwise than way `second`, by `measure`?
+
+    Two measures of one and the same way (`against` names the second's) are compared row by row, since they belong to
+    the same training; two ways are independent samples.
+    """
+
+    first: str
+    second: str
+    measure: str = MEAN_IOU
+    against: str | None = None
+
+    @property
+    def paired(self) -> bool:
+        return self.first == self.second
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What a sentence calls the two."""
+        if self.paired:
+            return self.measure, self.against
+        return self.first, self.second

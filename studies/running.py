@@ -1,0 +1,122 @@
+"""Train the rows that are missing: each as soon as it is there on disk, by any number of processes at once."""
+
+import json
+import platform
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+from subprocess import run
+
+import torch
+from filelock import FileLock, Timeout
+from safetensors.torch import save_file
+
+from nbhelpers.inference.writing import written_whole
+from nbhelpers.training import evaluate
+from studies.protocol import MEAN_IOU
+from studies.study import Study, load
+
+LOCKS = Path(tempfile.gettempdir()) / "nbhelpers-studies"
+
+
+def run_missing(lessons: list[str], seeds: int | None, minutes: float) -> None:
+    """Train what is missing of `lessons`, three seeds of each before any has more, for about `minutes`."""
+    end = time.monotonic() + 60 * minutes
+    studies = [load(lesson) for lesson in lessons]
+    LOCKS.mkdir(exist_ok=True)
+    for seed in range(max(seeds or study.seeds for study in studies)):
+        for study in studies:
+            for way in study.ways:
+                if time.monotonic() > end:
+                    return
+                if seed < (seeds or study.seeds):
+                    _run_once(study, way, seed)
+
+
+def _run_once(study: Study, way: str, seed: int) -> None:
+    """Make one row, unless it is there or another process is at it."""
+    try:
+        with FileLock(LOCKS / f"{study.checkpoint(way).stem}_{seed}.lock", timeout=0):
+            if (seed, way) not in load(study.lesson).missing(seed + 1):
+                return
+            print(f"{study.lesson}  {way}, seed {seed} ...", end=" ", flush=True)
+            row = make_row(study, way, seed)
+            _store(study, row)
+            print(f"{row['measures'][MEAN_IOU]:.3f} in {row['cpu_seconds']:.0f} CPU s", flush=True)
+    except Timeout:
+        return
+
+
+def make_row(study: Study, way: str, seed: int) -> dict:
+    """One training, scored on the test split."""
+    plan = study.ways[way]
+    protocol = plan.protocol(study.protocol)
+    train, valid, test = (protocol.data(split) for split in ("train", "val", "test"))
+    torch.manual_seed(study.seed_of(way, seed))
+    network = plan.build()
+    started, cpu = time.perf_counter(), time.process_time()
+    history = plan.train(network, protocol, train, valid, study.seed_of(way, seed))
+    seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
+    confusion = evaluate(network, test, precision="fp32")
+    measures = {MEAN_IOU: confusion.mean_iou}
+    for name, measure in study.measures.items():
+        value = measure(network, test)
+        measures |= value if isinstance(value, dict) else {name: value}
+    if plan.keep and seed == 0:
+        halves = {
+            name: (value.half() if value.is_floating_point() else value).contiguous()
+            for name, value in network.state_dict().items()
+        }
+        study.checkpoint(way).parent.mkdir(exist_ok=True)
+        with written_whole(study.checkpoint(way)) as temporary:
+            save_file(halves, temporary)
+    steps = protocol.steps // protocol.epochs
+    return {
+        "way": way,
+        "seed": seed,
+        "measures": {name: round(float(value), 5) for name, value in measures.items()},
+        "iou": {name: round(float(value), 4) for name, value in zip(test.classes, confusion.iou)},
+        "curve": [[steps * row["epoch"], round(row["mean_iou"], 4)] for row in history.rows],
+        "steps": steps * len(history.rows),
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "seconds": round(seconds, 1),
+        "cpu_seconds": round(cpu, 1),
+        "protocol": str(protocol),
+        "command": f"python -m studies run {study.lesson}",
+        "machine": _machine(),
+        "versions": {package: version(package) for package in ("torch", "torchvision", "timm")},
+        "commit": _commit(),
+    }
+
+
+def _store(study: Study, row: dict) -> None:
+    """Add the row to the study's file, a row a line, so that a diff shows what is new."""
+    with FileLock(LOCKS / f"{study.lesson}.lock"):
+        rows = json.loads(study.path.read_text("utf-8")) if study.path.exists() else []
+        rows = [other for other in rows if (other["way"], other["seed"]) != (row["way"], row["seed"])] + [row]
+        rows.sort(key=lambda each: (each["way"], each["seed"]))
+        lines = ",\n".join(json.dumps(each, ensure_ascii=False) for each in rows)
+        study.path.parent.mkdir(exist_ok=True)
+        with written_whole(study.path) as temporary:
+            Path(temporary).write_text(f"[\n{lines}\n]\n", "utf-8")
+
+
+def _machine() -> str:
+    """The processor's name as far as the system tells, and the threads of torch."""
+    name, cpuinfo = platform.machine(), Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        models = [
+            line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line
+        ]
+        name = models[0] if models else name
+    instructions = torch.backends.cpu.get_cpu_capability()
+    return f"{name}, {torch.get_num_threads()} threads, {instructions}"
+
+
+def _commit() -> str:
+    """The commit of the code, as far as git is there and tells."""
+    done = run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True
+    )
+    return done.stdout.strip() or "unknown"
