@@ -50,7 +50,7 @@ def segformer() -> SegFormer:
     return SegFormer(num_classes=11, widths=(16, 32, 80, 128), head_channels=128)
 
 
-NETWORKS = {"U-Net": (unet, 4e-3), "SegFormer": (segformer, 4e-3)}
+NETWORKS = {"U-Net": (unet, 8e-3), "SegFormer": (segformer, 4e-3)}
 
 
 def way(name: str, scenes: int) -> str:
