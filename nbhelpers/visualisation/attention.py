@@ -221,6 +221,8 @@ def attention_by_class(
         weights = weights.flatten(2).flatten(0, 1)  # (places that ask, places that are asked)
         for label in range(dataset.num_classes):
             mine, alike = asks == label, answers == label
+            if not alike.any():
+                continue  # thinner than the squares that answer, it has none to find
             own[label] += weights[mine][:, alike].sum()
             chance[label] += mine.sum() * alike.float().mean()
             asked[label] += mine.sum()
