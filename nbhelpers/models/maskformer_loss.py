@@ -14,9 +14,19 @@ from torch import Tensor
 
 from nbhelpers.models.maskformer import Proposals
 
-CLASS, FOCAL, DICE = 1.0, 20.0, 1.0  # weights of the three losses
-NO_OBJECT = 0.1  # weight of "no object" among the classes: most queries are without one
 ALPHA, GAMMA = 0.25, 2.0  # of the focal loss: of true pixels among all, and how much less a sure pixel counts
+
+
+class Weights(NamedTuple):
+    """Of the three losses, and of "no object" among the classes, which most queries answer where they are many."""
+
+    classes: float = 1.0
+    focal: float = 20.0
+    dice: float = 1.0
+    no_object: float = 0.1
+
+
+PAPER = Weights()
 
 
 class Segments(NamedTuple):
@@ -32,7 +42,9 @@ def segments_of(instances: Tensor) -> Segments:
     return Segments((ids > 0).long(), (instances == ids[:, None, None]).float())
 
 
-def match(proposals: Proposals, truths: Sequence[Segments]) -> list[tuple[Tensor, Tensor]]:
+def match(
+    proposals: Proposals, truths: Sequence[Segments], weights: Weights = PAPER
+) -> list[tuple[Tensor, Tensor]]:
     """Which query answers for which segment, by picture: (queries, segments), int64 (T,) each.
 
     The sum of `costs` is the least possible: the Hungarian algorithm (Kuhn, 1955), scipy's
@@ -46,7 +58,7 @@ def match(proposals: Proposals, truths: Sequence[Segments]) -> list[tuple[Tensor
                 f"picture {number} of the batch holds {len(truth.classes)} segments, but the model has {len(classes)} "
                 f"queries: build it with num_queries={len(truth.classes)} or more, or take smaller pictures"
             )
-        table = costs(Proposals(classes, masks), truth).cpu()
+        table = costs(Proposals(classes, masks), truth, weights).cpu()
         if not table.isfinite().all():
             raise FloatingPointError(
                 f"the proposals for picture {number} of the batch are not finite: try a lower lr, or precision='fp32'"
@@ -56,7 +68,7 @@ def match(proposals: Proposals, truths: Sequence[Segments]) -> list[tuple[Tensor
 
 
 @torch.no_grad()
-def costs(proposals: Proposals, truth: Segments) -> Tensor:
+def costs(proposals: Proposals, truth: Segments, weights: Weights = PAPER) -> Tensor:
     """What it would cost each query of one picture, (Q, classes + 1) and (Q, h, w), to answer for each segment: (Q, T).
 
     The segments are looked at in the size of the proposals.
@@ -70,22 +82,24 @@ def costs(proposals: Proposals, truth: Segments) -> Tensor:
     focal = (inside @ true.T + outside @ (1 - true).T) / masks.shape[1]
     chance = masks.sigmoid()
     dice = 1 - (2 * chance @ true.T + 1) / (chance.sum(1)[:, None] + true.sum(1) + 1)
-    return FOCAL * focal + DICE * dice - CLASS * classes.softmax(-1)[:, truth.classes]
+    return (
+        weights.focal * focal + weights.dice * dice - weights.classes * classes.softmax(-1)[:, truth.classes]
+    )
 
 
-def set_loss(proposals: Proposals, truths: Sequence[Segments]) -> Tensor:
+def set_loss(proposals: Proposals, truths: Sequence[Segments], weights: Weights = PAPER) -> Tensor:
     """Cross-entropy of all classes, focal and Dice loss of the masks that were matched: a scalar. Errors as `match`.
 
     The masks are enlarged to the truth's size (H, W). A mean over segments, which `truths` may lack.
     """
-    pairs = match(proposals, truths)
+    pairs = match(proposals, truths, weights)
     classes, masks = (each.float() for each in proposals)
     wanted = torch.full(classes.shape[:2], classes.shape[-1] - 1, device=classes.device)  # "no object"
     for row, truth, (queries, segments) in zip(wanted, truths, pairs):
         row[queries] = truth.classes[segments]
-    weights = classes.new_ones(classes.shape[-1])
-    weights[-1] = NO_OBJECT
-    class_loss = F.cross_entropy(classes.mT, wanted, weights)
+    of_classes = classes.new_ones(classes.shape[-1])
+    of_classes[-1] = weights.no_object
+    class_loss = F.cross_entropy(classes.mT, wanted, of_classes)
 
     mine = torch.cat([own[queries] for own, (queries, _) in zip(masks, pairs)])
     true = torch.cat([truth.masks[segments] for truth, (_, segments) in zip(truths, pairs)]).flatten(1)
@@ -94,7 +108,7 @@ def set_loss(proposals: Proposals, truths: Sequence[Segments]) -> Tensor:
     focal = _focal(mine, true).mean(1).sum() / count
     chance = mine.sigmoid()
     dice = (1 - (2 * (chance * true).sum(1) + 1) / (chance.sum(1) + true.sum(1) + 1)).sum() / count
-    return CLASS * class_loss + FOCAL * focal + DICE * dice
+    return weights.classes * class_loss + weights.focal * focal + weights.dice * dice
 
 
 def _focal(logits: Tensor, true: Tensor) -> Tensor:
