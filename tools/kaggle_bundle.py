@@ -57,7 +57,7 @@ def bundle(out: Path, *, owner: str, weights: list[Path], wheels: list[str]) -> 
 
 def build_wheel(folder: Path) -> None:
     """Our own wheel, by the backend that pyproject.toml names."""
-    code = "import sys; from flit_core.buildapi import build_wheel; build_wheel(sys.argv[1])"
+    code = "import sys; from hatchling.build import build_wheel; build_wheel(sys.argv[1])"
     subprocess.run([sys.executable, "-c", code, str(folder.resolve())], cwd=ROOT, check=True)
 
 

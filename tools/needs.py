@@ -18,6 +18,7 @@ from packaging.utils import canonicalize_name
 from tools.execution import ROOT, is_code
 
 PLATFORMS = ROOT / "tools" / "platforms"
+OURS = ("nbhelpers", "studies")  # what the wheel holds
 DISTRIBUTIONS = {  # by module, where the names differ; whichever OpenCV is there serves
     "cv2": ("opencv-python", "opencv-python-headless"),
     "IPython": ("ipython",),
@@ -60,7 +61,7 @@ def needs(notebook: NotebookNode) -> list[str]:
 
 
 def imports(sources: Iterable[str]) -> set[str]:
-    """Modules, other than Python's own and nbhelpers, that running these sources imports, also inside nbhelpers.
+    """Modules, other than Python's own and ours, that running these sources imports, also inside ours.
 
     Of nbhelpers' functions and classes only those count whose name is mentioned somewhere on the way: `export` alone
     needs onnxruntime, so that only a lesson which exports does.
@@ -75,12 +76,12 @@ def imports(sources: Iterable[str]) -> set[str]:
         for statement in waiting:
             mentioned |= statement.mentions
             found |= statement.imports
-        modules = {part for name in found if name.startswith("nbhelpers") for part in _with_parents(name)}
+        modules = {part for name in found if name.startswith(OURS) for part in _with_parents(name)}
         unused += [statement for module in modules - loaded for statement in _statements(module)]
         loaded |= modules
         waiting = [one for one in unused if one.name is None or one.name in mentioned]
         unused = [one for one in unused if one not in waiting]
-    return {name.split(".")[0] for name in found} - set(sys.stdlib_module_names) - {"nbhelpers"}
+    return {name.split(".")[0] for name in found} - set(sys.stdlib_module_names) - set(OURS)
 
 
 class Statement:
@@ -114,7 +115,7 @@ def _with_parents(module: str) -> list[str]:
 
 @cache
 def _statements(module: str) -> list[Statement]:
-    """What stands at the top level of a module of nbhelpers; nothing if there is no such module."""
+    """What stands at the top level of a module of ours; nothing if there is no such module."""
     base = ROOT.joinpath(*module.split("."))
     for file in (base / "__init__.py", base.with_suffix(".py")):
         if file.is_file():

@@ -1,7 +1,7 @@
 """Every picture of the collection. Each has one colour a class, a legend, and alt text made from its data."""
 
 from nbhelpers.visualisation.alternatives import show_alternatives
-from nbhelpers.visualisation.architecture import show_feature_maps, show_receptive_field, show_staircase
+from nbhelpers.visualisation.architecture import show_feature_maps, show_receptive_field
 from nbhelpers.visualisation.attention import (
     attention_by_class,
     attention_weights,
@@ -32,8 +32,10 @@ from nbhelpers.visualisation.links import show_links
 from nbhelpers.visualisation.nested import show_nested
 from nbhelpers.visualisation.numbers import show_numbers
 from nbhelpers.visualisation.pictures import show_batch, show_overlay, show_predictions
-from nbhelpers.visualisation.probe import effective_receptive_field, predict_ids, trace_shapes
+from nbhelpers.visualisation.probe import effective_receptive_field, predict_ids
 from nbhelpers.visualisation.source import show_source
+from nbhelpers.visualisation.staircase import show_staircase
+from nbhelpers.visualisation.tracing import trace_shapes
 
 __all__ = [
     "KINDS",

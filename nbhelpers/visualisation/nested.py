@@ -8,7 +8,7 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from torch import Tensor, nn
 
 from nbhelpers.visualisation.canvas import DPI, FAINT, INK, WIDTH, Picture, styled
-from nbhelpers.visualisation.probe import trace
+from nbhelpers.visualisation.tracing import trace_modules
 
 Place = tuple[int, int]  # row i, which halves the map i times; column j
 DOWN, UP, SKIP = "#57606a", "#0072b2", "#d55e00"
@@ -68,7 +68,7 @@ def _grid(
     edges: list[tuple[Place, Place]] = []
     heads: list[int] = []
     made_by: list[set[Place]] = []  # for each stage, the nodes whose output it hands on
-    for stage in trace(model, images):
+    for stage in trace_modules(model, images):
         sources = set().union(*(made_by[source] for source in stage.sources))
         if found := re.fullmatch(r"nodes\.(\d+)\.(\d+)", stage.name):
             place = (int(found[1]), int(found[2]))

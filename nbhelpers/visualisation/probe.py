@@ -1,22 +1,17 @@
-"""Look inside a network: its prediction, the shapes it passes through, its feature maps, its receptive field.
+"""Look inside a network: its prediction, its feature maps, its receptive field.
 
 Every probe runs the model in eval mode, where batch norm does not mix images, and leaves modes and gradients
 as they were.
 """
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from nbhelpers import metrics
 from nbhelpers.checks import evaluating
-
-JOIN = "+"  # the name of what joins tensors between the stages
 
 
 def as_batch(images: Tensor) -> Tensor:
@@ -38,147 +33,6 @@ def predict_ids(model: nn.Module, image: Tensor) -> Tensor:
     """The class ids (H, W) that `model` gives one image (3, H, W)."""
     with evaluating(model) as device, torch.no_grad():
         return metrics.to_ids(model(as_batch(image).to(device)))[0].cpu()
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One call of a module: what came out of it, and which earlier stages (by position) went into it."""
-
-    name: str
-    shape: tuple[int, ...]
-    sources: tuple[int, ...]
-    mixes: bool  # has weights that mix channels or pixels, unlike pooling, dropout or a norm
-
-
-class _Recorder(TorchFunctionMode):
-    """Notes stages as they are made, and, outside of them, the operations that join what several have made."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.stages: list[Stage] = []
-        self.inside = 0  # how many stages are running
-        self._makers: dict[int, tuple[int, ...]] = {}  # id of a tensor -> the stage that it comes from
-        self._alive: list[Tensor] = []  # a freed tensor's id could be taken by a new one
-
-    def knows(self, tensor: Tensor) -> bool:
-        return id(tensor) in self._makers
-
-    def makers(self, value) -> tuple[int, ...]:
-        return tuple(sorted({i for _, tensor in _tensors(value) for i in self._makers.get(id(tensor), ())}))
-
-    def note(self, tensor: Tensor, stage: Stage) -> None:
-        self.stages.append(stage)
-        self._keep(tensor, (len(self.stages) - 1,))
-
-    def _keep(self, tensor: Tensor, makers: tuple[int, ...]) -> None:
-        self._makers[id(tensor)] = makers
-        self._alive.append(tensor)
-
-    def __torch_function__(self, function, types, args=(), kwargs=None):
-        result = function(*args, **(kwargs or {}))
-        if not self.inside:
-            # zeros_like takes a shape, and nothing of what is in it
-            makers = () if function.__name__.endswith("_like") else self.makers([args, kwargs])
-            for _, tensor in _tensors(result):
-                if len(makers) > 1:
-                    self.note(tensor, Stage(JOIN, tuple(tensor.shape), makers, False))
-                else:
-                    self._keep(tensor, makers)
-        return result
-
-
-def trace(model: nn.Module, images: Tensor, depth: int = 1) -> list[Stage]:
-    """Run `images` (N, 3, H, W) through `model` and note the modules `depth` levels down as they are called.
-
-    Stage 0 is the images. `nn.ModuleList` and `nn.ModuleDict`, which are never called, do not count as a
-    level. A module that is called several times, as one pooling often is, makes a stage at each call; one
-    that returns several tensors makes a stage for each. Operations between the modules make none: what they resize
-    keeps its source, what they join has all; but a sum that several stages read, as a pyramid's, counts as a part of
-    the last stage in it. A stage whose tensors come from nowhere known is taken to follow the stage before it.
-    """
-    images = as_batch(images)
-    recorder = _Recorder()
-
-    def enter(*_) -> None:
-        recorder.inside += 1
-
-    def leave(name: str, module: nn.Module):
-        mixes = any(parameter.ndim > 1 for parameter in module.parameters())
-
-        def record(_, args: tuple, kwargs: dict, output) -> None:
-            recorder.inside -= 1
-            sources = recorder.makers([args, kwargs]) or (len(recorder.stages) - 1,)
-            outputs = list(_tensors(output))
-            for suffix, tensor in outputs:
-                if len(outputs) == 1 or not recorder.knows(tensor):  # some encoders hand on the image itself
-                    recorder.note(tensor, Stage(name + suffix, tuple(tensor.shape), sources, mixes))
-                    sources = (len(recorder.stages) - 1,)  # an encoder's c1, c2, ... follow one another
-
-        return record
-
-    handles = []
-    try:
-        with evaluating(model) as device, torch.no_grad():
-            images = images.to(device)
-            recorder.note(images, Stage("images", tuple(images.shape), (), False))
-            for name, module in _modules_at(model, depth):
-                handles.append(module.register_forward_pre_hook(enter))
-                handles.append(module.register_forward_hook(leave(name, module), with_kwargs=True))
-            with recorder:
-                model(images)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return _without_joins(recorder.stages)
-
-
-def _without_joins(stages: Sequence[Stage]) -> list[Stage]:
-    """The stages that are no joins; their sources lead through the joins."""
-    readers = Counter(source for stage in stages for source in stage.sources)
-    kept: list[Stage] = []
-    standing: list[set[int]] = []  # for each of `stages`: the kept ones that stand for it
-    for index, stage in enumerate(stages):
-        sources = set().union(*(standing[source] for source in stage.sources))
-        last = max(sources, default=0)
-        if stage.name != JOIN:
-            standing.append({len(kept)})
-            kept.append(replace(stage, sources=tuple(sorted(sources))))
-        elif readers[index] > 1 and kept[last].shape[-2:] == stage.shape[-2:]:
-            joined = sources.union(kept[last].sources) - {last}
-            kept[last] = replace(kept[last], sources=tuple(sorted(joined)))
-            standing.append({last})
-        else:
-            standing.append(sources)
-    return kept
-
-
-def _modules_at(module: nn.Module, depth: int, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
-    children = list(module.named_children())
-    if not children and not prefix:  # the model is a single layer
-        yield type(module).__name__, module
-    for name, child in children:
-        is_list = isinstance(child, (nn.ModuleList, nn.ModuleDict))
-        if is_list or (depth > 1 and any(True for _ in child.children())):
-            yield from _modules_at(child, depth if is_list else depth - 1, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", child
-
-
-def _tensors(value, suffix: str = "") -> Iterator[tuple[str, Tensor]]:
-    """All tensors inside lists and dicts, each with its place: `[0]`, `.c1`."""
-    if isinstance(value, Tensor):
-        yield suffix, value
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _tensors(item, f"{suffix}.{key}")
-    elif isinstance(value, (list, tuple)):
-        for index, item in enumerate(value):
-            yield from _tensors(item, f"{suffix}[{index}]")
-
-
-def trace_shapes(model: nn.Module, images: Tensor, *, depth: int = 1) -> list[tuple[str, tuple[int, ...]]]:
-    """The name and output shape of each stage of `model`, for `images` (N, 3, H, W); see `trace`."""
-    return [(stage.name, stage.shape) for stage in trace(model, images, depth)]
 
 
 def feature_maps(model: nn.Module, image: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:

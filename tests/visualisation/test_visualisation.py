@@ -15,8 +15,6 @@ from torch import nn
 from nbhelpers.datasets.dataset import SegmentationDataset
 from nbhelpers.datasets.palette import CAMVID, CAMVID_CLASSES, VOID
 from nbhelpers.metrics import ConfusionMatrix
-from nbhelpers.models.deeplabv3_plus import DeepLabV3Plus
-from nbhelpers.models.gcn import GCN
 from nbhelpers.models.unet import DoubleConv, UNet, Up
 from nbhelpers.visualisation import (
     colour_mask,
@@ -34,7 +32,8 @@ from nbhelpers.visualisation import (
     trace_shapes,
 )
 from nbhelpers.visualisation.labels import as_ids, as_rgb, class_patches
-from nbhelpers.visualisation.probe import feature_maps, field_sides, trace
+from nbhelpers.visualisation.probe import feature_maps, field_sides
+from nbhelpers.visualisation.tracing import trace_modules
 
 SKY, BUILDING, ROAD, CAR = 0, 1, 3, 8
 
@@ -408,7 +407,7 @@ def test_trace_follows_several_outputs_into_the_stage_that_takes_them():
         def forward(self, images):
             return self.decoder(features=self.encoder(images))
 
-    stages = trace(Net(), torch.rand(1, 3, 32, 48))
+    stages = trace_modules(Net(), torch.rand(1, 3, 32, 48))
     assert [(stage.name, stage.shape[1:], stage.sources) for stage in stages] == [
         ("images", (3, 32, 48), ()),
         ("encoder.c1", (4, 16, 24), (0,)),
@@ -445,53 +444,7 @@ class Joined(nn.Module):
     ],
 )
 def test_trace_follows_operations_between_modules(join, expected):
-    assert [stage.sources for stage in trace(Joined(join), torch.rand(1, 3, 8, 8))[1:]] == expected
-
-
-def test_a_sum_that_two_stages_read_is_a_part_of_the_last_in_it():
-    class Pyramid(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.laterals = nn.ModuleList(nn.Conv2d(3, 4, 1, stride=stride) for stride in (4, 2, 1))
-            self.heads = nn.ModuleList(nn.Conv2d(4, 2, 1) for _ in range(3))
-
-        def forward(self, images):
-            coarse, middle, fine = (lateral(images) for lateral in self.laterals)
-            middle = middle + nn.functional.interpolate(coarse, scale_factor=2)
-            fine = fine + nn.functional.interpolate(middle, scale_factor=2)
-            return [head(level) for head, level in zip(self.heads, (coarse, middle, fine))]
-
-    stages = trace(Pyramid(), torch.rand(1, 3, 16, 16))
-    assert [stage.sources for stage in stages] == [(), (0,), (0, 1), (0,), (1,), (2,), (2, 3)]
-
-
-def test_staircase_names_blocks_and_skips(model):
-    alt = show_staircase(model, torch.rand(1, 3, 48, 64)).alt
-    assert "stem 4 × 48 × 64; downs.0 8 × 24 × 32; downs.1 16 × 12 × 16; ups.0 8 × 24 × 32" in alt
-    assert alt.endswith("Skips: downs.0 to ups.0, stem to ups.1.")
-    chain = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(inplace=True), nn.MaxPool2d(2), nn.Conv2d(8, 2, 1))
-    alt = show_staircase(chain, torch.rand(1, 3, 10, 12)).alt
-    assert alt.endswith("images 3 × 10 × 12; 0 8 × 8 × 10; 3 2 × 4 × 5. No skips.")
-
-
-@pytest.mark.parametrize(
-    ("network", "skips"),
-    [
-        (GCN, "encoder.c4 to scorers.1, encoder.c3 to scorers.2, encoder.c2 to scorers.3, "
-              "scorers.1 to refiners.0, scorers.2 to refiners.1, scorers.3 to refiners.2"),
-        (DeepLabV3Plus, "encoder.c2 to reduce, reduce to head"),
-    ],
-)  # fmt: skip
-def test_the_main_path_is_the_longest(network, skips):
-    alt = show_staircase(network(num_classes=3, encoder="resnet18"), torch.rand(1, 3, 64, 64)).alt
-    assert alt.endswith(f". Skips: {skips}.")
-
-
-def test_staircase_refuses_what_cannot_be_read():
-    with pytest.raises(ValueError, match="30 stages give maps .* shows 1 to 23"):
-        show_staircase(nn.Sequential(*[nn.Conv2d(3, 3, 1) for _ in range(30)]), torch.rand(1, 3, 4, 4))
-    with pytest.raises(ValueError, match="0 stages give maps"):
-        show_staircase(nn.Sequential(nn.Flatten(), nn.Linear(48, 2)), torch.rand(1, 3, 4, 4))
+    assert [stage.sources for stage in trace_modules(Joined(join), torch.rand(1, 3, 8, 8))[1:]] == expected
 
 
 def test_feature_maps_are_those_before_the_next_layer_works_in_place():
