@@ -209,8 +209,11 @@ class MaskFormer(nn.Module):
         return Proposals(self.class_head(state), masks)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Every query votes for its class where its mask lies (section 3.4, semantic inference)."""
-        classes, masks = self.propose(images)
+        return self.vote(self.propose(images), images)
+
+    def vote(self, proposals: Proposals, images: Tensor) -> Tensor:
+        """Every query votes for its class where its mask lies: logits (N, num_classes, H, W) (semantic inference, 3.4)."""
+        classes, masks = proposals
         inside = F.logsigmoid(masks)
         most = inside.amax(
             1, keepdim=True
@@ -220,8 +223,11 @@ class MaskFormer(nn.Module):
         return logits if self.num_classes > 1 else logits[:, 1:] - logits[:, :1]
 
     @torch.no_grad()
-    def instances(self, images: Tensor) -> Tensor:
-        """Which object each pixel shows: int64 (N, H, W), 0 where it is of class 0 or of no query's, else 1..n."""
+    def instances(self, images: Tensor, least: float = 0.8) -> Tensor:
+        """Which object each pixel shows: int64 (N, H, W), 0 where it is of class 0 or of no query's, else 1..n.
+
+        least: the share of its own mask that a query must win; see `merge`.
+        """
         classes, masks = self.propose(images)
         masks = resize_to(masks, images)
-        return torch.stack([merge(*each) for each in zip(classes, masks)])
+        return torch.stack([merge(*each, least) for each in zip(classes, masks)])

@@ -39,10 +39,11 @@ def small(queries=4, seed=0):
     )  # fmt: skip
 
 
-def train(model, data=None, **options):
+def train(model, data=None, valid=None, **options):
     return fit_instances(
         model,
         Squares() if data is None else data,
+        Squares(2) if valid is None else valid,
         **{"epochs": 2, "batch_size": 4, "precision": "fp32", "quiet": True} | options,
     )
 
@@ -52,7 +53,8 @@ def test_two_squares_are_learnt_as_two_objects():
     history = train(model, data, epochs=90, lr=3e-3, weights=Weights(dice=5.0, no_object=1.0))
     assert [row["epoch"] for row in history.rows] == list(range(1, 91))
     assert history.rows[-1]["train_loss"] < 0.4 * history.rows[0]["train_loss"]
-    assert not model.training
+    last = history.rows[-1]
+    assert last["mean_iou"] > 0.9 and last["valid_loss"] < last["train_loss"] * 2 and not model.training
     images = torch.from_numpy(data.images).permute(0, 3, 1, 2) / 255
     assert ((model(images).argmax(1) == 1) == torch.from_numpy(data.ids > 0)).float().mean() > 0.98
     counts = [int(each.max()) for each in model.instances(images)]
@@ -104,13 +106,13 @@ def changed(**parts):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (SimpleNamespace(read=None), "SimpleNamespace does not number its objects; give it read"),
-        (changed(ids=Squares().ids.astype(np.float32)), "ids of picture 0 are float32 from 0.0; they must be whole"),
-        (changed(ids=Squares().ids > 0), "ids of picture 0 are bool"),
-        (changed(ids=Squares().ids - 1), "ids of picture 0 are int32 from -1"),
-        (changed(images=Squares().images / 255), r"picture 0 is float64 \(32, 32, 3\) and its ids are \(32, 32\)"),
-        (changed(ids=Squares().ids[:, :30]), r"picture 0 is uint8 \(32, 32, 3\) and its ids are \(30, 32\)"),
-        (changed(ids=np.arange(4 * 32 * 32, dtype=np.int32).reshape(4, 32, 32)), "picture 0 has 1024 segments, .* 4 queries"),
+        (SimpleNamespace(read=None), "train is SimpleNamespace, which does not number its objects; give it read"),
+        (changed(ids=Squares().ids.astype(np.float32)), r"the ids of train\[0\] are float32 from 0.0; they must be whole"),
+        (changed(ids=Squares().ids > 0), r"the ids of train\[0\] are bool"),
+        (changed(ids=Squares().ids - 1), r"the ids of train\[0\] are int32 from -1"),
+        (changed(images=Squares().images / 255), r"train\[0\] is float64 \(32, 32, 3\) and its ids are \(32, 32\)"),
+        (changed(ids=Squares().ids[:, :30]), r"train\[0\] is uint8 \(32, 32, 3\) and its ids are \(30, 32\)"),
+        (changed(ids=np.arange(4 * 32 * 32, dtype=np.int32).reshape(4, 32, 32)), r"train\[0\] has 1024 segments, .* 4 queries"),
         (Squares(length=0), "0 images in train"),
     ],
 )  # fmt: skip
@@ -120,13 +122,15 @@ def test_pictures_that_do_not_fit(data, message):
     with pytest.raises(ValueError, match=message):
         train(model, data)
     assert torch.equal(model.queries, before)
+    with pytest.raises(ValueError, match=message.replace("train", "valid")):
+        train(model, valid=data)
 
 
 def test_pictures_of_two_sizes():
     data = Squares()
     data.images = [*data.images[:3], np.zeros((40, 40, 3), np.uint8)]
     data.ids = [*data.ids[:3], np.zeros((40, 40), np.int32)]
-    with pytest.raises(ValueError, match="picture 3 is .* and picture 0 .* must have one size"):
+    with pytest.raises(ValueError, match=r"train\[3\] is .* and train\[0\] .* must have one size"):
         train(small(), data)
 
 
