@@ -101,6 +101,28 @@ class Study:
         )
 
     @property
+    def says(self) -> "Page":
+        """All verdicts, as a list for the page."""
+        if not self.verdicts:
+            return Page("*The study has no two seeds of any way yet, so it says nothing.*")
+        return Page("\n".join(f"- {verdict}" for verdict in self.verdicts))
+
+    @property
+    def table(self) -> "Page":
+        """A row for each way: seeds, parameters, CPU seconds of a training, mean IoU with its standard deviation."""
+        lines = ["| way | seeds | parameters | CPU seconds | mean IoU on test |", "|---|---:|---:|---:|---:|"]
+        for way, scores in self.scores().items():
+            rows = [row for row in self.rows if row["way"] == way]
+            seconds = np.median([row["cpu_seconds"] for row in rows])
+            spread = f" ± {np.std(scores, ddof=1):.3f}" if len(scores) > 1 else ""
+            lines.append(
+                f"| {way} | {len(rows)} | {rows[0]['parameters']:,} | {seconds:.0f} | {np.mean(scores):.3f}{spread} |"
+            )
+        return Page(
+            "\n".join([*lines, "", f"Each: {self.protocol}; ± is the standard deviation over seeds."])
+        )
+
+    @property
     def settled(self) -> float:
         """The share of rows that reached a plateau: the last fifth of the curve gains less than 0.01."""
         return float(np.mean([last_fifth(row["curve"]) < PLATEAU for row in self.rows]))
@@ -151,6 +173,13 @@ class Study:
             way.train(network, protocol, protocol.data("train"), valid, self.seed_of(name, 0))
             scores[name] = evaluate(network, valid, precision="fp32").mean_iou
         return scores
+
+
+class Page(str):
+    """Markdown that a notebook shows as such."""
+
+    def _repr_markdown_(self) -> str:
+        return str(self)
 
 
 def last_fifth(curve: Sequence[tuple[int, float]]) -> float:

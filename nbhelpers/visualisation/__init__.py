@@ -35,6 +35,7 @@ from nbhelpers.visualisation.pictures import show_batch, show_overlay, show_pred
 from nbhelpers.visualisation.probe import effective_receptive_field, predict_ids
 from nbhelpers.visualisation.source import show_source
 from nbhelpers.visualisation.staircase import show_staircase
+from nbhelpers.visualisation.studies import show_study
 from nbhelpers.visualisation.tracing import trace_shapes
 
 __all__ = [
@@ -76,6 +77,7 @@ __all__ = [
     "show_scores",
     "show_source",
     "show_staircase",
+    "show_study",
     "show_tasks",
     "show_tuning",
     "trace_shapes",

@@ -1,0 +1,63 @@
+"""What a study found: how each training went, and where it ended."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from nbhelpers.visualisation.canvas import DPI, WIDTH, Picture, styled
+from nbhelpers.visualisation.charts import RUNS
+
+
+class HasCurvesAndScores(Protocol):
+    """A study: see `studies`."""
+
+    def curves(self) -> Mapping[str, Sequence[Mapping[int, float]]]: ...
+
+    def scores(self, measure: str = ...) -> Mapping[str, Sequence[float]]: ...
+
+
+@styled
+def show_study(study: HasCurvesAndScores) -> Picture:
+    """Left: mean IoU on val over the steps, a line for each seed. Right: on test, a dot for each seed, a bar at the mean.
+
+    Raises ValueError for a study without rows.
+    """
+    scores = study.scores()
+    if not scores:
+        raise ValueError("the study has no rows yet: train them by python -m studies run")
+    height = max(2.8, 1.1 + 0.42 * len(scores))
+    figure = Figure(figsize=(WIDTH, height), dpi=DPI, layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(1, 1.1))
+    words = []
+    for row, (name, values) in enumerate(scores.items()):
+        colour, mean = RUNS[row % len(RUNS)], sum(values) / len(values)
+        for curve in study.curves()[name]:
+            left.plot(curve.keys(), curve.values(), color=colour, linewidth=1.2, alpha=0.7)
+        right.plot(
+            values, [row] * len(values), "o", color=colour, markersize=8, alpha=0.75, markeredgecolor="white"
+        )
+        right.plot([mean, mean], [row - 0.3, row + 0.3], color=colour, linewidth=2.5)
+        right.annotate(
+            f"{mean:.3f}",
+            (mean, row - 0.3),
+            (0, 3),
+            textcoords="offset points",
+            ha="center",
+            color=colour,
+        )
+        words.append(f"{name} {mean:.3f} ({min(values):.3f} to {max(values):.3f}, {len(values)} seeds)")
+    left.set(xlabel="training step", ylabel="mean IoU on val", ylim=(0, None), xlim=(0, None))
+    left.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
+    left.grid(axis="y")
+    right.set_xlabel("mean IoU on test, one dot per seed")
+    right.set_yticks(range(len(scores)), list(scores))
+    right.set_ylim(len(scores) - 0.4, -0.8)
+    right.margins(x=0.12)
+    right.grid(axis="x")
+    right.tick_params(length=0)
+    return Picture(
+        figure,
+        f"Learning curves of every seed, and mean IoU on the test split with its range: {'; '.join(words)}.",
+    )

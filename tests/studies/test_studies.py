@@ -1,0 +1,212 @@
+"""Every study's file, rows and sentences; and that the pages say what the rows say."""
+
+import json
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+import torch
+from torch import nn
+
+from nbhelpers.datasets import Street
+from studies import Claim, Protocol, Study, Way, load
+from studies.measures import borders_and_interiors, near_border, recall_by_size
+from studies.running import make_row, run_missing
+from studies.study import CHECKPOINTS, HERE, RESULTS, last_fifth
+from tools.execution import ROOT
+
+LESSONS = sorted(file.stem.removeprefix("lesson") for file in HERE.glob("lesson*.py"))
+KEYS = {
+    *("way", "seed", "measures", "iou", "curve", "steps", "parameters", "seconds", "cpu_seconds"),
+    *("protocol", "command", "machine", "versions", "commit"),
+}
+
+
+class Flat(nn.Module):
+    """One convolution, which trains in no time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 11, 1)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.conv(images)
+
+
+def tiny(**changes) -> Study:
+    fields = {
+        "lesson": "tiny",
+        "question": "Is one rate better?",
+        "protocol": Protocol(size=(24, 32), scenes=8, epochs=2),
+        "ways": {"slow": Way(build=Flat, terms={"lr": 1e-4}, keep=True), "fast": Way(build=Flat, terms={"lr": 1e-1})},
+        "claims": (Claim("fast", "slow"),),
+    }
+    return Study(**fields | changes)
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch):
+    for module in ("studies.study", "studies.running"):
+        for name in ("RESULTS", "CHECKPOINTS"):
+            monkeypatch.setattr(f"{module}.{name}", tmp_path / name.lower(), raising=False)
+    monkeypatch.setattr("studies.running.LOCKS", tmp_path / "locks")
+    return tmp_path
+
+
+# A run of the harness
+
+
+def test_an_interrupted_run_goes_on_and_makes_no_row_twice(folders, monkeypatch, capsys):
+    monkeypatch.setattr("studies.running.load", lambda _: tiny())
+    run_missing(["tiny"], seeds=1, minutes=10)
+    first = json.loads((folders / "results" / "tiny.json").read_text())
+    assert [(row["way"], row["seed"]) for row in first] == [("fast", 0), ("slow", 0)]
+    run_missing(["tiny"], seeds=2, minutes=10)
+    second = json.loads((folders / "results" / "tiny.json").read_text())
+    assert [row for row in second if row["seed"] == 0] == first
+    assert len(second) == 4
+    assert "fast, seed 0" in capsys.readouterr().out
+
+
+def test_a_stored_network_scores_as_its_row_says(folders, monkeypatch):
+    monkeypatch.setattr("studies.running.load", lambda _: tiny())
+    run_missing(["tiny"], seeds=1, minutes=10)
+    study = tiny()
+    (row,) = (row for row in study.rows if row["way"] == "slow")
+    from nbhelpers.training import evaluate
+
+    score = evaluate(study.network("slow"), study.protocol.data("test"), precision="fp32").mean_iou
+    assert score == pytest.approx(row["measures"]["mean IoU"], abs=5e-3)  # weights in half precision
+    with pytest.raises(FileNotFoundError, match="python -m studies run tiny"):
+        study.network("fast")
+
+
+def test_no_time_no_row(folders, monkeypatch):
+    monkeypatch.setattr("studies.running.load", lambda _: tiny())
+    run_missing(["tiny"], seeds=1, minutes=-1)
+    assert not (folders / "results" / "tiny.json").exists()
+
+
+def test_a_row_can_be_made_again():
+    study = tiny()
+    first, second = (make_row(study, "fast", 3) for _ in range(2))
+    assert first["measures"] == second["measures"] and first["curve"] == second["curve"]
+    assert make_row(study, "fast", 4)["measures"] != first["measures"]
+    assert set(first) == KEYS
+
+
+def test_seeds_are_independent():
+    study = tiny()
+    seeds = {study.seed_of(way, seed) for way in study.ways for seed in range(50)}
+    assert len(seeds) == 100
+
+
+def test_an_unplanned_claim_is_no_verdict():
+    with pytest.raises(ValueError, match="A claim is planned in the study's file"):
+        load("02").verdict("half as wide", "without skips")
+    with pytest.raises(ValueError, match=r"claims something of \['absent'\]"):
+        tiny(claims=(Claim("fast", "absent"),))
+    with pytest.raises(ValueError, match="no study of lesson '99'; there are 02"):
+        load("99")
+
+
+def test_the_last_fifth():
+    assert last_fifth([(0, 0.0), (80, 0.5), (100, 0.6)]) == pytest.approx(0.1)
+    assert last_fifth([(50, 0.4), (100, 0.6)]) == pytest.approx(0.08)  # 0.52 at step 80, between the points
+
+
+# Measures
+
+
+def test_near_border():
+    mask = torch.zeros(5, 6, dtype=torch.uint8).numpy()
+    mask[:, 3:] = 1
+    assert near_border(mask).tolist() == [[False, False, True, True, False, False]] * 5
+
+
+class Perfect(nn.Module):
+    """Answers with the truth of the picture it is asked for."""
+
+    def __init__(self, test) -> None:
+        super().__init__()
+        self.truth = {image.numpy().tobytes(): mask for image, mask in test}
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        masks = [
+            self.truth[(image * 255).round().to(torch.uint8).numpy().tobytes()].long().clamp(max=10)
+            for image in images
+        ]
+        return nn.functional.one_hot(torch.stack(masks), 11).movedim(-1, 1).float()
+
+
+def test_measures_of_a_perfect_network_are_one():
+    from nbhelpers.datasets import in_memory
+
+    test = in_memory(Street("test", (48, 64), 4))
+    network = Perfect(test)
+    for measure in (borders_and_interiors, recall_by_size):
+        assert set(measure(network, test).values()) == {1.0}
+
+
+# The lessons' studies
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_every_way_can_be_built(lesson):
+    study = load(lesson)
+    for way in study.ways.values():
+        if way.build.__module__ != "studies.lesson03" or way.build.__name__ != "pretrained":  # that one trains first
+            assert isinstance(way.build(), nn.Module)
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_rows_are_whole(lesson):
+    study = load(lesson)
+    seen = set()
+    for row in study.rows:
+        assert set(row) == KEYS, row["way"]
+        assert row["way"] in study.ways and (row["way"], row["seed"]) not in seen
+        seen.add((row["way"], row["seed"]))
+        assert row["protocol"] == str(study.ways[row["way"]].protocol(study.protocol))
+        assert row["curve"][-1][0] == row["steps"]
+        assert all(0 <= score <= 1 for score in row["iou"].values() if score == score)
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_sentences_have_the_numbers_of_the_rows(lesson):
+    """Re-derived here from the file: the means that a sentence names, and the word that the p-value allows."""
+    rows = json.loads((RESULTS / f"{lesson}.json").read_text()) if (RESULTS / f"{lesson}.json").exists() else []
+    for verdict in load(lesson).verdicts:
+        claim, means = verdict.claim, []
+        for way, measure in ((claim.first, claim.measure), (claim.second, claim.against or claim.measure)):
+            values = [row["measures"][measure] for row in rows if row["way"] == way]
+            means.append(sum(values) / len(values))
+        assert f"({means[0]:.3f} against {means[1]:.3f}" in str(verdict)
+        assert (": beyond the noise" in str(verdict)) == (verdict.p < 0.05)
+        assert f"{abs(means[0] - means[1]):.3f}" in str(verdict)
+
+
+def test_stored_networks_are_small_and_known():
+    files = sorted(CHECKPOINTS.glob("*.safetensors"))
+    assert all(file.stat().st_size <= 2**20 for file in files)
+    assert sum(file.stat().st_size for file in files) <= 12 * 2**20
+    studies = [load(lesson) for lesson in LESSONS]
+    known = {study.checkpoint(way).name for study in studies for way in study.ways if study.ways[way].keep}
+    assert {file.name for file in files} <= known
+
+
+# The pages
+
+SAYING = re.compile(r"^study\.(says|table|verdict\(.*\))$", re.S)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_the_page_says_what_the_rows_say(path: Path):
+    """Each committed table and sentence, made anew from the results file."""
+    for cell in nbformat.read(path, as_version=4).cells:
+        last = cell.source.rstrip().splitlines()[-1:] or [""]
+        if cell.cell_type == "code" and SAYING.match(last[0]) and cell.outputs:
+            study = load(path.stem[:2])
+            said = eval(last[0], {"study": study})
+            assert cell.outputs[-1].data["text/markdown"] == str(said), "execute the page again: make notebooks"
