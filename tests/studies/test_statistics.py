@@ -67,7 +67,8 @@ def test_what_could_have_been_seen():
     once = difference([0.0, 0.01, 0.02, 0.03, 0.04], [0.0, 0.01, 0.02, 0.03, 0.04])
     effect, spread = once.visible(0.05), np.std([0.0, 0.01, 0.02, 0.03, 0.04], ddof=1)
     hits = [
-        stats.ttest_ind(rng.normal(effect, spread, 5), rng.normal(0, spread, 5), equal_var=False).pvalue < 0.05
+        stats.ttest_ind(rng.normal(effect, spread, 5), rng.normal(0, spread, 5), equal_var=False).pvalue
+        < 0.05
         for _ in range(1000)
     ]
     assert np.mean(hits) == pytest.approx(0.8, abs=0.06)

@@ -39,7 +39,10 @@ def tiny(**changes) -> Study:
         "lesson": "tiny",
         "question": "Is one rate better?",
         "protocol": Protocol(size=(24, 32), scenes=8, epochs=2),
-        "ways": {"slow": Way(build=Flat, terms={"lr": 1e-4}, keep=True), "fast": Way(build=Flat, terms={"lr": 1e-1})},
+        "ways": {
+            "slow": Way(build=Flat, terms={"lr": 1e-4}, keep=True),
+            "fast": Way(build=Flat, terms={"lr": 1e-1}),
+        },
         "claims": (Claim("fast", "slow"),),
     }
     return Study(**fields | changes)
@@ -156,7 +159,9 @@ def test_measures_of_a_perfect_network_are_one():
 def test_every_way_can_be_built(lesson):
     study = load(lesson)
     for way in study.ways.values():
-        if way.build.__module__ != "studies.lesson03" or way.build.__name__ != "pretrained":  # that one trains first
+        if (
+            way.build.__module__ != "studies.lesson03" or way.build.__name__ != "pretrained"
+        ):  # that one trains first
             assert isinstance(way.build(), nn.Module)
 
 
@@ -176,7 +181,9 @@ def test_rows_are_whole(lesson):
 @pytest.mark.parametrize("lesson", LESSONS)
 def test_sentences_have_the_numbers_of_the_rows(lesson):
     """Re-derived here from the file: the means that a sentence names, and the word that the p-value allows."""
-    rows = json.loads((RESULTS / f"{lesson}.json").read_text()) if (RESULTS / f"{lesson}.json").exists() else []
+    rows = (
+        json.loads((RESULTS / f"{lesson}.json").read_text()) if (RESULTS / f"{lesson}.json").exists() else []
+    )
     for verdict in load(lesson).verdicts:
         claim, means = verdict.claim, []
         for way, measure in ((claim.first, claim.measure), (claim.second, claim.against or claim.measure)):
@@ -209,4 +216,6 @@ def test_the_page_says_what_the_rows_say(path: Path):
         if cell.cell_type == "code" and SAYING.match(last[0]) and cell.outputs:
             study = load(path.stem[:2])
             said = eval(last[0], {"study": study})
-            assert cell.outputs[-1].data["text/markdown"] == str(said), "execute the page again: make notebooks"
+            assert cell.outputs[-1].data["text/markdown"] == str(said), (
+                "execute the page again: make notebooks"
+            )
