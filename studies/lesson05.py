@@ -3,8 +3,8 @@
 from nbhelpers.models.fcn8 import FCN8, FastFCN8
 from studies import Claim, Protocol, Study, Way
 
-NARROW = {"widths": (16, 32, 64, 128, 128), "fc_channels": 128, "dropout": 0.1}
-WIDE = {"widths": (32, 64, 128, 256, 256), "fc_channels": 256, "dropout": 0.1}
+NARROW = {"widths": (12, 24, 48, 64, 64), "fc_channels": 64, "dropout": 0.1}
+WIDE = {"widths": (24, 48, 96, 128, 128), "fc_channels": 128, "dropout": 0.1}
 
 STUDY = Study(
     lesson="05",

@@ -40,7 +40,7 @@ STUDY = Study(
     question="Which level finds which size of object?",
     protocol=Protocol(epochs=8),
     ways={
-        "all levels": Way(build=fpn, keep=True),
+        "all levels": Way(build=fpn),
         "trained without p2": Way(build=lambda: fpn("p2")),
         "trained without p4": Way(build=lambda: fpn("p4")),
     },

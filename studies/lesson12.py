@@ -18,12 +18,10 @@ STUDY = Study(
     question="What does the plus bring?",
     protocol=Protocol(epochs=8, options={"clip_norm": 1.0}),
     ways={
-        "with decoder": Way(
-            build=lambda: DeepLabV3Plus(num_classes=11, skip_channels=24, **SMALL), keep=True
-        ),
+        "with decoder": Way(build=lambda: DeepLabV3Plus(num_classes=11, skip_channels=24, **SMALL)),
         "without": Way(build=lambda: DeepLabV3(num_classes=11, **SMALL)),
         "with decoder and SE": Way(
-            build=lambda: DeepLabV3Plus(num_classes=11, skip_channels=24, attention="se", **SMALL), keep=True
+            build=lambda: DeepLabV3Plus(num_classes=11, skip_channels=24, attention="se", **SMALL)
         ),
     },
     measures={"borders and interiors": borders_and_interiors},

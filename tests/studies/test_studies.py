@@ -38,7 +38,7 @@ def tiny(**changes) -> Study:
     fields = {
         "lesson": "tiny",
         "question": "Is one rate better?",
-        "protocol": Protocol(size=(24, 32), scenes=8, epochs=2),
+        "protocol": Protocol(size=(32, 40), scenes=8, epochs=2),
         "ways": {
             "slow": Way(build=Flat, terms={"lr": 1e-4}, keep=True),
             "fast": Way(build=Flat, terms={"lr": 1e-1}),
