@@ -48,6 +48,7 @@ async function pages() {
       const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       if (overflow > 0) faults.push(`${overflow} pixels wider than the window`);
       found[`${path}, ${look.name}`] = [...faults, ...violations];
+      console.error(`${path}, ${look.name}: ${faults.length + violations.length} faults`);
       await page.close();
     }
   }
