@@ -144,7 +144,8 @@ def _share_of_half(heat: Tensor) -> float:
 def show_place_gate(model: nn.Module, images: Sequence[Tensor], layer: str) -> Picture:
     """Images (3, H, W) above the factors by which a `CBAM` named `layer` weighs their places.
 
-    Each map is stretched from its own lowest (dark) to its own highest factor (bright), which the title gives.
+    Each map is stretched from its own lowest (dark) to its own highest factor (bright), which the title gives; one
+    whose factors differ by less than 0.01 is left grey, and says so.
     Raises ValueError for another layer.
     """
     batches = [as_batch(image)[0].clamp(0, 1) for image in images]
@@ -154,7 +155,11 @@ def show_place_gate(model: nn.Module, images: Sequence[Tensor], layer: str) -> P
         gate = place_gate(model, image, layer)
         low, high = gate.aminmax()
         top.imshow(as_rgb(image), interpolation="nearest")
-        bottom.imshow(gate.numpy(), cmap=GATE, interpolation="nearest")
+        if high - low < 0.01:
+            bottom.imshow(np.full((*gate.shape, 3), 0.93), interpolation="nearest")
+            bottom.text(0.5, 0.5, "the same everywhere", transform=bottom.transAxes, ha="center", va="center")
+        else:
+            bottom.imshow(gate.numpy(), cmap=GATE, interpolation="nearest")
         bottom.set_title(f"{low:.2f} to {high:.2f}", pad=4)
         words.append(f"{low:.2f} to {high:.2f}, mean {gate.mean():.2f}")
     return Picture(
