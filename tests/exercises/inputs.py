@@ -56,6 +56,13 @@ def _masks(draw):
     return tuple((np.random.random(shape) < draw(0, 4) / 4).astype(int) for _ in range(2))
 
 
+def _told(draw):
+    told = np.random.random(draw(1, 60))
+    if draw(0, 1):
+        told[0] = 1.0
+    return told, (np.random.random(len(told)) < told).astype(int), draw(1, 12)
+
+
 # exercise: the arguments of its function, from `draw(low, high)`, which gives a whole number, both included
 INPUTS = {
     "1.3": _file,
@@ -85,5 +92,6 @@ INPUTS = {
     "17.2": _circles,
     "17.3": _codes,
     "18.3": _masks,
+    "22.3": _told,
     "23.3": lambda draw: ((np.random.random((draw(1, 5), draw(1, 5))) < draw(0, 4) / 4).astype(int),),
 }

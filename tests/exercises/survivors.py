@@ -41,4 +41,5 @@ SURVIVORS = {
     },
     "17.2": {r"return \(\(1 - r\)": "a generator of the same two numbers"},
     "17.3": {r"/ both.sum\(\)$": "numpy's 0 / 0 is nan by itself"},
+    "22.3": {r"minimum\(bins - 1, \(told": ORDER},
 }
