@@ -18,6 +18,7 @@ from statistics import median
 
 import nbformat
 import numpy as np
+import psutil
 import pytest
 import torch
 
@@ -187,13 +188,15 @@ def test_the_scores_in_the_page_are_those_of_the_package(seen):
 
 
 def test_the_iris_finder_keeps_up_with_a_camera(seen):
-    """The fastest frames count: the machine may be busy with something else."""
+    """Five frames a second on two cores that have nothing else to do; the fastest frame counts."""
     frames = sorted(seen["frames"])
     print(
         f"iris finder: {frames[0]:.0f} ms a frame at best, {median(frames):.0f} in the middle of {len(frames)}"
     )
-    assert frames[0] < 200
     assert "milliseconds a frame" in seen["camera"]
+    if psutil.getloadavg()[1] > 2 + psutil.cpu_count():  # the browser itself keeps some of them busy
+        pytest.skip("the machine has other work, so its frames tell nothing")
+    assert frames[0] < 200
 
 
 def test_a_scene_is_shown_in_three_ways_and_its_pixel_moves_by_keys(seen):
