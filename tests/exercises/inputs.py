@@ -85,5 +85,8 @@ INPUTS = {
     "17.2": _circles,
     "17.3": _codes,
     "18.3": _masks,
+    "19.3": lambda draw: (lambda d, fewer: (torch.randn(draw(1, 7), d), *torch.randn(2, fewer, d)))(
+        draw(1, 6), draw(1, 5)
+    ),
     "23.3": lambda draw: ((np.random.random((draw(1, 5), draw(1, 5))) < draw(0, 4) / 4).astype(int),),
 }
