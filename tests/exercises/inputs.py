@@ -92,6 +92,9 @@ INPUTS = {
     "17.2": _circles,
     "17.3": _codes,
     "18.3": _masks,
+    "19.3": lambda draw: (lambda d, fewer: (torch.randn(draw(1, 7), d), *torch.randn(2, fewer, d)))(
+        draw(1, 6), draw(1, 5)
+    ),
     "21.3": lambda draw: tuple(np.random.normal(size=(draw(1, 6), 2)) * draw(1, 3) for _ in range(2)),
     "22.3": _told,
     "23.3": lambda draw: ((np.random.random((draw(1, 5), draw(1, 5))) < draw(0, 4) / 4).astype(int),),
