@@ -47,6 +47,7 @@ LESSONS = {  # name: (its question, words of the cell whose picture stands for i
         "From a competition's folder to a submission that scores, with the internet off?",
         "show_objects",
     ),
+    "20_masks_by_queries": ("When do queries beat watershed?", "show_objects(rows, scores)"),
     "23_your_labels": ("How does a mask go wrong between the annotation tool and the training?", "pairs[:3]"),
 }
 

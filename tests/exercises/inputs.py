@@ -85,5 +85,8 @@ INPUTS = {
     "17.2": _circles,
     "17.3": _codes,
     "18.3": _masks,
+    "20.3": lambda draw: (
+        lambda pixels: (torch.rand(draw(1, 5), pixels), (torch.rand(draw(1, 5), pixels) < 0.5).float())
+    )(draw(1, 9)),
     "23.3": lambda draw: ((np.random.random((draw(1, 5), draw(1, 5))) < draw(0, 4) / 4).astype(int),),
 }
