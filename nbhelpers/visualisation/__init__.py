@@ -13,7 +13,8 @@ from nbhelpers.visualisation.attention import (
     show_place_gate,
 )
 from nbhelpers.visualisation.canvas import Picture
-from nbhelpers.visualisation.charts import show_comparison, show_confusion, show_curves, show_iou
+from nbhelpers.visualisation.charts import show_confusion, show_curves, show_iou
+from nbhelpers.visualisation.comparison import show_comparison
 from nbhelpers.visualisation.competition import (
     show_folds,
     show_gains,

@@ -31,8 +31,16 @@ from nbhelpers.models.segformer import SegFormer
 from nbhelpers.models.segnet import SegNet
 from nbhelpers.models.unet import UNet
 from nbhelpers.models.unet_plus_plus import UNetPlusPlus
+from nbhelpers.models.vit import FeaturePyramid, ViTEncoder
 
 SMALL_FCN8 = {"widths": (8, 8, 16, 16, 16), "fc_channels": 32}
+
+
+def fpn_on_vit(*, num_classes, in_channels=3):
+    encoder = FeaturePyramid(ViTEncoder("test_vit", in_channels=in_channels))
+    return FPN(num_classes=num_classes, encoder=encoder, pyramid_channels=16, head_channels=32)
+
+
 MODELS = {  # name: the class, and what makes it small
     "unet": (UNet, {"widths": (4, 8, 16)}),
     "unet-squeezenet": (EncoderUNet, {"encoder": "squeezenet", "widths": (32, 16, 16, 8)}),
@@ -63,6 +71,7 @@ MODELS = {  # name: the class, and what makes it small
         FCHarDNet,
         {"stem_widths": (4, 8, 8, 8), "widths": (8, 16), "growth_rates": (4, 6), "layers": (4, 4)},
     ),
+    "fpn-vit": (fpn_on_vit, {}),
     "segformer": (SegFormer, {"widths": (8, 16, 20, 32), "depths": (1, 1, 1, 1), "head_channels": 16}),
     "maskformer": (
         MaskFormer,
