@@ -22,6 +22,7 @@ from nbhelpers.models.fc_hardnet import FCHarDNet
 from nbhelpers.models.fcn8 import FCN8, FastFCN8
 from nbhelpers.models.fpn import FPN
 from nbhelpers.models.gcn import GCN
+from nbhelpers.models.maskformer import MaskFormer
 from nbhelpers.models.pspnet import PSPNet
 from nbhelpers.models.segformer import SIZES, SegFormer
 from nbhelpers.models.segnet import SegNet
@@ -61,6 +62,7 @@ ZOO: dict[str, Callable[..., nn.Module]] = {
     "FPN, ViT-Tiny": fpn_on_vit,
     "SegFormer-B0": SegFormer,
     "SegFormer-B2": partial(SegFormer, **SIZES["B2"]),
+    "MaskFormer, ResNet-50": MaskFormer,
 }
 
 

@@ -167,10 +167,10 @@ def sentence(found: dict) -> str:
     winners = len(set(found["best"].values()))
     return (
         f"Take two of the {found['networks']} networks and two of the {len(found['best'])} scores: in **{otherwise:.0%}** "
-        f"of all cases the scores disagree about which network is better. Much of that is noise: the *same* score, on other "
-        f"scenes drawn from the same {found['images']}, disagrees with itself in {noise:.0%}. Beyond the noise, each score "
+        f"of all cases the scores disagree about which network is better. For comparison: the *same* score, on other scenes "
+        f"drawn from the same {found['images']}, disagrees with itself in {noise:.0%}. Beyond the noise, each score "
         f"sure of its winner and the winners different, are **{sure} of {all_of_them:,}** cases ({sure / all_of_them:.1%}). "
-        f"{winners} different network{'s are' if winners > 1 else ' is'} called best by one score or another."
+        f"Which network is best: the scores name {winners} of them."
     )
 
 

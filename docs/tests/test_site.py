@@ -16,12 +16,15 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from statistics import median
 
+import nbformat
 import numpy as np
+import psutil
 import pytest
 import torch
 
 from nbhelpers.datasets import Street
 from tools.execution import ROOT
+from tools.page import page as page_of
 from tools.site.__main__ import OUT
 from tools.site.networks import LARGEST, FastIris, eyes
 from tools.train_street import street_network
@@ -96,9 +99,9 @@ class Reader(HTMLParser):
 @pytest.fixture(scope="module")
 def read() -> dict[str, Reader]:
     found = {}
-    for page in PAGES:
-        found[page] = Reader()
-        found[page].feed((OUT / page).read_text("utf-8"))
+    for name in PAGES:
+        found[name] = Reader()
+        found[name].feed((OUT / name).read_text("utf-8"))
     return found
 
 
@@ -112,6 +115,14 @@ def test_no_picture_lacks_its_words(read):
     }
     assert {page: alts for page, alts in without.items() if alts} == {}
     assert sum(len(reader.pictures) for reader in read.values()) > 200
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_no_picture_lacks_its_words_in_the_page_of_make_run(path):
+    reader = Reader()
+    reader.feed(page_of(nbformat.read(path, as_version=4), path.parent, path.stem))
+    pictures = [alt for alt in reader.pictures if alt != "No description has been provided for this image"]
+    assert pictures and len(pictures) == len(reader.pictures) and all(alt and alt.strip() for alt in pictures)
 
 
 def test_links_between_pages_lead_somewhere(read):
@@ -177,13 +188,15 @@ def test_the_scores_in_the_page_are_those_of_the_package(seen):
 
 
 def test_the_iris_finder_keeps_up_with_a_camera(seen):
-    """The fastest frames count: the machine may be busy with something else."""
+    """Five frames a second on two cores that have nothing else to do; the fastest frame counts."""
     frames = sorted(seen["frames"])
     print(
         f"iris finder: {frames[0]:.0f} ms a frame at best, {median(frames):.0f} in the middle of {len(frames)}"
     )
-    assert frames[0] < 200
     assert "milliseconds a frame" in seen["camera"]
+    if psutil.getloadavg()[1] > 2 + psutil.cpu_count():  # the browser itself keeps some of them busy
+        pytest.skip("the machine has other work, so its frames tell nothing")
+    assert frames[0] < 200
 
 
 def test_a_scene_is_shown_in_three_ways_and_its_pixel_moves_by_keys(seen):

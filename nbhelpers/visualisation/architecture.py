@@ -13,6 +13,13 @@ from nbhelpers.visualisation.labels import as_rgb
 from nbhelpers.visualisation.probe import as_batch, feature_maps, field_sides
 
 HEAT = matplotlib.colormaps["magma"].resampled(17)  # a few steps are enough, and keep the files small
+NUMBER = {  # of a channel, in the corner of its map
+    "ha": "right",
+    "va": "top",
+    "size": 7,
+    "color": "white",
+    "bbox": {"facecolor": "black", "alpha": 0.5, "edgecolor": "none", "pad": 1.2},
+}
 
 
 @styled
@@ -48,7 +55,7 @@ def show_feature_maps(
         chosen = shown[count]
         for panel, channel in zip(row[1 : 1 + len(chosen)], chosen, strict=True):
             panel.imshow(layer[channel].numpy(), cmap=HEAT, interpolation="nearest")
-            panel.text(1, 1.02, str(channel), transform=panel.transAxes, ha="right", va="bottom", size=8)
+            panel.text(0.98, 0.95, str(channel), transform=panel.transAxes, **NUMBER)
         for panel in row[1 + len(chosen) :]:
             panel.set_axis_off()
         words.append(f"{name}, {count} channels of {height} × {width}, shown {', '.join(map(str, chosen))}")

@@ -56,7 +56,7 @@ def show_patient(
 
     rows, height, width = 2, *truths[0].shape
     side, head, gap, edge = 1.46, 0.24, 0.06, 0.05  # inches
-    tall, foot = side * height / width, 0.64
+    tall, foot = side * height / width, 0.74
     full = rows * (head + tall) + foot
     figure = Figure(figsize=(WIDTH, full), dpi=DPI)
     left = WIDTH - edge - 4 * side - 3 * gap

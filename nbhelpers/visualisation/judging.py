@@ -33,7 +33,7 @@ def show_reliability(
         raise ValueError(
             "there must be a calibration at least, and each must have counted a pixel: update it first"
         )
-    height = 5.2 + legend_room(len(calibrations), 2)
+    height = 5.2 + legend_room(len(calibrations), 1)
     figure = Figure(figsize=(WIDTH * 0.62, height), dpi=DPI, layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
     upper.plot([0, 1], [0, 1], color=FAINT, linewidth=1, linestyle="--")
@@ -51,7 +51,7 @@ def show_reliability(
     lower.set(yscale="log", xlabel=x, ylabel="pixels")
     for axes in (upper, lower):
         axes.grid()
-    figure.legend(loc="outside upper center", ncols=2)
+    figure.legend(loc="outside upper center", ncols=1)
     return Picture(figure, f"Reliability: {y} over {x}. {'; '.join(words)}.")
 
 

@@ -21,6 +21,7 @@ def show_numbers(maps: Mapping[str, Tensor | np.ndarray], digits: int = 3) -> Pi
     """
     arrays = {
         title: np.asarray(map.detach().cpu() if isinstance(map, Tensor) else map, dtype=np.float64)
+        + 0.0  # no -0
         for title, map in maps.items()
     }
     for title, array in arrays.items():
