@@ -92,6 +92,9 @@ INPUTS = {
     "17.2": _circles,
     "17.3": _codes,
     "18.3": _masks,
+    "20.3": lambda draw: (
+        lambda pixels: (torch.rand(draw(1, 5), pixels), (torch.rand(draw(1, 5), pixels) < 0.5).float())
+    )(draw(1, 9)),
     "19.3": lambda draw: (lambda d, fewer: (torch.randn(draw(1, 7), d), *torch.randn(2, fewer, d)))(
         draw(1, 6), draw(1, 5)
     ),
