@@ -20,6 +20,7 @@ const browser = await puppeteer.launch({ executablePath, args: ["--no-sandbox", 
 
 async function open(path, look, elsewhere = []) {
   const page = await browser.newPage();
+  page.setDefaultNavigationTimeout(180_000); // a busy machine
   await page.setViewport({ width: look.width, height: look.height });
   await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: look.scheme }]);
   page.on("request", (request) => {

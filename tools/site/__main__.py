@@ -137,6 +137,7 @@ def build(out: Path) -> None:
     command += ["--fail-on-warning", "--doctree-dir", str(stage / ".doctrees"), str(stage), str(out)]
     if subprocess.call(command, env=settings, cwd=ROOT):
         raise SystemExit("error: Sphinx found the faults above")
+    (out / ".buildinfo").unlink()  # for building a part anew; it tells where the sources lay
     repair(out)
 
 
