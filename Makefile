@@ -9,7 +9,9 @@
 # make badges [REPO=...]       write badges and setup cells anew, REPO=owner/name for a fork
 # make platforms [ON=...]      every notebook as on Colab and Kaggle, and the tests on the lowest versions; an hour
 # make kaggle                  the starter and all it needs on Kaggle with the internet off, in build/kaggle
-# make clean                   remove what was built; `rm -rf .venv` removes the packages too
+# make site                    the lessons as a web site with networks that run in it, in build/site; needs Python 3.11 and Node
+# make site-test               look at every page of it in a headless Chromium
+# make clean                   remove what was built; `rm -rf .venv .venv-site docs/node_modules` removes the packages too
 #
 # Every target sets up .venv by itself when it has to. Works with GNU make 3.81 (macOS) and later.
 
@@ -30,7 +32,7 @@ endif
 PIP = $(VENV_PYTHON) -m pip --disable-pip-version-check
 READY = $(VENV)/.ready
 
-.PHONY: help run lab test notebooks lint badges platforms kaggle clean
+.PHONY: help run lab test notebooks lint badges platforms kaggle site site-test clean
 
 help:
 	@sed -n 's/^# \(make \)/\1/p' Makefile
@@ -76,6 +78,30 @@ kaggle: $(READY)
 	@$(VENV_PYTHON) -m tools.kaggle_bundle --owner $(or $(OWNER),your-name) --weights $(WEIGHTS) \
 		$(if $(filter-out undefined,$(origin WHEELS)),--wheels $(WHEELS))
 
+# Sphinx has an environment of its own, which sees the packages of $(VENV) behind it.
+SITE = .venv-site
+PACKAGES = import sysconfig; print(sysconfig.get_path('purelib'))
+SITE_PYTHON = $(subst $(VENV)/,$(SITE)/,$(VENV_PYTHON))
+
+$(SITE)/.ready: docs/requirements.txt $(READY)
+	@$(VENV_PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || { \
+		echo "Sphinx 9 needs Python 3.11 or later: make site VENV=.venv311 PYTHON=python3.11" >&2; exit 1; }
+	@$(VENV_PYTHON) -m venv --clear $(SITE)
+	@$(VENV_PYTHON) -c "$(PACKAGES)" > "$$($(SITE_PYTHON) -c "$(PACKAGES)")/behind.pth"
+	@$(SITE_PYTHON) -m pip --disable-pip-version-check install --quiet --requirement docs/requirements.txt
+	@touch $@
+
+docs/node_modules/.ready: docs/package-lock.json
+	@command -v npm >/dev/null || { echo "npm is needed: install Node 20 or later, https://nodejs.org" >&2; exit 1; }
+	@cd docs && npm ci --loglevel=error
+	@touch $@
+
+site: $(SITE)/.ready docs/node_modules/.ready
+	@$(SITE_PYTHON) -m tools.site
+
+site-test: site
+	@$(SITE_PYTHON) -m pytest --quiet -o faulthandler_timeout=0 docs/tests
+
 clean:
 	rm -rf build .pytest_cache .ruff_cache .hypothesis
-	find . -name .venv -prune -o -name __pycache__ -exec rm -rf {} +
+	find . -name .venv -prune -o -name .venv-site -prune -o -name node_modules -prune -o -name __pycache__ -exec rm -rf {} +

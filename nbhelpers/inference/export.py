@@ -14,6 +14,7 @@ from torch.export import Dim
 from nbhelpers.checks import evaluating, logits_of
 from nbhelpers.inference.writing import written_whole
 
+LARGE = 1000  # numbers in a tensor whose bytes count
 TOLERANCE = 1e-4  # of the largest logit: the two may add up in another order
 
 
@@ -22,7 +23,8 @@ def export(model: nn.Module, path: str | Path, *, in_channels: int = 3, stride: 
 
     Before the file is kept, onnxruntime runs it at two sizes and batch sizes and must agree with torch to 1e-4 of the
     largest logit. Both run on the CPU, because GPUs convolve in TF32, which differs by more. `stride` is stored in the
-    file, for `OnnxModel`. The model keeps mode and device.
+    file, for `OnnxModel`. Weights that half precision holds exactly take half the bytes, and compute as before:
+    `export(model.half().float(), path)` makes a small file. The model keeps mode and device.
     Raises ValueError for another ending and for a model that gives no logits, RuntimeError where the model cannot run on
     images of these channels and stride, cannot be exported, or not for every size, or where the two disagree; no file
     is left then.
@@ -44,8 +46,11 @@ def export(model: nn.Module, path: str | Path, *, in_channels: int = 3, stride: 
                     input_names=["images"],
                     output_names=["logits"],
                     custom_translation_table={torch._sym_sqrt: _square_root},
+                    optimize=False,
                     verbose=False,
                 )
+                _store_halves(program.model)  # first, since optimising folds batch norms into the weights
+                program.optimize()
         except Exception as error:  # the exporter has many kinds, and all mean the same to the caller
             # the exporter's own error only says in which step it happened
             why = " ".join(str(error.__cause__ or error).split()) or type(error).__name__
@@ -58,6 +63,30 @@ def export(model: nn.Module, path: str | Path, *, in_channels: int = 3, stride: 
             session = OnnxModel(temporary)
             for one in images:
                 _check_equal(model(one), session(one), tuple(one.shape), path)
+
+
+def _store_halves(model: object) -> None:
+    """Keep what half precision holds exactly, as the weights of a half file are, in half the bytes; loses nothing.
+
+    onnxruntime turns it back into float32 when it loads the file, and computes as before.
+    """
+    from onnxscript import ir
+
+    graph = model.graph
+    for value in list(graph.initializers.values()):
+        if value.dtype != ir.DataType.FLOAT or value.const_value.size < LARGE:
+            continue
+        numbers = value.const_value.numpy()
+        with np.errstate(over="ignore"):  # what half precision cannot hold becomes infinite, and is not equal
+            halves = numbers.astype(np.float16)
+        if not np.array_equal(halves, numbers):
+            continue
+        half = ir.Value(name=f"{value.name}_half", const_value=ir.tensor(halves, name=f"{value.name}_half"))
+        cast = ir.node("Cast", [half], {"to": ir.DataType.FLOAT})
+        ir.convenience.replace_all_uses_with(value, cast.outputs[0])
+        graph.insert_before(graph[0], cast)
+        del graph.initializers[value.name]
+        graph.register_initializer(half)
 
 
 def _square_root(x: object) -> object:

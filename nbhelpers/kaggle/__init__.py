@@ -1,6 +1,7 @@
 """A mask competition from the folder to the submission: codes, files, folds, scores, tuning, and the offline bundle."""
 
 from nbhelpers.kaggle.bowl import Bowl, TrainImages, draw_competition, lay_out, score_submission, to_instances
+from nbhelpers.kaggle.budget import time_budget
 from nbhelpers.kaggle.bundle import find_bundle, find_input, input_folder
 from nbhelpers.kaggle.folds import make_folds, near_duplicates, out_of_fold, perceptual_hash, strata
 from nbhelpers.kaggle.instances import by_components, by_watershed
@@ -52,6 +53,7 @@ __all__ = [
     "stain",
     "strata",
     "to_instances",
+    "time_budget",
     "tune",
     "write_submission",
 ]

@@ -100,6 +100,7 @@ def lint_submission(
     rows: str = "instance",
     overlap: bool = False,
     convention: str | Convention | None = None,
+    images: str | Path | None = None,
 ) -> list[str]:
     """Everything for which Kaggle would refuse or misread the file at `path`, one sentence each; [] if it is well.
 
@@ -109,6 +110,8 @@ def lint_submission(
     rows: "instance", several rows an id, or "one" row an id. overlap: whether rows of one id may share pixels.
     convention: of `rle_encode`, all but "coco"; None is that of "dsb-2018", but for an empty mask, which must then be
         written as in the sample, or as "" if that has none.
+    images: the folder of the test images, a file or a folder each, named as in the first column. When a competition
+        scores, it may hold others than the sample, which is then stale: what lies there counts.
     Rows are numbered as in an editor: the header is row 1. FileNotFoundError if one of the files is missing.
     """
     if rows not in ("instance", "one"):
@@ -135,6 +138,16 @@ def lint_submission(
     if header is not None and header != wanted_header:
         faults.insert(0, f"row 1: the header is {header}; it must be {wanted_header}")
     by_id = _by_id(found, place)
+    if images is not None:
+        there = _files(Path(images))
+        faults += _against_files(by_id, wanted, there, Path(images).name)
+        # of images that are not in all three the files have spoken
+        known = {_stem(name) for name in wanted} & there & {_stem(name) for name in by_id}
+        wanted, judged = (
+            {name: lines for name, lines in ids.items() if _stem(name) in known} for ids in (wanted, by_id)
+        )
+    else:
+        judged = by_id
     missing = [name for name in wanted if name not in by_id]
     faults += _most(
         [f"{name!r} of the sample is missing; each image needs a row, an empty one too" for name in missing]
@@ -142,7 +155,7 @@ def lint_submission(
     faults += _most(
         [
             f"row {lines[0][0]}: {name!r} is not in the sample"
-            for name, lines in by_id.items()
+            for name, lines in judged.items()
             if name not in wanted
         ]
     )
@@ -153,6 +166,35 @@ def lint_submission(
             codes.append(f"row {lines[0][0]}: the size of {name[0]!r} is not known; add it to sizes")
         codes += _lint_image(name, lines, size, rows, overlap, how, empties)
     return faults + _most(codes)
+
+
+def _files(folder: Path) -> set[str]:
+    """The names of the images in `folder`: of files without their suffix, of folders as they are."""
+    return {
+        path.name if path.is_dir() else path.stem
+        for path in folder.iterdir()
+        if not path.name.startswith(".")
+    }
+
+
+def _stem(row: tuple[str, ...]) -> str:
+    """The image of a row's id, which may have the file's suffix."""
+    return Path(row[0]).stem
+
+
+def _against_files(by_id: Mapping, wanted: Mapping, there: set[str], folder: str) -> list[str]:
+    """Images without a row, and rows without an image."""
+    in_rows, in_sample = ({_stem(name) for name in ids} for ids in (by_id, wanted))
+    stale = {name: "" if name in in_sample else ", nor in the sample, which is stale" for name in there}
+    without_row = [
+        f"{name!r} lies in {folder} and has no row{stale[name]}" for name in sorted(there - in_rows)
+    ]
+    without_file = [
+        f"row {lines[0][0]}: no file of {name[0]!r} lies in {folder}"
+        for name, lines in by_id.items()
+        if _stem(name) not in there
+    ]
+    return _most(without_row) + _most(without_file)
 
 
 class _Id(tuple):

@@ -5,6 +5,7 @@ Several processes: start the same script by `torchrun --nproc_per_node 2 script.
 """
 
 import time
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -14,6 +15,7 @@ from torch.utils.data import Dataset
 
 from nbhelpers.checks import Gate, evaluating
 from nbhelpers.metrics import ConfusionMatrix
+from nbhelpers.training.averaging import Averaging
 from nbhelpers.training.checkpoints import check_place, load_checkpoint, save_checkpoint
 from nbhelpers.training.engine import Engine, own_accelerator
 from nbhelpers.training.history import History
@@ -39,6 +41,7 @@ def fit(
     schedule: str = "onecycle",
     weight_decay: float = 0.01,
     clip_norm: float | None = None,
+    average: str | None = None,
     precision: str = "auto",
     workers: int = 0,
     seed: int = 0,
@@ -56,6 +59,9 @@ def fit(
         class_weights: (C,), for the default loss; see `nbhelpers.datasets.class_weights`.
         schedule: "onecycle" (Smith and Topin, 2018) or "poly" (lr falls as (1 - step / steps) ** 0.9).
         clip_norm: the largest norm that all gradients together may have.
+        average: "ema" scores and keeps an exponential average of the weights over the steps (decay 0.99); "swa" the plain
+            average of the last quarter of the epochs, in which the rate is held, with batch norm measured anew on
+            `train`. See `nbhelpers.training.averaging`.
         precision: "fp32", "bf16", "fp16", or "auto": the fastest that this processor or GPU has instructions for.
         workers: processes that load data; 0 by default, since workers hang in notebooks on some systems.
         seed: of order, augmentation and dropout, from 0; two seeds share none of them, and neither do two epochs or
@@ -74,7 +80,17 @@ def fit(
     checkpoint do not fit together: before any training, with model and random states as they were.
     """
     plan = Plan(
-        epochs, lr, batch_size, loss, class_weights, schedule, weight_decay, clip_norm, seed, stop_after
+        epochs,
+        lr,
+        batch_size,
+        loss,
+        class_weights,
+        schedule,
+        weight_decay,
+        clip_norm,
+        seed,
+        stop_after,
+        average,
     )
     history, best = History(), None
     train_gate, valid_gate = Gate(train, "train"), Gate(valid, "valid")
@@ -92,7 +108,8 @@ def fit(
         optimizer = plan.optimizer(model, device)
         batches = Batches(len(train), batch_size, seed, accelerator.process_index, accelerator.num_processes)
         scheduler = plan.scheduler(optimizer, steps_per_epoch=len(batches))
-        parts = {"model": model, "optimizer": optimizer, "scheduler": scheduler}
+        averaging = Averaging(average, model, epochs)
+        parts = {"model": model, "optimizer": optimizer, "scheduler": scheduler, **averaging.parts}
         if accelerator.scaler is not None:
             parts["scaler"] = accelerator.scaler
         record = plan.record(train, accelerator.mixed_precision)
@@ -118,14 +135,16 @@ def fit(
             for epoch in todo:
                 started = time.perf_counter()
                 seed_network(seed, epoch, accelerator.process_index)
-                batches.epoch = epoch
+                batches.epoch = averaging.epoch = epoch
                 row = {"epoch": epoch + 1, "lr": scheduler.get_last_lr()[0]}
-                row |= engine.train_epoch(loader, train_gate, scheduler, progress.bar, clip_norm)
-                confusion, row["valid_loss"] = engine.score(valid_gate, batch_size, workers)
-                row |= {"mean_iou": confusion.mean_iou, "pixel_accuracy": confusion.pixel_accuracy}
-                row["seconds"] = time.perf_counter() - started
-                history.rows.append(row)
-                keeper.keep()
+                row |= engine.train_epoch(loader, train_gate, scheduler, averaging, progress.bar, clip_norm)
+                averaging.after_epoch()
+                with averaging.worn(partial(engine.measure_batch_norm, loader)):
+                    confusion, row["valid_loss"] = engine.score(valid_gate, batch_size, workers)
+                    row |= {"mean_iou": confusion.mean_iou, "pixel_accuracy": confusion.pixel_accuracy}
+                    row["seconds"] = time.perf_counter() - started
+                    history.rows.append(row)
+                    keeper.keep()
                 if resume is not None and accelerator.is_main_process:
                     save_checkpoint(resume, parts, record, history.rows, keeper.best)
                 progress.say(

@@ -14,12 +14,14 @@ from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.swa_utils import update_bn
 from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
 from nbhelpers.checks import Gate, channels_explained, check_finite, check_logits, first_non_finite, logits_of
 from nbhelpers.datasets.dataset import collate
 from nbhelpers.metrics import ConfusionMatrix, to_ids
+from nbhelpers.training.averaging import Averaging
 from nbhelpers.training.plan import Loss
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
@@ -145,6 +147,7 @@ class Engine:
         loader: DataLoader,
         gate: Gate,
         scheduler: LRScheduler,
+        averaging: Averaging,
         bar: tqdm,
         clip_norm: float | None = None,
     ) -> dict[str, float]:
@@ -163,7 +166,7 @@ class Engine:
             if not math.isfinite(value):
                 raise FloatingPointError(self._why_not_finite(value, index, images, scheduler))
             if not self.optimizer.step_was_skipped:  # fp16 skips a step whose gradients overflow
-                scheduler.step()
+                averaging.after_step(scheduler)
             total += value
             bar.update()
             ready = time.perf_counter()
@@ -184,6 +187,10 @@ class Engine:
             self.optimizer.step()
             self.optimizer.zero_grad()
         return value
+
+    def measure_batch_norm(self, loader: DataLoader) -> None:
+        """Batch norm's statistics anew, over one pass of `loader`."""
+        update_bn((self.to_device(*batch)[0] for batch in loader), self.network)
 
     @torch.no_grad()  # not inference_mode: what a model keeps for the next call must suit training
     def score(self, gate: Gate, batch_size: int, workers: int = 0) -> tuple[ConfusionMatrix, float]:

@@ -15,6 +15,7 @@ from torch.utils.data import Dataset
 
 from nbhelpers.datasets.dataset import num_classes_of
 from nbhelpers.losses import pixel_loss
+from nbhelpers.training.averaging import KINDS
 
 Loss = Callable[[Tensor, Tensor], Tensor]  # (logits (N, C, H, W) float32, masks (N, H, W)) -> scalar
 
@@ -35,6 +36,7 @@ class Plan:
     clip_norm: float | None
     seed: int
     stop_after: int | None = None
+    average: str | None = None
 
     def __post_init__(self) -> None:
         if self.loss is not None and self.class_weights is not None:
@@ -43,6 +45,8 @@ class Plan:
             )
         if self.schedule not in SCHEDULES:
             raise ValueError(f"schedule is {self.schedule!r}; it must be 'onecycle' or 'poly'")
+        if self.average not in KINDS:
+            raise ValueError(f"average is {self.average!r}; it must be None, 'ema' or 'swa'")
         if isinstance(self.epochs, Integral) and self.epochs < 1:
             raise ValueError(f"{self.epochs} epochs; there must be at least 1")
         for name, lowest in (("epochs", 1), ("batch_size", 1), ("seed", 0), ("stop_after", 0)):
@@ -101,6 +105,7 @@ class Plan:
             "weight_decay": self.weight_decay,
             "clip_norm": self.clip_norm,
             "seed": self.seed,
+            "average": self.average,
             "loss": _described(self.loss or pixel_loss),
             "class_weights": None
             if self.class_weights is None

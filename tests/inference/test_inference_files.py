@@ -32,6 +32,7 @@ from nbhelpers.inference import (
 from nbhelpers.inference.__main__ import main
 from nbhelpers.inference.folder import predict_folder
 from nbhelpers.iris.segmenter import nearest_size
+from nbhelpers.models.unet import UNet
 from tests.full_disk import full_disk
 from tests.image_bytes import tiff_bytes
 from tests.inference.test_inference import network
@@ -163,6 +164,19 @@ class Deep(nn.Module):
     def forward(self, images):
         coarse = nn.functional.max_pool2d(nn.functional.avg_pool2d(images, 32), 4)
         return self.head(nn.functional.interpolate(coarse, images.shape[-2:]))
+
+
+def test_half_weights_make_a_file_of_half_the_size_that_computes_the_same(tmp_path):
+    """Rounded once, by the caller; what half precision does not hold is stored as it is."""
+    torch.manual_seed(0)
+    model = UNet(num_classes=2, widths=(16, 32, 64)).half().float().eval()
+    export(model, tmp_path / "half.onnx")  # which compares the two to 1e-4
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += 1e-5
+    export(model, tmp_path / "full.onnx")
+    half, full = ((tmp_path / f"{name}.onnx").stat().st_size for name in ("half", "full"))
+    assert half < 0.75 * full  # the small tensors stay as they are, and so does what the network is
 
 
 def test_a_model_that_takes_no_small_image_is_exported(tmp_path):

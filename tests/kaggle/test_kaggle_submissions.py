@@ -136,6 +136,24 @@ def test_a_good_one(sample):
     assert lint(sample, b"\xef\xbb\xbf" + HEADER.encode() + b'"b","1 8"\na,\n') == []
 
 
+def test_rows_are_counted_against_the_files_on_disk(sample, tmp_path):
+    """A sample of ids a and b; the folder decides which images there are."""
+    folder = tmp_path / "test"
+    folder.mkdir()
+    for name in ("a.png", "c.png", ".hidden"):
+        (folder / name).touch()
+    (folder / "d").mkdir()  # an image of several files
+    sizes = dict.fromkeys("abcd", (4, 6))
+    assert lint(sample, HEADER + "a,1 2\nc,\nd,\n", images=folder, sizes=sizes) == []
+    assert lint(sample, HEADER + "a,1 2\nb,\nc,\n", images=folder, sizes=sizes) == [
+        "'d' lies in test and has no row, nor in the sample, which is stale",
+        "row 3: no file of 'b' lies in test",
+    ]
+    assert lint(sample, HEADER + "c,\nd,\n", images=folder, sizes=sizes) == [
+        "'a' lies in test and has no row"
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "options", "fault"),
     [

@@ -1,0 +1,104 @@
+"""fit(average=...) and soups, against the arithmetic written out."""
+
+import pytest
+import torch
+from torch import nn
+
+from nbhelpers.datasets import collate
+from nbhelpers.training import evaluate
+from nbhelpers.training.averaging import DECAY, Averaging, soup
+from nbhelpers.training.plan import Plan
+from tests.training.test_training import Discs, assert_same_weights, quick, weights_of
+
+
+def normed() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 2, 1))
+
+
+def trained(average, path=None, **options):
+    model = normed()
+    options = {"epochs": 8, "precision": "fp32", "average": average, "resume": path} | options
+    return model, quick(model, Discs(8), Discs(4), **options)
+
+
+def states(path):
+    return torch.load(path, weights_only=True)["states"]
+
+
+def test_swa_is_the_mean_of_the_last_quarter(tmp_path):
+    path, ends = tmp_path / "c.pt", []
+    for epoch in range(1, 9):
+        model, history = trained("swa", path, stop_after=epoch)
+        ends.append(states(path)["model"])
+    average = states(path)["average"]
+    assert average["n_averaged"] == 2
+    for name, _ in normed().named_parameters():
+        torch.testing.assert_close(average[f"module.{name}"], (ends[6][name] + ends[7][name]) / 2)
+    rates = [row["lr"] for row in history.rows]
+    assert rates[6] == rates[7] > rates[0]  # held
+
+
+def test_swa_measures_batch_norm_anew():
+    model, history = trained("swa", epochs=1)  # whose only epoch is the last quarter
+    images = collate([Discs(8)[index] for index in range(8)])[0]
+    with torch.no_grad():
+        maps = model[0](images)
+    torch.testing.assert_close(model[1].running_mean, maps.mean(dim=(0, 2, 3)), rtol=1e-3, atol=1e-4)
+
+
+def test_ema_forgets_by_its_decay():
+    model = nn.Linear(1, 1)
+    averaging, expected = Averaging("ema", model, epochs=3), None
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    scheduler = torch.optim.lr_scheduler.ConstantLR(optimizer)
+    for step in range(4):
+        optimizer.step()
+        nn.init.constant_(model.weight, step)
+        averaging.after_step(scheduler)
+        expected = float(step) if expected is None else DECAY * expected + (1 - DECAY) * step
+    assert averaging.averaged.module.weight.item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("average", ["ema", "swa"])
+def test_the_model_is_left_with_what_was_scored(average):
+    model, history = trained(average)
+    plain, _ = trained(None)
+    assert not model.training
+    score = evaluate(model, Discs(4), precision="fp32").mean_iou
+    assert score == pytest.approx(history.best["mean_iou"])
+    with pytest.raises(AssertionError):
+        assert_same_weights(weights_of(model), weights_of(plain))
+
+
+@pytest.mark.parametrize("average", ["ema", "swa"])
+def test_averaged_trainings_resume_bit_for_bit(average, tmp_path):
+    whole, history = trained(average)
+    trained(average, tmp_path / "c.pt", stop_after=7)
+    parts, resumed = trained(average, tmp_path / "c.pt")
+    assert_same_weights(weights_of(parts), weights_of(whole))
+    assert [row["mean_iou"] for row in resumed.rows] == [row["mean_iou"] for row in history.rows]
+
+
+def test_the_average_belongs_to_the_plan(tmp_path):
+    trained("ema", tmp_path / "c.pt", stop_after=1)
+    with pytest.raises(ValueError, match="'average': 'ema'.*'average': None"):
+        trained(None, tmp_path / "c.pt")
+
+
+def test_another_kind_is_refused():
+    with pytest.raises(ValueError, match="average is 'mean'; it must be None, 'ema' or 'swa'"):
+        Plan(1, 1e-3, 8, None, None, "onecycle", 0.01, None, 0, average="mean")
+
+
+def test_a_soup_is_the_mean():
+    models = [nn.Conv2d(3, 2, 1) for _ in range(3)]
+    mixed = soup(models)
+    torch.testing.assert_close(mixed.weight, sum(model.weight for model in models) / 3)
+    assert not mixed.training
+    with pytest.raises(
+        ValueError, match="models 0 and 1 differ in bias, weight; a soup takes models of one build"
+    ):
+        soup([nn.Conv2d(3, 2, 1), nn.Conv2d(3, 4, 1)])
+    with pytest.raises(ValueError, match="no models to average"):
+        soup([])
