@@ -100,7 +100,7 @@ site: $(SITE)/.ready docs/node_modules/.ready
 	@$(SITE_PYTHON) -m tools.site
 
 site-test: site
-	@$(SITE_PYTHON) -m pytest --quiet -o faulthandler_timeout=0 docs/tests
+	@JUPYTER_PATH=$(VENV)/share/jupyter $(SITE_PYTHON) -m pytest --quiet -o faulthandler_timeout=0 docs/tests
 
 clean:
 	rm -rf build .pytest_cache .ruff_cache .hypothesis

@@ -23,14 +23,21 @@ from nbhelpers.models.fcn8 import FCN8, FastFCN8
 from nbhelpers.models.fpn import FPN
 from nbhelpers.models.gcn import GCN
 from nbhelpers.models.pspnet import PSPNet
+from nbhelpers.models.segformer import SIZES, SegFormer
 from nbhelpers.models.segnet import SegNet
 from nbhelpers.models.unet import UNet
 from nbhelpers.models.unet_plus_plus import UNetPlusPlus
+from nbhelpers.models.vit import FeaturePyramid, ViTEncoder
 from nbhelpers.visualisation.probe import effective_receptive_field, field_sides
 from tools.record import record
 
 SIDE = 224
 STRIDES = (1, 2, 4, 8, 16, 32)
+
+
+def fpn_on_vit(num_classes: int) -> FPN:
+    return FPN(num_classes=num_classes, encoder=FeaturePyramid(ViTEncoder("vit_tiny_patch16_224")))
+
 
 ZOO: dict[str, Callable[..., nn.Module]] = {
     "U-Net": UNet,
@@ -51,6 +58,9 @@ ZOO: dict[str, Callable[..., nn.Module]] = {
     "FC-DenseNet103": FCDenseNet,
     "FC-DenseNet, DenseNet-121": EncoderFCDenseNet,
     "FC-HarDNet-70": FCHarDNet,
+    "FPN, ViT-Tiny": fpn_on_vit,
+    "SegFormer-B0": SegFormer,
+    "SegFormer-B2": partial(SegFormer, **SIZES["B2"]),
 }
 
 

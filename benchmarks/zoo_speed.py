@@ -1,4 +1,4 @@
-"""Our networks beside the same architecture in SMP or torchvision: seconds of a training step and of an image.
+"""Our networks beside the same architecture in SMP, torchvision or transformers: seconds of a training step and of an image.
 
 And FastFCN8 beside FCN8, both ours, for what separable convolutions save.
 
@@ -6,10 +6,13 @@ Training at batch 4, 160 x 160, inference of one 224 x 224 image. "equal" runs b
 layout; "defaults" runs ours by the engine of `fit` with its checks (bf16 where the device has it, channels-last) and
 theirs in float32. A ratio is their seconds over ours: above 1, ours is faster. All take turns within a round, on one
 device and by one timer (benchmarks/timer.py); the median of the rounds counts.
-Run: python -m benchmarks.zoo_speed
+Run: python -m benchmarks.zoo_speed ["NAME OF A PAIR" ...]; all pairs but those with transformers, which is no
+dependency and must be installed for them, unless some are named. The rows of other pairs are kept.
 """
 
+import json
 import statistics
+import sys
 from collections.abc import Callable
 
 import segmentation_models_pytorch as smp
@@ -27,8 +30,9 @@ from nbhelpers.models.deeplabv3_plus import DeepLabV3Plus
 from nbhelpers.models.encoder_unet import EncoderUNet
 from nbhelpers.models.fcn8 import FCN8, FastFCN8
 from nbhelpers.models.fpn import FPN
+from nbhelpers.models.segformer import SegFormer
 from nbhelpers.training.engine import Engine, fastest_precision, own_accelerator
-from tools.record import record
+from tools.record import RESULTS, provenance, record
 
 ROUNDS, STEPS = 3, 2
 
@@ -42,6 +46,23 @@ class LogitsOnly(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         return self.network(images)["out"]
+
+
+class Scores(nn.Module):
+    """transformers' networks give scores at stride 4, as an attribute."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        return F.interpolate(self.network(images).logits, size=images.shape[-2:], mode="bilinear")
+
+
+def segformer_of_transformers() -> nn.Module:
+    from transformers import SegformerConfig, SegformerForSemanticSegmentation
+
+    return Scores(SegformerForSemanticSegmentation(SegformerConfig(num_labels=11)))  # B0 is its default
 
 
 def of_smp(architecture: type[nn.Module], encoder: str) -> nn.Module:
@@ -66,6 +87,7 @@ PAIRS: dict[str, tuple[Callable[[], nn.Module], Callable[[], nn.Module]]] = {  #
         lambda: DeepLabV3(num_classes=11),
         lambda: LogitsOnly(deeplabv3_resnet50(weights=None, weights_backbone=None, num_classes=11)),
     ),
+    "SegFormer-B0, transformers": (lambda: SegFormer(num_classes=11), segformer_of_transformers),
     "FastFCN8, in place of theirs FCN8": (lambda: FastFCN8(num_classes=11), lambda: FCN8(num_classes=11)),
 }
 
@@ -101,8 +123,8 @@ def step_of_fit(
     return step
 
 
-def inference(model: nn.Module, *, fast: bool = False) -> Callable[[], None]:
-    images = torch.rand(1, 3, 224, 224)
+def inference(model: nn.Module, *, fast: bool = False, side: int = 224) -> Callable[[], None]:
+    images = torch.rand(1, 3, side, side)
     layout = torch.channels_last if fast else torch.contiguous_format
     model, images = model.to(DEVICE, memory_format=layout).eval(), images.to(DEVICE, memory_format=layout)
     dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(fastest_precision(DEVICE.type))
@@ -116,15 +138,26 @@ def inference(model: nn.Module, *, fast: bool = False) -> Callable[[], None]:
 
 
 def main() -> None:
+    chosen = sys.argv[1:] or [name for name in PAIRS if "transformers" not in name]
     with own_accelerator() as accelerator:
         assert accelerator.device.type == DEVICE.type
-        measure(accelerator)
+        rows = measure(accelerator, chosen)
+    if sys.argv[1:]:  # a run of its own beside the others, which keep theirs
+        made_by = provenance("python -m benchmarks.zoo_speed " + " ".join(f'"{name}"' for name in chosen))
+        path = RESULTS / "zoo_speed.json"
+        content = json.loads(path.read_text("utf-8"))
+        content["results"] |= {name: row | {"made by": made_by} for name, row in rows.items()}
+        path.write_text(json.dumps(content, indent=1) + "\n")
+        print(path)
+    else:
+        print(record("zoo_speed", rows))
 
 
-def measure(accelerator: Accelerator) -> None:
+def measure(accelerator: Accelerator, chosen: list[str]) -> dict[str, dict[str, float]]:
     images, masks = torch.rand(4, 3, 160, 160), torch.randint(0, 11, (4, 160, 160))
     results = {}
-    for name, (ours, theirs) in PAIRS.items():
+    for name in chosen:
+        ours, theirs = PAIRS[name]
         jobs = {
             "theirs, train": plain_step(theirs(), images, masks),
             "ours, train, equal": plain_step(ours(), images, masks),
@@ -142,7 +175,7 @@ def measure(accelerator: Accelerator) -> None:
         row |= {job: round(statistics.median(each[job] for each in rounds), 3) for job in jobs}
         results[name] = row
         print(name, row, flush=True)
-    print(record("zoo_speed", results))
+    return results
 
 
 if __name__ == "__main__":

@@ -82,7 +82,7 @@ class Scenes:
 
     @property
     def weights(self) -> Tensor:
-        """(num_classes,): square roots of the median frequency weights, gentler than these and often better."""
+        """(num_classes,): square roots of the median frequency weights, gentler than these."""
         return class_weights(self.train).sqrt()
 
 

@@ -3,7 +3,7 @@
 import importlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from zlib import crc32
@@ -167,7 +167,7 @@ class Study:
         scores = {}
         for name in ways or self.ways:
             way = self.ways[name]
-            protocol = Protocol(**vars(way.protocol(self.protocol)) | {"scenes": scenes, "epochs": epochs})
+            protocol = replace(way.protocol(self.protocol), scenes=scenes, epochs=epochs)
             torch.manual_seed(self.seed_of(name, 0))
             network, valid = way.build(), protocol.data("val")
             way.train(network, protocol, protocol.data("train"), valid, self.seed_of(name, 0))

@@ -39,6 +39,10 @@ async function pages() {
     for (const look of looks) {
       const faults = [];
       const page = await open(path, look, faults);
+      if (await page.$("button.start")) { // looked at while it runs
+        await page.click("button.start");
+        await page.waitForFunction(() => globalThis.live, { timeout: 120_000 });
+      }
       await page.evaluate(axe);
       const violations = await page.evaluate(async () => {
         for (const picture of document.images) picture.loading = "eager";
@@ -48,6 +52,7 @@ async function pages() {
       const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       if (overflow > 0) faults.push(`${overflow} pixels wider than the window`);
       found[`${path}, ${look.name}`] = [...faults, ...violations];
+      console.error(`${path}, ${look.name}: ${faults.length + violations.length} faults`);
       await page.close();
     }
   }

@@ -16,12 +16,14 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from statistics import median
 
+import nbformat
 import numpy as np
 import pytest
 import torch
 
 from nbhelpers.datasets import Street
 from tools.execution import ROOT
+from tools.page import page as page_of
 from tools.site.__main__ import OUT
 from tools.site.networks import LARGEST, FastIris, eyes
 from tools.train_street import street_network
@@ -96,9 +98,9 @@ class Reader(HTMLParser):
 @pytest.fixture(scope="module")
 def read() -> dict[str, Reader]:
     found = {}
-    for page in PAGES:
-        found[page] = Reader()
-        found[page].feed((OUT / page).read_text("utf-8"))
+    for name in PAGES:
+        found[name] = Reader()
+        found[name].feed((OUT / name).read_text("utf-8"))
     return found
 
 
@@ -112,6 +114,14 @@ def test_no_picture_lacks_its_words(read):
     }
     assert {page: alts for page, alts in without.items() if alts} == {}
     assert sum(len(reader.pictures) for reader in read.values()) > 200
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_no_picture_lacks_its_words_in_the_page_of_make_run(path):
+    reader = Reader()
+    reader.feed(page_of(nbformat.read(path, as_version=4), path.parent, path.stem))
+    pictures = [alt for alt in reader.pictures if alt != "No description has been provided for this image"]
+    assert pictures and len(pictures) == len(reader.pictures) and all(alt and alt.strip() for alt in pictures)
 
 
 def test_links_between_pages_lead_somewhere(read):

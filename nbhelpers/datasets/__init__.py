@@ -8,6 +8,7 @@ from nbhelpers.datasets.real import ISBI2012, VOC, CamVid, OxfordPets
 from nbhelpers.datasets.statistics import class_weights
 from nbhelpers.datasets.toy.cells import Cells
 from nbhelpers.datasets.toy.eyes import Eyes
+from nbhelpers.datasets.toy.specks import Specks
 from nbhelpers.datasets.toy.street import Street
 from nbhelpers.datasets.transforms import eval_transform, resize_pair, train_transform
 
@@ -23,6 +24,7 @@ __all__ = [
     "Nuclei",
     "OxfordPets",
     "SegmentationDataset",
+    "Specks",
     "Street",
     "check_no_overlap",
     "class_weights",

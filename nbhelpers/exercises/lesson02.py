@@ -11,11 +11,11 @@ from nbhelpers.exercises import exercise, expect, try_function
 
 @exercise
 def check_parameters(answer: int) -> None:
-    """How many parameters has `DoubleConv(64, 128)`?"""
+    """How many parameters does `DoubleConv(64, 128)` have?"""
     first, second, norm = 3 * 3 * 64 * 128, 3 * 3 * 128 * 128, 2 * 128
     slips = {
         first
-        + second: "the convolutions are right; each of the two batch norms adds a weight and a bias a channel.",
+        + second: "the convolutions are right; each of the two batch norms adds a weight and a bias per channel.",
         first
         + second
         + norm: "there are two batch norms, and each has a weight and a bias for each of its 128 channels.",

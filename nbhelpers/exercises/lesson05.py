@@ -10,7 +10,7 @@ from nbhelpers.exercises import exercise, expect, try_function
 
 @exercise
 def check_separable(answer: int) -> None:
-    """How many parameters has `convolution(512, 4096, 7, separable=True)`, with biases and without batch norm?"""
+    """How many parameters does `convolution(512, 4096, 7, separable=True)` have, biases included, without norm?"""
     depthwise, pointwise = 7 * 7 * 512, 512 * 4096
     slips = {
         depthwise + pointwise: "the weights are right; both steps have a bias for each channel they give.",

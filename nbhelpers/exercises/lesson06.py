@@ -46,10 +46,10 @@ def check_bytes(answer: int) -> None:
         4 * cells: "so many values go into the pooling; there is one index for every four of them.",
         90 * 120 // 4: "each of the 128 channels has indices of its own.",
         64 * 180 * 240 // 4: "that is the first pooling: 64 channels of 360 x 480.",
-        16 * cells: "that is the map itself, 32 bits a value.",
+        16 * cells: "that is the map itself, 32 bits per value.",
     }
     expect(
-        answer, cells // 4, slips, "one index for each cell of 2 x 2 in every channel, four indices a byte."
+        answer, cells // 4, slips, "one index for each cell of 2 x 2 in every channel, four indices per byte."
     )
 
 

@@ -10,7 +10,7 @@ Place = tuple[int, int]
 
 @exercise
 def check_nodes(answer: int) -> None:
-    """How many nodes has a U-Net++ of depth 5, the encoder's column included?"""
+    """How many nodes does a U-Net++ of depth 5 have, the encoder's column included?"""
     slips = {
         15: "that is depth 4, or depth 5 without column 0; count the encoder's six nodes too.",
         36: "the grid is a triangle: a node has i + j of at most 5.",

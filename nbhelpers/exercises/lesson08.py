@@ -31,7 +31,7 @@ def check_level_size(answer: tuple[int, int]) -> None:
 
 @exercise
 def check_laterals(answer: int) -> None:
-    """How many parameters have the four laterals from a ResNet-50's 256, 512, 1024, 2048 channels to 256?"""
+    """How many parameters do the four laterals from a ResNet-50's 256, 512, 1024, 2048 channels to 256 have?"""
     channels = 256 + 512 + 1024 + 2048
     slips = {
         channels

@@ -11,7 +11,7 @@ from nbhelpers.exercises import exercise, expect, try_function
 
 @exercise
 def check_parameters(answer: int) -> None:
-    """How many parameters has `PyramidPooling(2048)`, the module of the paper?"""
+    """How many parameters does `PyramidPooling(2048)`, the paper's module, have?"""
     weights, norm = 2048 * 512, 2 * 512
     slips = {
         weights + norm: "that is one level; there are four.",

@@ -10,7 +10,7 @@ from nbhelpers.exercises import exercise, expect, try_function
 
 @exercise
 def check_parameters(answer: int) -> None:
-    """How many parameters has `GlobalConvolution(128, 11, kernel_size=15)`?"""
+    """How many parameters does `GlobalConvolution(128, 11, kernel_size=15)` have?"""
     first, second, biases = 15 * 128 * 11, 15 * 11 * 11, 2 * 11
     slips = {
         first

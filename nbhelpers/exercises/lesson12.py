@@ -10,7 +10,7 @@ from nbhelpers.exercises import exercise, expect, try_function
 
 @exercise
 def check_parameters(answer: int) -> None:
-    """How many parameters has `SeparableConv(304, 256)`, batch norm included?"""
+    """How many parameters does `SeparableConv(304, 256)` have, batch norm included?"""
     depthwise, pointwise, norm = 3 * 3 * 304, 304 * 256, 2 * 256
     slips = {
         3 * 3 * 304 * 256: "that is a plain 3 x 3 convolution; here each channel has one kernel of its own.",

@@ -22,7 +22,7 @@ def check_channels(answer: int) -> None:
 
 @exercise
 def check_parameters(answer: int) -> None:
-    """How many parameters has `DenseLayer(112, 16)`?"""
+    """How many parameters does `DenseLayer(112, 16)` have?"""
     norm, kernel, bias = 2 * 112, 3 * 3 * 112 * 16, 16
     slips = {
         kernel: "the convolution's weights are right; batch norm and the convolution's bias are missing.",

@@ -10,7 +10,7 @@ from nbhelpers.exercises import exercise, expect, try_function
 
 @exercise
 def check_parameters(answer: int) -> None:
-    """How many parameters has `SqueezeExcite(64)`, whose reduction is 16?"""
+    """How many parameters does `SqueezeExcite(64)`, whose reduction is 16, have?"""
     slips = {
         2 * 64 * 4: "the weights are right; each of the two convolutions has a bias as well.",
         2 * 64 * 4 + 4: "the second convolution has a bias too, one for each of its 64 channels.",

@@ -78,6 +78,25 @@ class SeparableConv(nn.Sequential):
         )
 
 
+class Freezable(nn.Module):
+    """What training can be told to pass by."""
+
+    frozen = False
+
+    def freeze(self) -> None:
+        """Let training pass all of it by: no gradients, and batch norm keeps the statistics it has."""
+        self.frozen = True
+        self.requires_grad_(False).train(False)
+
+    def unfreeze(self) -> None:
+        """Undo `freeze`; the next `model.train()` moves the statistics again."""
+        self.frozen = False
+        self.requires_grad_(True)
+
+    def train(self, mode: bool = True) -> "Freezable":
+        return super().train(mode and not self.frozen)
+
+
 class Normalize(nn.Module):
     """Images 0..1 to mean 0 and spread 1, channel by channel: (N, in_channels, H, W) to the same.
 

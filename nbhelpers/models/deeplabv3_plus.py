@@ -33,7 +33,7 @@ class DeepLabV3Plus(nn.Module):
         self,
         *,
         num_classes: int,
-        encoder: str = "resnet50",
+        encoder: str | nn.Module = "resnet50",
         output_stride: int = 16,
         in_channels: int = 3,
         weights: str | Path | None = None,

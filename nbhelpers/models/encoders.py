@@ -9,14 +9,13 @@ from pathlib import Path
 
 import requests
 import torch
-from huggingface_hub import hf_hub_download, hf_hub_url, try_to_load_from_cache
 from torch import Tensor, nn
 from torchvision.models import SqueezeNet1_1_Weights, squeezenet1_1
 
-from nbhelpers.models.blocks import Normalize
+from nbhelpers.models.blocks import Freezable, Normalize
+from nbhelpers.models.hub import explained, fetch_from_hub
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of red, green, blue in 0..1
-HUB_FILE = "model.safetensors"  # in each of timm's repositories
 DILATES, FIXED = (8, 16, 32), (32,)
 
 
@@ -59,7 +58,7 @@ ENCODERS = {
 }
 
 
-class Encoder(nn.Module):
+class Encoder(Freezable):
     """A backbone without its classifier: images (N, in_channels, H, W) float 0..1 -> {"c1": .., "c2": .., ...}.
 
     `cK` is (N, channels["cK"], H / strides["cK"], W / strides["cK"]), rounded up; VGG begins with "c0" of stride 1,
@@ -103,7 +102,7 @@ class Encoder(nn.Module):
             self.backbone, channels, strides = _build_timm(name, in_channels, output_stride, depth, state)
             trained = pretrained_config(backbone)
             self.normalize = Normalize(trained.mean, trained.std, in_channels=in_channels)
-        self.name, self.frozen = name, False
+        self.name = name
         names = [f"c{level}" for level in range(first, depth + 1)]
         self.channels: dict[str, int] = dict(zip(names, channels, strict=True))
         self.strides: dict[str, int] = dict(zip(names, strides, strict=True))
@@ -111,18 +110,20 @@ class Encoder(nn.Module):
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         return dict(zip(self.channels, self.backbone(self.normalize(images))))
 
-    def freeze(self) -> None:
-        """Let training pass the backbone by: no gradients, and batch norm keeps the statistics it has."""
-        self.frozen = True
-        self.requires_grad_(False).train(False)
 
-    def unfreeze(self) -> None:
-        """Undo `freeze`; the next `model.train()` moves the statistics again."""
-        self.frozen = False
-        self.requires_grad_(True)
+def as_encoder(encoder: str | nn.Module, *, in_channels: int, weights: str | Path | None) -> nn.Module:
+    """An `Encoder` by its name, or one that is built already, such as `FeaturePyramid`, as it is.
 
-    def train(self, mode: bool = True) -> "Encoder":
-        return super().train(mode and not self.frozen)
+    Raises ValueError for weights or in_channels that belong to an encoder which is built already.
+    """
+    if isinstance(encoder, str):
+        return Encoder(encoder, in_channels=in_channels, weights=weights)
+    if weights is not None or in_channels != 3:
+        raise ValueError(
+            f"this {type(encoder).__name__} is built already: give it weights={weights!r} and in_channels="
+            f"{in_channels} where you build it, and leave them out here"
+        )
+    return encoder
 
 
 class SqueezeNet(nn.ModuleList):
@@ -195,6 +196,11 @@ def _build_timm(
 
 
 def find_backbone(name: str) -> Backbone:
+    if not isinstance(name, str):
+        raise ValueError(
+            f"encoder is a {type(name).__name__}, but this model asks for one by name, since it reads c1 to c5; FPN, "
+            "PSPNet and the DeepLabs take one that is built already"
+        )
     if name not in ENCODERS:
         raise ValueError(f"encoder is {name!r}; it must be one of {', '.join(ENCODERS)}")
     return ENCODERS[name]
@@ -227,33 +233,25 @@ def read_weights(name: str, weights: str | Path) -> State:
 
 def _fetch(name: str) -> Path:
     """The ImageNet weights' file, from the cache or else from timm's hub or, for SqueezeNet, from torchvision."""
+    what = f"the ImageNet weights of {name}"
     if name == "squeezenet":
         url = SqueezeNet1_1_Weights.IMAGENET1K_V1.url
-        cached = str(Path(torch.hub.get_dir(), "checkpoints", Path(url).name))
-    else:
-        hub_id = pretrained_config(find_backbone(name)).hf_hub_id
-        if hub_id is None:
-            raise FileNotFoundError(
-                f"timm's hub has no ImageNet weights of {name}: take another encoder, or pass a file of your own, "
-                "or None for random ones"
-            )
-        url = hf_hub_url(hub_id, HUB_FILE)
-        cached = try_to_load_from_cache(hub_id, HUB_FILE)
-    if isinstance(cached, str) and Path(cached).is_file():
-        return Path(cached)
-    try:
-        requests.head(url, timeout=10)  # without internet it fails at once, where the hub tries for a minute
-        if name != "squeezenet":
-            return Path(hf_hub_download(hub_id, HUB_FILE))
-        Path(cached).parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(url, cached, hash_prefix=Path(url).stem.split("-")[-1], progress=False)
-        return Path(cached)
-    except OSError as error:
-        raise ConnectionError(
-            f"the ImageNet weights of {name} could not be fetched ({type(error).__name__}). Without internet: download "
-            f"{url} elsewhere, bring the file here and pass its path, weights='.../{Path(url).name}'; or begin "
-            "with random weights, weights=None"
-        ) from error
+        path = Path(torch.hub.get_dir(), "checkpoints", Path(url).name)
+        if not path.is_file():
+            with explained(what, url):
+                requests.head(url, timeout=10)  # before a folder is made
+                path.parent.mkdir(parents=True, exist_ok=True)
+                torch.hub.download_url_to_file(
+                    url, str(path), hash_prefix=path.stem.split("-")[-1], progress=False
+                )
+        return path
+    hub_id = pretrained_config(find_backbone(name)).hf_hub_id
+    if hub_id is None:
+        raise FileNotFoundError(
+            f"timm's hub has no ImageNet weights of {name}: take another encoder, or pass a file of your own, "
+            "or None for random ones"
+        )
+    return fetch_from_hub(hub_id, what)
 
 
 def _check_fit(name: str, wanted: State, state: State) -> None:

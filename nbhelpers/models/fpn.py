@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nbhelpers.models.blocks import resize_to
-from nbhelpers.models.encoders import Encoder
+from nbhelpers.models.encoders import as_encoder
 
 
 class Branch(nn.Module):
@@ -45,7 +45,7 @@ class Branch(nn.Module):
 class FPN(nn.Module):
     """The pyramid with its semantic head: images (N, in_channels, H, W) -> logits (N, num_classes, H, W).
 
-    Any size from 32 pixels a side. `pyramid_channels` are those of p2 to p5; `head_channels`, a multiple of
+    Any size from 32 pixels a side. `encoder` is a name, or one that is built: `FeaturePyramid`. `pyramid_channels` are those of p2 to p5; `head_channels`, a multiple of
     32, those of the head.
     """
 
@@ -53,14 +53,14 @@ class FPN(nn.Module):
         self,
         *,
         num_classes: int,
-        encoder: str = "resnet50",
+        encoder: str | nn.Module = "resnet50",
         in_channels: int = 3,
         weights: str | Path | None = None,
         pyramid_channels: int = 256,
         head_channels: int = 128,
     ) -> None:
         super().__init__()
-        self.encoder = Encoder(encoder, in_channels=in_channels, weights=weights)
+        self.encoder = as_encoder(encoder, in_channels=in_channels, weights=weights)
         self.names = [name for name in ("c5", "c4", "c3", "c2") if name in self.encoder.channels]
         self.laterals = nn.ModuleList(
             nn.Conv2d(self.encoder.channels[name], pyramid_channels, kernel_size=1) for name in self.names

@@ -68,7 +68,7 @@ class PSPNet(nn.Module):
         self,
         *,
         num_classes: int,
-        encoder: str = "resnet50",
+        encoder: str | nn.Module = "resnet50",
         output_stride: int = 8,
         in_channels: int = 3,
         weights: str | Path | None = None,

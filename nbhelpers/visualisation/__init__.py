@@ -13,7 +13,8 @@ from nbhelpers.visualisation.attention import (
     show_place_gate,
 )
 from nbhelpers.visualisation.canvas import Picture
-from nbhelpers.visualisation.charts import show_comparison, show_confusion, show_curves, show_iou
+from nbhelpers.visualisation.charts import show_confusion, show_curves, show_iou
+from nbhelpers.visualisation.comparison import show_comparison
 from nbhelpers.visualisation.competition import (
     show_folds,
     show_gains,
@@ -27,6 +28,7 @@ from nbhelpers.visualisation.error_kinds import KINDS, error_kinds, error_shares
 from nbhelpers.visualisation.first_steps import show_ids, show_scores, show_tasks
 from nbhelpers.visualisation.grid import show_changes
 from nbhelpers.visualisation.iris import show_boundaries, show_distances, show_roc, show_rubber_sheet
+from nbhelpers.visualisation.judging import show_pulls, show_reliability
 from nbhelpers.visualisation.labels import colour_mask
 from nbhelpers.visualisation.links import show_links
 from nbhelpers.visualisation.nested import show_nested
@@ -71,7 +73,9 @@ __all__ = [
     "show_numbers",
     "show_overlay",
     "show_predictions",
+    "show_pulls",
     "show_receptive_field",
+    "show_reliability",
     "show_roc",
     "show_rubber_sheet",
     "show_scores",

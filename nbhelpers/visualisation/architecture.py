@@ -13,21 +13,37 @@ from nbhelpers.visualisation.labels import as_rgb
 from nbhelpers.visualisation.probe import as_batch, feature_maps, field_sides
 
 HEAT = matplotlib.colormaps["magma"].resampled(17)  # a few steps are enough, and keep the files small
+NUMBER = {  # of a channel, in the corner of its map
+    "ha": "right",
+    "va": "top",
+    "size": 7,
+    "color": "white",
+    "bbox": {"facecolor": "black", "alpha": 0.5, "edgecolor": "none", "pad": 1.2},
+}
 
 
 @styled
 def show_feature_maps(
     model: nn.Module, image: Tensor, layers: Sequence[str], *, channels: int = 6
 ) -> Picture:
-    """What layers of `model` see in one image (3, H, W): a row a layer, bright where a channel is high.
+    """What layers of `model` see in one image (3, H, W): a row per layer, bright where a channel is high.
 
     The first column is the image at the layer's resolution; then come the channels that vary most over the
-    image, each stretched to its own range. `layers` are names out of `model.named_modules()`. Errors as in
-    `feature_maps`.
+    image, by number, each stretched to its own range. Layers with equally many channels show the same ones, so that
+    they can be compared by column. `layers` are names out of `model.named_modules()`. Errors as in `feature_maps`.
     """
     maps = feature_maps(model, image, layers)
     batch = as_batch(image)
     figure, axes = panels(len(maps), channels + 1, tuple(batch.shape[-2:]), head=0.28)
+    variation: dict[int, Tensor] = {}  # by the number of channels, how much each varies
+    for layer in maps.values():
+        spread = layer.flatten(1).std(dim=1, correction=0)
+        share = spread / spread.max().clamp(min=1e-12)
+        variation[len(layer)] = variation.get(len(layer), 0) + share
+    shown = {
+        count: varies.argsort(descending=True, stable=True)[:channels].tolist()
+        for count, varies in variation.items()
+    }
     words = []
     for row, (name, layer) in zip(axes, maps.items(), strict=True):
         count, height, width = layer.shape
@@ -36,14 +52,10 @@ def show_feature_maps(
             interpolation="nearest",
         )
         row[0].set_title(f"{name}: {count} maps of {height} × {width}", loc="left", pad=4)
-        chosen = (
-            layer.flatten(1)
-            .std(dim=1, correction=0)
-            .argsort(descending=True, stable=True)[:channels]
-            .tolist()
-        )
+        chosen = shown[count]
         for panel, channel in zip(row[1 : 1 + len(chosen)], chosen, strict=True):
             panel.imshow(layer[channel].numpy(), cmap=HEAT, interpolation="nearest")
+            panel.text(0.98, 0.95, str(channel), transform=panel.transAxes, **NUMBER)
         for panel in row[1 + len(chosen) :]:
             panel.set_axis_off()
         words.append(f"{name}, {count} channels of {height} × {width}, shown {', '.join(map(str, chosen))}")

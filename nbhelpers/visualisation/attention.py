@@ -1,6 +1,8 @@
 """Where attention looks: the pairs of places of self-attention, the places of CBAM, the channels of SE."""
 
 from collections.abc import Mapping, Sequence
+from types import UnionType
+from typing import get_args
 
 import matplotlib
 import numpy as np
@@ -12,6 +14,7 @@ from torch.nn import functional as F
 from nbhelpers.checks import evaluating
 from nbhelpers.datasets.dataset import SegmentationDataset
 from nbhelpers.models.attention import CBAM, SelfAttention, SqueezeExcite
+from nbhelpers.models.segformer import EfficientAttention
 from nbhelpers.visualisation.canvas import DPI, FAINT, INK, WIDTH, Picture, panels, styled
 from nbhelpers.visualisation.labels import as_rgb, class_names_and_colours
 from nbhelpers.visualisation.probe import as_batch
@@ -21,18 +24,24 @@ SPOTS = ("#d55e00", "#56b4e9", "#e69f00", "#cc79a7", "#009e73", "#ffffff")
 
 
 def attention_weights(model: nn.Module, image: Tensor, layer: str) -> Tensor:
-    """How much each place asks of each other place in one image (3, H, W): (h, w, h, w) float32.
+    """How much each place asks of each other place in one image (3, H, W): (h, w, h', w') float32.
 
-    `weights[y, x]` is a map (h, w) that sums to 1, the softmax of equation 1 in Zhang et al., 2019,
-    https://arxiv.org/abs/1805.08318. `layer` names a `SelfAttention` of `model`; its map is h x w.
+    `weights[y, x]` is a map (h', w') that sums to 1. `layer` names a `SelfAttention` of `model` (h' = h, w' = w; the
+    softmax of equation 1 in Zhang et al., 2019, https://arxiv.org/abs/1805.08318), or SegFormer's
+    `EfficientAttention`, whose heads are averaged and whose places answer in squares (h' = h / reduction).
     Raises ValueError for another layer.
     """
-    block, x = _input_of(model, image, layer, SelfAttention)
+    block, x = _input_of(model, image, layer, SelfAttention | EfficientAttention)
     with torch.no_grad():
-        query, key = (part(x).flatten(2)[0] for part in (block.query, block.key))  # (inner, h * w)
-        weights = (query.mT @ key).softmax(dim=1)  # a row a place that asks
-    height, width = x.shape[2:]
-    return weights.reshape(height, width, height, width).cpu()
+        if isinstance(block, EfficientAttention):
+            height, width = x.shape[1:3]
+            weights = block.weights(x)[0].mean(dim=0)
+            square = 1 if block.reduce is None else block.reduce.stride[0]
+        else:
+            height, width, square = *x.shape[2:], 1
+            query, key = (part(x).flatten(2)[0] for part in (block.query, block.key))  # (inner, h * w)
+            weights = (query.mT @ key).softmax(dim=1)  # a row a place that asks
+    return weights.reshape(height, width, height // square, width // square).float().cpu()
 
 
 def place_gate(model: nn.Module, image: Tensor, layer: str) -> Tensor:
@@ -58,14 +67,16 @@ def _gates_of(block: nn.Module, x: Tensor, part: nn.Module) -> Tensor:
     return found[0].float().sigmoid().cpu()
 
 
-def _input_of(model: nn.Module, image: Tensor, layer: str, kind: type) -> tuple[nn.Module, Tensor]:
+def _input_of(
+    model: nn.Module, image: Tensor, layer: str, kind: type | UnionType
+) -> tuple[nn.Module, Tensor]:
     """The block named `layer`, and what goes into it for `image`, in eval mode."""
     block = dict(model.named_modules()).get(layer)
     if not isinstance(block, kind):
         names = [name for name, module in model.named_modules() if isinstance(module, kind)]
         raise ValueError(
             f"layer {layer!r} is {'missing' if block is None else 'a ' + type(block).__name__}, but must be a "
-            f"{kind.__name__}; this model has {', '.join(names) or 'none'}"
+            f"{' or '.join(each.__name__ for each in get_args(kind) or [kind])}; this model has {', '.join(names) or 'none'}"
         )
     found = []
     handle = block.register_forward_pre_hook(lambda _, arguments: found.append(arguments[0].clone()))
@@ -86,7 +97,7 @@ def show_attention(
     `places` are {name: (row, column)} in pixels of the image. The first panel marks them; each further panel shows
     the weights of one, brightest where most is taken, over the image in grey. The titles say which share of the map
     holds half of the weight: 50 % if it looks everywhere alike.
-    Raises ValueError for a `layer` that is no `SelfAttention`, or a pixel outside of the image.
+    Raises ValueError for a `layer` that `attention_weights` refuses, or a pixel outside of the image.
     """
     rgb = as_rgb(as_batch(image)[0].clamp(0, 1))
     side = rgb.shape[:2]
@@ -126,10 +137,11 @@ def show_attention(
                 markeredgecolor=INK,
                 markeredgewidth=1.2,
             )
-        peak = divmod(int(heat.argmax()), width)
+        peak = divmod(int(heat.argmax()), heat.shape[1])
         words.append(
-            f"{name}, at row {row} and column {column}, takes half from {100 * half:.0f} % of the {height} x {width} "
-            f"places, most from row {peak[0] * side[0] // height}, column {peak[1] * side[1] // width}"
+            f"{name}, at row {row} and column {column}, takes half from {100 * half:.0f} % of the {heat.shape[0]} x "
+            f"{heat.shape[1]} places, most from row {peak[0] * side[0] // heat.shape[0]}, column "
+            f"{peak[1] * side[1] // heat.shape[1]}"
         )
     return Picture(figure, f"Self-attention of {layer} in one image: {'; '.join(words)}.")
 
@@ -144,7 +156,8 @@ def _share_of_half(heat: Tensor) -> float:
 def show_place_gate(model: nn.Module, images: Sequence[Tensor], layer: str) -> Picture:
     """Images (3, H, W) above the factors by which a `CBAM` named `layer` weighs their places.
 
-    Each map is stretched from its own lowest (dark) to its own highest factor (bright), which the title gives.
+    Each map is stretched from its own lowest (dark) to its own highest factor (bright), which the title gives; one
+    whose factors differ by less than 0.01 is left grey, and says so.
     Raises ValueError for another layer.
     """
     batches = [as_batch(image)[0].clamp(0, 1) for image in images]
@@ -154,7 +167,11 @@ def show_place_gate(model: nn.Module, images: Sequence[Tensor], layer: str) -> P
         gate = place_gate(model, image, layer)
         low, high = gate.aminmax()
         top.imshow(as_rgb(image), interpolation="nearest")
-        bottom.imshow(gate.numpy(), cmap=GATE, interpolation="nearest")
+        if high - low < 0.01:
+            bottom.imshow(np.full((*gate.shape, 3), 0.93), interpolation="nearest")
+            bottom.text(0.5, 0.5, "the same everywhere", transform=bottom.transAxes, ha="center", va="center")
+        else:
+            bottom.imshow(gate.numpy(), cmap=GATE, interpolation="nearest")
         bottom.set_title(f"{low:.2f} to {high:.2f}", pad=4)
         words.append(f"{low:.2f} to {high:.2f}, mean {gate.mean():.2f}")
     return Picture(
@@ -196,20 +213,23 @@ def attention_by_class(
 
     Over the pairs at `indices`; fractions in 0..1, nan for a class that is absent. A place has the class at its
     centre; void places do not ask. Chance is the share of the class in the map: what equal weights would give.
-    Raises ValueError for a `layer` that is no `SelfAttention`.
+    Raises ValueError for a `layer` that `attention_weights` refuses.
     """
     own, chance, asked = (torch.zeros(dataset.num_classes) for _ in range(3))
     for index in indices:
         image, mask = dataset[index]
         weights = attention_weights(model, image, layer)
-        ids = (
-            F.interpolate(mask[None, None].float(), weights.shape[:2], mode="nearest-exact").flatten().long()
+        asks, answers = (
+            F.interpolate(mask[None, None].float(), side, mode="nearest-exact").flatten().long()
+            for side in (weights.shape[:2], weights.shape[2:])
         )
         weights = weights.flatten(2).flatten(0, 1)  # (places that ask, places that are asked)
         for label in range(dataset.num_classes):
-            mine = ids == label
-            own[label] += weights[mine][:, mine].sum()
-            chance[label] += mine.sum() * mine.float().mean()
+            mine, alike = asks == label, answers == label
+            if not alike.any():
+                continue  # thinner than the squares that answer, it has none to find
+            own[label] += weights[mine][:, alike].sum()
+            chance[label] += mine.sum() * alike.float().mean()
             asked[label] += mine.sum()
     return own / asked, chance / asked  # 0 / 0 is nan
 

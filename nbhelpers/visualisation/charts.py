@@ -236,51 +236,6 @@ def show_curves(histories: HasRows | Mapping[str, HasRows]) -> Picture:
     return Picture(figure, f"Learning curves: {'; '.join(words)}.")
 
 
-class HasScores(Protocol):
-    """What `nbhelpers.training.comparison.compare` returns."""
-
-    scores: Mapping[str, Sequence[float]]
-
-
-@styled
-def show_comparison(
-    comparison: HasScores | Mapping[str, Sequence[float]], label: str = "mean IoU", each: str = "seed"
-) -> Picture:
-    """A dot for each seed and a bar at their mean, one row a name.
-
-    `comparison` has `scores`, {name: a number for each seed}, or is such a mapping of any other measure, whose
-    name is `label`; `each` says what was repeated, if not seeds. Raises ValueError where there is nothing to show.
-    """
-    groups = comparison if isinstance(comparison, Mapping) else comparison.scores
-    if not groups or not all(len(values) for values in groups.values()):
-        raise ValueError(f"there must be a number at least for each name, but here are {dict(groups)}")
-    figure = Figure(figsize=(WIDTH * 0.9, 0.8 + 0.42 * len(groups)), dpi=DPI, layout="constrained")
-    axes = figure.add_subplot(xlabel=f"{label}, a dot a {each}")
-    digits = 3 if max(abs(value) for values in groups.values() for value in values) <= 1 else 1
-    words = []
-    for row, (name, values) in enumerate(groups.items()):
-        colour, mean = RUNS[row % len(RUNS)], sum(values) / len(values)
-        axes.plot(
-            values, [row] * len(values), "o", color=colour, markersize=9, alpha=0.75, markeredgecolor="white"
-        )
-        axes.plot([mean, mean], [row - 0.3, row + 0.3], color=colour, linewidth=2.5)
-        axes.annotate(
-            f"{mean:.{digits}f}",
-            (mean, row - 0.3),
-            (0, 3),
-            textcoords="offset points",
-            ha="center",
-            color=colour,
-        )
-        words.append(f"{name} {mean:.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})")
-    axes.set_yticks(range(len(groups)), list(groups))
-    axes.set_ylim(len(groups) - 0.4, -0.8)
-    axes.margins(x=0.08)
-    axes.grid(axis="x")
-    axes.tick_params(length=0)
-    return Picture(figure, f"{label} over {each}s, mean and range: {'; '.join(words)}.")
-
-
 def _check(confusion: ConfusionMatrix, classes: tuple[str, ...]) -> None:
     if not confusion.counts.any():
         raise ValueError(

@@ -94,11 +94,12 @@ class LiveBytes(TorchDispatchMode):
 
 
 @styled
-def show_measures(measures: Mapping[str, Mapping[str, float]]) -> Picture:
+def show_measures(measures: Mapping[str, Mapping[str, float]], *, unit: str = "") -> Picture:
     """Bars that begin at 0: a panel for each measure, on a scale of its own, and in it a row for each name.
 
-    `measures` are {measure with its unit: {name: value}}, values not negative. Raises ValueError where there is
-    nothing to show, or where the measures have other names than the first.
+    `measures` are {measure with its unit: {name: value}}, values not negative. Where all are of one quantity, `unit`
+    names it, and all panels have one scale. Raises ValueError where there is nothing to show, or where the measures
+    have other names than the first.
     """
     names = list(next(iter(measures.values()), {}))
     if not names or any(list(values) != names for values in measures.values()):
@@ -108,14 +109,17 @@ def show_measures(measures: Mapping[str, Mapping[str, float]]) -> Picture:
         )
     columns = min(len(measures), 5)
     lines = -(-len(measures) // columns)
-    figure = Figure(figsize=(WIDTH, lines * (0.55 + 0.42 * len(names))), dpi=DPI, layout="constrained")
+    figure = Figure(
+        figsize=(WIDTH, lines * (0.55 + 0.42 * len(names)) + 0.25 * bool(unit)), dpi=DPI, layout="constrained"
+    )
     words = []
     panels = figure.subplots(lines, columns, sharey=True, squeeze=False).flat
     for panel in panels[len(measures) :]:
         panel.set_axis_off()
     for index, (measure, values) in enumerate(measures.items()):
         panel = panels[index]
-        most = max(values.values()) or 1
+        alike = measures.values() if unit else [values]
+        most = max(value for one in alike for value in one.values()) or 1
         panel.barh(range(len(names)), list(values.values()), height=0.62, color=RUNS[index % len(RUNS)])
         for row, value in enumerate(values.values()):
             panel.text(value + 0.03 * most, row, _three_figures(value), va="center")
@@ -128,7 +132,9 @@ def show_measures(measures: Mapping[str, Mapping[str, float]]) -> Picture:
         words.append(f"{measure}: {written}")
     panels[0].set_yticks(range(len(names)), names)
     panels[0].set_ylim(len(names) - 0.5, -0.5)
-    return Picture(figure, f"Bars. {'; '.join(words)}.")
+    if unit:
+        figure.supxlabel(f"{unit}, all on one scale", size=10)
+    return Picture(figure, f"Bars{f' of {unit}' if unit else ''}. {'; '.join(words)}.")
 
 
 @styled

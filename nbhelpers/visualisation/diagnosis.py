@@ -56,7 +56,7 @@ def show_patient(
 
     rows, height, width = 2, *truths[0].shape
     side, head, gap, edge = 1.46, 0.24, 0.06, 0.05  # inches
-    tall, foot = side * height / width, 0.64
+    tall, foot = side * height / width, 0.74
     full = rows * (head + tall) + foot
     figure = Figure(figsize=(WIDTH, full), dpi=DPI)
     left = WIDTH - edge - 4 * side - 3 * gap
@@ -88,6 +88,8 @@ def show_patient(
         _draw_curves(axes, history, healthy, keys)
         axes.set_title(f"{name}: {title}" if name else title, loc="left", pad=3, size=9)
         axes.tick_params(labelsize=8, labelbottom=row == 1)
+        if row == 1:
+            axes.set_xlabel("epoch", size=8, labelpad=1)
     figure.legend(
         handles=_lines(), loc="lower left", bbox_to_anchor=(0.0, 0.0), ncols=2, fontsize=8, columnspacing=1
     )
@@ -139,7 +141,9 @@ def show_against(histories: Mapping[str, HasRows], reference: str) -> Picture:
             axes.tick_params(labelsize=8, labelbottom=offset == 1)
             if column == 0:
                 axes.set_ylabel(label, size=9)
-            if offset == 0:
+            if offset == 1:
+                axes.set_xlabel("epoch", size=8)
+            else:
                 axes.set_title(name, loc="left", weight="bold", size=9)
         words.append(f"{name}: {_in_words(history)}")
     figure.legend(handles=_lines(reference), loc="outside upper center", ncols=4, fontsize=9)

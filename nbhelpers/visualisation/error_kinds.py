@@ -13,6 +13,7 @@ from nbhelpers.visualisation.labels import (
     as_ids,
     as_rgb,
     class_names_and_colours,
+    class_patches,
     colour_mask,
     draw_image,
     draw_mask,
@@ -20,11 +21,11 @@ from nbhelpers.visualisation.labels import (
 )
 from nbhelpers.visualisation.probe import predict_ids
 
-KINDS = {  # of error, with its colour: the ids 1 to 4 of `error_kinds`
-    "misnamed": "#d55e00",
+KINDS = {  # of error, the ids 1 to 4 of `error_kinds`, in colours that no street class has
+    "misnamed": "#b428ff",
     "swallowed": "#000000",
-    "outline": "#56b4e9",
-    "patch": "#cc79a7",
+    "outline": "#50aaff",
+    "patch": "#00e1b4",
 }
 REACH = 2  # pixels on either side of a border that are outline
 Mask = Tensor | np.ndarray
@@ -106,12 +107,13 @@ def error_shares(
 def show_error_kinds(models: Mapping[str, nn.Module], dataset: SegmentationDataset, index: int) -> Picture:
     """One image of `dataset` with its truth, then the errors of each model in the colour of their kind.
 
-    What is right is pale; void is white. See `error_kinds`.
+    What is right has its class's colour, pale; void is white. See `error_kinds`.
     """
-    _, palette = class_names_and_colours(dataset)
+    classes, palette = class_names_and_colours(dataset)
     image, mask = dataset[index]
     image, truth = as_rgb(image), as_ids(mask, len(palette))
-    figure, (row,) = panels(1, 2 + len(models), truth.shape, head=0.3, legend=KINDS)
+    legend = KINDS | class_patches([truth], classes, palette)
+    figure, (row,) = panels(1, 2 + len(models), truth.shape, head=0.3, legend=legend)
     draw_image(row[0], image)
     draw_mask(row[1], truth, palette)
     row[0].set_title(f"image {index}", pad=4)

@@ -8,18 +8,20 @@ from torch import Tensor
 from nbhelpers.visualisation.canvas import DPI, INK, Picture, panels, styled
 
 HIGH, LOW = (0.0, 0.35, 0.6), (0.83, 0.37, 0.0)  # colours of the largest value, above and below 0
+MOST_IN_A_ROW = 4
 MOST_WRITTEN = 8  # cells a side; in more, the numbers could not be read
 
 
 @styled
 def show_numbers(maps: Mapping[str, Tensor | np.ndarray], digits: int = 3) -> Picture:
-    """Maps (H, W) side by side, {title: map}: blue above 0, orange below, white at 0, on one scale.
+    """Maps (H, W) side by side, {title: map}: blue above 0, orange below, white at 0, on one scale; at most four in a row.
 
     Numbers are written into the cells of maps of at most 8 x 8, to `digits` figures. Maps of one shape but of
     different resolution cover the same area. Raises ValueError for what is not (H, W), empty or not finite.
     """
     arrays = {
         title: np.asarray(map.detach().cpu() if isinstance(map, Tensor) else map, dtype=np.float64)
+        + 0.0  # no -0
         for title, map in maps.items()
     }
     for title, array in arrays.items():
@@ -33,8 +35,11 @@ def show_numbers(maps: Mapping[str, Tensor | np.ndarray], digits: int = 3) -> Pi
     largest = max(float(np.abs(array).max()) for array in arrays.values()) or 1.0
     height, width = (max(array.shape[axis] for array in arrays.values()) for axis in (0, 1))
     lines = 1 + max(title.count("\n") for title in arrays)
-    figure, (row,) = panels(1, len(arrays), (height, width), head=0.1 + 0.17 * lines)
-    for panel, (title, array) in zip(row, arrays.items(), strict=True):
+    rows = -(-len(arrays) // MOST_IN_A_ROW)
+    figure, grid = panels(rows, -(-len(arrays) // rows), (height, width), head=0.1 + 0.17 * lines)
+    for panel in grid.flat[len(arrays) :]:
+        panel.set_axis_off()
+    for panel, (title, array) in zip(grid.flat[: len(arrays)], arrays.items(), strict=True):
         share = np.abs(array / largest)[..., None]
         strongest = np.where((array < 0)[..., None], LOW, HIGH)
         panel.imshow(1 - (1 - strongest) * share, interpolation="nearest")

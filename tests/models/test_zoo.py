@@ -20,7 +20,9 @@ def test_parameters_operations_and_strides(name):
     assert {key: ROWS[name][key] for key in ("parameters", "gmacs", "strides")} == shape_row(ZOO[name])
 
 
-@pytest.mark.parametrize("name", ["FC-HarDNet-70", "U-Net, MobileNetV2, pix2pix", "GCN, ResNet-50"])
+@pytest.mark.parametrize(
+    "name", ["FC-HarDNet-70", "U-Net, MobileNetV2, pix2pix", "GCN, ResNet-50", "SegFormer-B0"]
+)
 def test_receptive_fields(name):
     """Of the quick ones; two pixels, one on either side, may turn on how a processor rounds."""
     assert abs(ROWS[name]["receptive_field"] - receptive_field(ZOO[name])) <= 2
@@ -41,6 +43,7 @@ def test_receptive_fields(name):
         ("FC-DenseNet67", 3_463_243),
         ("FC-DenseNet103", 9_322_091),
         ("FC-HarDNet-70", 4_118_865),  # PingoLH/FCHarDNet
+        ("SegFormer-B0", 3_716_971),  # SMP
     ],
 )
 def test_parameters_agree_with_other_implementations(name, parameters):

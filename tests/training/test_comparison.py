@@ -107,5 +107,7 @@ def test_the_picture_says_mean_and_range():
         "mean IoU over seeds, mean and range: wide 0.600 (0.500 to 0.700); deep 0.400 (0.400 to 0.400)."
     )
     assert show_comparison({"wide": [1, 22.25]}, label="seconds").alt.endswith("wide 11.6 (1.0 to 22.2).")
+    rounds = show_comparison({"wide": [1, 2, 80]}, label="milliseconds", each="round").alt
+    assert rounds == "milliseconds over rounds, median and range: wide 2.0 (1.0 to 80.0)."
     with pytest.raises(ValueError, match="a number at least for each name"):
         show_comparison({"wide": []})

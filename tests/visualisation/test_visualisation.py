@@ -455,6 +455,14 @@ def test_feature_maps_are_those_before_the_next_layer_works_in_place():
     torch.testing.assert_close(maps, {"0": expected, "1": expected.relu()})
 
 
+def test_layers_with_equally_many_channels_show_the_same_ones(scenes):
+    model = nn.Sequential(nn.Conv2d(3, 9, 3), nn.Conv2d(9, 9, 3), nn.Conv2d(9, 7, 3))
+    first, second, third = (
+        words.split("shown ")[1] for words in show_feature_maps(model, scenes[0][0], "012").alt.split("; ")
+    )
+    assert first == second and third != first and len(first.split(", ")) == 6
+
+
 def test_feature_maps_of_unknown_or_flat_layers_are_refused(model, scenes):
     with pytest.raises(ValueError, match="no layer 'steam'; among its layers are stem"):
         show_feature_maps(model, scenes[0][0], ["steam"])

@@ -8,6 +8,7 @@ import torch
 from nbhelpers import visualisation as vis
 from nbhelpers.datasets import Street, in_memory
 from nbhelpers.models.attention import CBAM, SelfAttention, SqueezeExcite
+from nbhelpers.models.segformer import SegFormer
 from nbhelpers.models.unet import UNet
 
 SELF, PLACES, CHANNELS = "ups.0.conv.6", "ups.0.conv.7", "downs.0.6"
@@ -53,6 +54,26 @@ def test_weights_are_those_the_block_takes(model, data):
         expected = seen["x"] + 0.7 * block.out(found[None])
     torch.testing.assert_close(seen["y"], expected, rtol=1e-4, atol=1e-5)
     model.train()
+
+
+def test_segformers_weights_are_told_by_the_squares_that_answer(data):
+    """The head's mean of what the block itself multiplies by; a class asks among the squares of its own."""
+    torch.manual_seed(0)
+    model = SegFormer(num_classes=11, widths=(8, 16, 20, 32), reductions=(4, 2, 1, 1), head_channels=16)
+    layer, image = "stages.0.blocks.1.attention", data[0][0]
+    weights, seen = vis.attention_weights(model, image, layer), []
+    handle = model.get_submodule(layer).register_forward_hook(
+        lambda _, inputs, output: seen.append(inputs[0])
+    )
+    with torch.no_grad():
+        model.eval()(image[None].float() / 255)
+        handle.remove()
+        expected = model.get_submodule(layer).weights(seen[0])[0].mean(dim=0)
+    assert weights.shape == (8, 12, 2, 3)  # of 32 x 48 pixels at stride 4, and squares of 4 x 4
+    torch.testing.assert_close(weights.flatten(2).flatten(0, 1), expected)
+    text = vis.show_attention(model, image, layer, {"a": (31, 47)}).alt
+    assert "of the 2 x 3 places" in text
+    vis.show_attention_by_class(model, data, layer, [0, 1])
 
 
 def test_the_gates_are_those_the_blocks_apply(model, data):

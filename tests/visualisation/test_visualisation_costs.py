@@ -1,5 +1,9 @@
 """What a network costs: counted against torch's own counter and by hand, and drawn."""
 
+import io
+
+import numpy as np
+import PIL.Image
 import pytest
 import torch
 import torch.nn.functional as F
@@ -84,6 +88,20 @@ def test_measures_are_told_in_the_alt_text():
 def test_measures_need_the_same_names(measures):
     with pytest.raises(ValueError, match="the same names in the same order"):
         vis.show_measures(measures)
+
+
+def test_one_quantity_has_one_scale():
+    measures = {"first": {"a": 0.9, "b": 0.5}, "second": {"a": 0.07, "b": 0.05}}
+    own, shared = vis.show_measures(measures), vis.show_measures(measures, unit="IoU")
+    assert shared.alt == "Bars of IoU. first: a 0.900, b 0.500; second: a 0.0700, b 0.0500."
+
+    def longest(picture, colour):  # in pixels, of the bars of one colour
+        pixels = np.asarray(PIL.Image.open(io.BytesIO(picture.data)).convert("RGB"))
+        return (pixels == colour).all(axis=-1).sum(axis=1).max()
+
+    blue, orange = (0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00)
+    assert longest(own, orange) == pytest.approx(longest(own, blue), rel=0.05)
+    assert longest(shared, orange) == pytest.approx(longest(shared, blue) * 7 / 90, rel=0.1)
 
 
 def test_lines_are_told_in_the_alt_text():

@@ -6,8 +6,9 @@ import torch
 from torch import nn
 
 from nbhelpers.datasets.dataset import SegmentationDataset
-from nbhelpers.datasets.palette import CAMVID, CAMVID_CLASSES
-from nbhelpers.visualisation import error_kinds, error_shares, show_error_kinds
+from nbhelpers.datasets.palette import CAMVID, CAMVID_CLASSES, VOID
+from nbhelpers.visualisation import KINDS, error_kinds, error_shares, show_error_kinds
+from tests.datasets.test_palette import SIGHTS, ciede2000, lab, linear
 
 MISNAMED, SWALLOWED, OUTLINE, PATCH = 1, 2, 3, 4
 ROAD, CAR, PERSON = 3, 8, 9
@@ -63,6 +64,14 @@ def test_void_is_no_border():
     prediction = mask.copy()
     prediction[4, 2] = CAR
     assert error_kinds(prediction, mask)[4, 2] == PATCH
+
+
+@pytest.mark.parametrize("sight", SIGHTS)
+def test_no_kind_has_the_colour_of_a_class(sight):
+    kinds = [[int(colour[start : start + 2], 16) for start in (1, 3, 5)] for colour in KINDS.values()]
+    one = [*kinds, VOID, *CAMVID]
+    seen = lab(np.clip(linear(one) @ SIGHTS[sight].T, 0, 1))
+    assert min(ciede2000(seen[i], seen[j]) for i in range(len(kinds)) for j in range(i + 1, len(one))) > 12
 
 
 def test_sizes_that_differ_are_refused(truth):

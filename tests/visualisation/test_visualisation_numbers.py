@@ -41,4 +41,5 @@ def test_what_cannot_be_drawn_is_refused():
 
 
 def test_gradients_and_zeros_are_no_obstacle():
+    assert vis.show_numbers({"x": torch.tensor([[-0.0]])}).alt == "Maps of numbers. x: rows 0."
     assert "rows 0 0" in vis.show_numbers({"x": torch.zeros(1, 2, requires_grad=True)}).alt

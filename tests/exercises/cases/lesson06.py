@@ -69,7 +69,7 @@ CHECKS = {  # check: (right answers, [(wrong answer, what the hint says)])
             (2_700, "each of the 128 channels"),
             (691_200, "that is the first pooling"),
             (22_118_400, "the map itself"),
-            (0, "four indices a byte"),
+            (0, "four indices per byte"),
         ],
     ),
     lesson06.check_pool: (

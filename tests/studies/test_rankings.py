@@ -1,0 +1,67 @@
+"""The ranking study's scores are the package's, drawn anew or not, and what it counts is what it says."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from nbhelpers.metrics import (
+    ConfusionMatrix,
+    mean_over_classes,
+    mean_over_images,
+    mean_over_pairs,
+    pooled,
+    scores_per_image,
+)
+from studies.rankings import compared, per_image, scores
+
+
+def scenes(images=5, classes=3):
+    rng = np.random.default_rng(0)
+    masks = rng.integers(classes - 1, size=(images, 6, 8))  # the last class is nowhere, unless predicted
+    found = np.where(rng.random(masks.shape) < 0.7, masks, rng.integers(classes, size=masks.shape))
+    masks[rng.random(masks.shape) < 0.1] = 255
+    return found, masks
+
+
+@pytest.mark.parametrize("draw", [(1, 1, 1, 1, 1), (0, 2, 1, 0, 2)])
+def test_scores_are_those_of_the_package(draw):
+    found, masks = scenes()
+    matrices = []
+    for image in np.repeat(np.arange(5), draw):
+        matrices.append(ConfusionMatrix(3))
+        matrices[-1].update(torch.from_numpy(found[image]), torch.from_numpy(masks[image]))
+    parts = per_image(found, masks, 3)
+    of_study = {name: value[0] for name, value in scores(parts, np.array([draw], float)).items()}
+    ious, whole = scores_per_image(matrices), pooled(matrices)
+    assert of_study["mean IoU"] == pytest.approx(whole.mean_iou)
+    assert of_study["mean Dice"] == pytest.approx(whole.mean_dice)
+    assert of_study["pixel accuracy"] == pytest.approx(whole.pixel_accuracy)
+    assert of_study["IoU, mean over images"] == pytest.approx(mean_over_images(ious))
+    assert of_study["IoU, mean over classes"] == pytest.approx(mean_over_classes(ious))
+    assert of_study["IoU, mean over pairs"] == pytest.approx(mean_over_pairs(ious))
+    surface = torch.from_numpy(parts["surface"]).repeat_interleave(torch.tensor(draw), dim=0)
+    assert of_study["surface Dice, 1 px"] == pytest.approx(mean_over_pairs(surface))
+
+
+def test_a_class_that_is_not_found_is_a_diagonal_away():
+    masks = np.zeros((1, 6, 8), int)
+    found = masks.copy()
+    found[0, 2, 2] = 1
+    assert per_image(found, masks, 2)["hd95"][0, 1] == pytest.approx(10)
+
+
+def test_what_is_counted():
+    """By score one a > b > c, in every draw; by score two b > a in every draw, and c > b in two of four."""
+    one = {"a": [3] * 5, "b": [2] * 5, "c": [1] * 5}
+    two = {"a": [0] * 5, "b": [2] * 5, "c": [1, 1, 1, 3, 3]}
+    table = {name: {"one": np.array(one[name]), "two": np.array(two[name])} for name in "abc"}
+    result = compared(table)
+    assert result["pairs"] == 3 and result["best"] == {"one": "a", "two": "b"}
+    assert result["against"]["one"]["two"]["ordered_otherwise"] == 2  # a and b, a and c
+    assert result["against"]["one"]["two"]["otherwise_beyond_noise"] == 2
+    assert result["against"]["one"]["two"]["kendall_tau"] == pytest.approx(-1 / 3, abs=1e-3)
+    assert result["beyond_noise"] == {"one": 3, "two": 2}  # b and c may swap
+    assert result["ordered_otherwise_by_other_scenes"]["two"] == pytest.approx(0.5 / 3, abs=1e-4)
+    assert not math.isnan(result["scores"]["a"]["one"])

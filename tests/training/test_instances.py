@@ -1,0 +1,142 @@
+"""Training on pictures whose objects are numbered."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from nbhelpers.models.maskformer import MaskFormer
+from nbhelpers.models.maskformer_loss import Weights
+from nbhelpers.training import instances
+from nbhelpers.training.instances import fit_instances
+
+
+class Squares:
+    """A bright square on the left and one on the right, at other heights in each picture."""
+
+    def __init__(self, length=4, side=32):
+        self.ids = np.zeros((length, side, side), np.int32)
+        for number, ids in enumerate(self.ids):
+            ids[2 * number : 2 * number + 12, 2:14], ids[8 : 8 + 2 * number + 4, 18:30] = 3, 1
+        self.images = np.repeat((self.ids[..., None] > 0) * np.uint8(200), 3, axis=3)
+
+    def __len__(self):
+        return len(self.ids)
+
+    def read(self, index):
+        return self.images[index], (self.ids[index] > 0).astype(np.uint8)
+
+    def instances(self, index):
+        return self.ids[index]
+
+
+def small(queries=4, seed=0):
+    torch.manual_seed(seed)
+    return MaskFormer(
+        num_classes=2, encoder="resnet18", levels=("c1", "c2", "c3"), num_queries=queries,
+        channels=32, layers=1, heads=2, hidden_channels=32, dropout=0.0,
+    )  # fmt: skip
+
+
+def train(model, data=None, valid=None, **options):
+    return fit_instances(
+        model,
+        Squares() if data is None else data,
+        Squares(2) if valid is None else valid,
+        **{"epochs": 2, "batch_size": 4, "precision": "fp32", "quiet": True} | options,
+    )
+
+
+def test_two_squares_are_learnt_as_two_objects():
+    model, data = small(), Squares()
+    history = train(model, data, epochs=90, lr=3e-3, weights=Weights(dice=5.0, no_object=1.0))
+    assert [row["epoch"] for row in history.rows] == list(range(1, 91))
+    assert history.rows[-1]["train_loss"] < 0.4 * history.rows[0]["train_loss"]
+    last = history.rows[-1]
+    assert last["mean_iou"] > 0.9 and last["valid_loss"] < last["train_loss"] * 2 and not model.training
+    images = torch.from_numpy(data.images).permute(0, 3, 1, 2) / 255
+    assert ((model(images).argmax(1) == 1) == torch.from_numpy(data.ids > 0)).float().mean() > 0.98
+    counts = [int(each.max()) for each in model.instances(images)]
+    assert counts == [2] * 4
+
+
+def test_a_seed_decides_everything():
+    first, again, other = small(), small(), small()
+    for model, seed in ((first, 0), (again, 0), (other, 1)):
+        train(model, seed=seed)
+    for name, value in first.state_dict().items():
+        assert torch.equal(value, again.state_dict()[name])
+    assert not torch.equal(first.queries, other.queries)
+
+
+def test_images_and_ids_are_turned_together():
+    ids = torch.arange(2 * 6 * 6).reshape(2, 6, 6)
+    found = set()
+    for seed in range(40):
+        torch.manual_seed(seed)
+        images, turned = instances._turned(ids[:, None].repeat(1, 3, 1, 1), ids)
+        assert all(torch.equal(images[:, channel], turned) for channel in range(3))
+        found.add(tuple(turned.flatten().tolist()))
+    assert len(found) == 8  # the symmetries of a square
+    oblong = torch.zeros(1, 4, 6)
+    assert all(instances._turned(oblong[:, None], oblong)[1].shape == oblong.shape for _ in range(9))
+
+
+def test_an_interrupt_keeps_the_history(monkeypatch):
+    model, seeded = small(), instances.seed_network
+
+    def interrupted(seed, epoch):
+        if epoch == 1:
+            raise KeyboardInterrupt
+        seeded(seed, epoch)
+
+    monkeypatch.setattr(instances, "seed_network", interrupted)
+    history = train(model, epochs=3)
+    assert len(history.rows) == 1 and not model.training
+
+
+def changed(**parts):
+    data = Squares()
+    for name, value in parts.items():
+        setattr(data, name, value)
+    return data
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (SimpleNamespace(read=None), "train is SimpleNamespace, which does not number its objects; give it read"),
+        (changed(ids=Squares().ids.astype(np.float32)), r"the ids of train\[0\] are float32 from 0.0; they must be whole"),
+        (changed(ids=Squares().ids > 0), r"the ids of train\[0\] are bool"),
+        (changed(ids=Squares().ids - 1), r"the ids of train\[0\] are int32 from -1"),
+        (changed(images=Squares().images / 255), r"train\[0\] is float64 \(32, 32, 3\) and its ids are \(32, 32\)"),
+        (changed(ids=Squares().ids[:, :30]), r"train\[0\] is uint8 \(32, 32, 3\) and its ids are \(30, 32\)"),
+        (changed(ids=np.arange(4 * 32 * 32, dtype=np.int32).reshape(4, 32, 32)), r"train\[0\] has 1024 segments, .* 4 queries"),
+        (Squares(length=0), "0 images in train"),
+    ],
+)  # fmt: skip
+def test_pictures_that_do_not_fit(data, message):
+    model = small()
+    before = model.queries.clone()
+    with pytest.raises(ValueError, match=message):
+        train(model, data)
+    assert torch.equal(model.queries, before)
+    with pytest.raises(ValueError, match=message.replace("train", "valid")):
+        train(model, valid=data)
+
+
+def test_pictures_of_two_sizes():
+    data = Squares()
+    data.images = [*data.images[:3], np.zeros((40, 40, 3), np.uint8)]
+    data.ids = [*data.ids[:3], np.zeros((40, 40), np.int32)]
+    with pytest.raises(ValueError, match=r"train\[3\] is .* and train\[0\] .* must have one size"):
+        train(small(), data)
+
+
+def test_a_loss_that_is_not_finite():
+    model = small()
+    with torch.no_grad():
+        model.class_head.bias.fill_(torch.nan)
+    with pytest.raises(FloatingPointError, match="not finite"):
+        train(model)
