@@ -52,7 +52,7 @@ def pretrained() -> nn.Sequential:
 STUDY = Study(
     lesson="03",
     question="What does the encoder buy?",
-    protocol=Protocol(scenes=200, epochs=20),  # few pictures are where a start that has learnt should pay
+    protocol=Protocol(scenes=100, epochs=60),  # few pictures are where a start that has learnt should pay
     ways={
         "resnet18": Way(build=unet),
         "mobilenet_v2": Way(build=lambda: unet("mobilenet_v2")),

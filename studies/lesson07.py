@@ -28,7 +28,12 @@ def loss_of_every_head(model: UNetPlusPlus):
 
 
 def train_every_head(network: nn.Module, protocol: Protocol, train: Any, valid: Any, seed: int) -> History:
-    options = {"epochs": protocol.epochs, "lr": protocol.lr, "batch_size": protocol.batch_size}
+    options = {
+        "epochs": protocol.epochs,
+        "lr": protocol.lr,
+        "batch_size": protocol.batch_size,
+        "schedule": protocol.schedule,
+    }
     loss = loss_of_every_head(network)
     return fit(
         nn.Sequential(network), train, valid, loss=loss, precision="fp32", seed=seed, quiet=True, **options

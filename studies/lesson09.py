@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from nbhelpers.models.pspnet import PSPNet, PyramidPooling
-from studies import Claim, Protocol, Study, Way
+from studies import Claim, Study, Way
 from studies.measures import kinds_of_error
 
 SMALL = {"encoder": "squeezenet", "output_stride": 4, "hidden_channels": 64}
@@ -44,7 +44,6 @@ def without_context() -> PSPNet:
 STUDY = Study(
     lesson="09",
     question="What does global context fix?",
-    protocol=Protocol(epochs=8),
     ways={
         "pyramid": Way(build=pspnet, keep=True),
         "own features": Way(build=without_context, keep=True),

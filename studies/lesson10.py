@@ -25,7 +25,7 @@ class OneKernel(nn.Module):
 STUDY = Study(
     lesson="10",
     question="How large must the kernel be?",
-    protocol=Protocol(epochs=10, lr=6e-3),
+    protocol=Protocol(lr=6e-3),
     ways={
         "k = 3": Way(build=lambda: OneKernel(3), keep=True),
         "k = 7": Way(build=lambda: OneKernel(7), keep=True),

@@ -36,7 +36,7 @@ class SmallDeepLab(nn.Sequential):
 STUDY = Study(
     lesson="11",
     question="Which rates, at which output stride?",
-    protocol=Protocol(epochs=8, lr=6e-3),
+    protocol=Protocol(lr=6e-3),
     ways={
         f"stride {stride}, {name}": Way(build=lambda stride=stride, rates=rates: SmallDeepLab(stride, rates))
         for stride, name, rates in (

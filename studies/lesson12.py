@@ -16,7 +16,7 @@ SMALL = {
 STUDY = Study(
     lesson="12",
     question="What does the plus bring?",
-    protocol=Protocol(epochs=8, options={"clip_norm": 1.0}),
+    protocol=Protocol(options={"clip_norm": 1.0}),
     ways={
         "with decoder": Way(build=lambda: DeepLabV3Plus(num_classes=11, skip_channels=24, **SMALL)),
         "without": Way(build=lambda: DeepLabV3(num_classes=11, **SMALL)),

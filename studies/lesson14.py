@@ -35,7 +35,7 @@ def nearest_only() -> FCHarDNet:
 STUDY = Study(
     lesson="14",
     question="What do the far links bring?",
-    protocol=Protocol(epochs=10, lr=6e-3),
+    protocol=Protocol(lr=6e-3),
     ways={
         "harmonic links": Way(build=lambda: FCHarDNet(num_classes=11, **SHALLOW), keep=True),
         "nearest only": Way(build=nearest_only),

@@ -136,7 +136,7 @@ def bowl(network: nn.Module, test: InMemory) -> dict[str, float]:
 STUDY = Study(
     lesson="20",
     question="When do queries beat watershed?",
-    protocol=Protocol(size=(64, 64), scenes=1000, epochs=4, lr=1e-3, dataset=FewCells),
+    protocol=Protocol(size=(64, 64), scenes=1000, epochs=4, lr=1e-3, schedule="onecycle", dataset=FewCells),
     ways={
         QUERIES: Way(build=maskformer, train=train_on_instances, keep=True),
         SHORT: Way(build=maskformer, train=train_on_instances, terms={"epochs": 1}),

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from nbhelpers.losses import dice_loss, focal_loss, lovasz_loss, pixel_loss
 from nbhelpers.models.unet import UNet
-from studies import Claim, Study, Way
+from studies import Claim, Protocol, Study, Way
 from studies.lesson02 import close
 from studies.measures import borders_and_interiors
 
@@ -38,6 +38,7 @@ LOSSES = {
 
 STUDY = Study(
     lesson="21",
+    protocol=Protocol(scenes=800, epochs=6, schedule="onecycle"),
     question="How often does the ranking of trained networks change with the score?",
     ways={
         name: Way(build=unet, terms={"options": {"loss": loss}}, keep=True) for name, loss in LOSSES.items()

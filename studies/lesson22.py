@@ -122,7 +122,7 @@ def way_of(share: float, loss: Callable) -> Way:
 STUDY = Study(
     lesson="22",
     question="Which loss, at which rarity?",
-    protocol=Protocol(epochs=8, lr=4e-3),
+    protocol=Protocol(scenes=800, epochs=8, lr=4e-3, schedule="onecycle"),
     ways={
         f"{rarity}, {name}": way_of(share, losses(share)[name])
         for name in losses(0.1)
