@@ -174,7 +174,7 @@ class Study:
             torch.manual_seed(self.seed_of(name, 0))
             network, valid = way.build(), protocol.data("val")
             way.train(network, protocol, protocol.data("train"), valid, self.seed_of(name, 0))
-            scores[name] = evaluate(network, valid, precision="fp32").mean_iou
+            scores[name] = round(evaluate(network, valid, precision="fp32").mean_iou, 3)
         return scores
 
 
