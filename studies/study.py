@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -158,9 +159,9 @@ class Study:
         return network.eval()
 
     def checkpoint(self, way: str) -> Path:
-        return CHECKPOINTS / f"{self.lesson} {way}.safetensors".replace(" ", "_").replace("/", "-").replace(
-            ",", ""
-        )
+        """Where the network of `way` is stored; ASCII alone, since archives and file systems spell accents in two ways."""
+        plain = unicodedata.normalize("NFKD", f"{self.lesson} {way}").encode("ascii", "ignore").decode()
+        return CHECKPOINTS / f"{plain}.safetensors".replace(" ", "_").replace("/", "-").replace(",", "")
 
     def echo(self, *ways: str, scenes: int = 160, epochs: int = 1) -> dict[str, float]:
         """Train each of `ways` (all by default) for a moment, with one seed: mean IoU on val, by name.
