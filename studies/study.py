@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 from torch import nn
+from torch.utils.data import Subset
 
-from nbhelpers.training import evaluate
 from studies.protocol import MEAN_IOU, Claim, Protocol, Way
 from studies.statistics import LEVEL
 from studies.verdicts import Verdict, judge
@@ -163,8 +163,8 @@ class Study:
         plain = unicodedata.normalize("NFKD", f"{self.lesson} {way}").encode("ascii", "ignore").decode()
         return CHECKPOINTS / f"{plain}.safetensors".replace(" ", "_").replace("/", "-").replace(",", "")
 
-    def echo(self, *ways: str, scenes: int = 160, epochs: int = 1) -> dict[str, float]:
-        """Train each of `ways` (all by default) for a moment, with one seed: mean IoU on val, by name.
+    def echo(self, *ways: str, scenes: int = 80, epochs: int = 1) -> dict[str, float]:
+        """Train each of `ways` (all by default) for a moment, with one seed: mean IoU on 40 scenes of val, by name.
 
         An echo of the study that shows how a row is made. It decides nothing.
         """
@@ -173,9 +173,9 @@ class Study:
             way = self.ways[name]
             protocol = replace(way.protocol(self.protocol), scenes=scenes, epochs=epochs)
             torch.manual_seed(self.seed_of(name, 0))
-            network, valid = way.build(), protocol.data("val")
-            way.train(network, protocol, protocol.data("train"), valid, self.seed_of(name, 0))
-            scores[name] = round(evaluate(network, valid, precision="fp32").mean_iou, 3)
+            network, few = way.build(), Subset(protocol.data("val"), range(40))
+            history = way.train(network, protocol, protocol.data("train"), few, self.seed_of(name, 0))
+            scores[name] = round(history.rows[-1]["mean_iou"], 3)
         return scores
 
 
