@@ -135,8 +135,8 @@ def test_requirements_hold_all_that_is_imported():
     of_others = {"pygments", "packaging", "jupyter_client", "jupyter_core", "traitlets"}
     # for volumes and for a table of other tools, installed by who needs them; their tests are skipped without
     of_others |= {"nibabel", "highdicom", "pydicom", "rasterio", "supervision"}
-    # referees of benchmarks alone, whose values are stored
-    of_others |= {"monai", "surface_distance", "medpy"}
+    # referees whose values are stored, and rivals of benchmarks
+    of_others |= {"monai", "surface_distance", "medpy", "transformers"}
     for folder in ("nbhelpers", "studies", "tools", "tests", "benchmarks"):
         local = {path.stem for path in (ROOT / folder).rglob("*.py")}
         modules = imported_modules(ROOT / folder) - local - of_others - {"tests", "benchmarks"}

@@ -1,7 +1,9 @@
 """Every study's file, rows and sentences; and that the pages say what the rows say."""
 
+import ast
 import json
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import nbformat
@@ -208,14 +210,28 @@ def test_stored_networks_are_small_and_known():
 SAYING = re.compile(r"^study\.(says|table|verdict\(.*\))$", re.S)
 
 
+def constants(source: str) -> dict:
+    """The names that a cell gives to literals."""
+    found = {}
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Assign):
+            with suppress(ValueError):  # not a literal
+                ast.literal_eval(node.value)
+                exec(ast.unparse(node), found)
+    return {name: value for name, value in found.items() if name != "__builtins__"}
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
 def test_the_page_says_what_the_rows_say(path: Path):
     """Each committed table and sentence, made anew from the results file."""
+    names = {}
     for cell in nbformat.read(path, as_version=4).cells:
         last = cell.source.rstrip().splitlines()[-1:] or [""]
+        if cell.cell_type == "code" and "study" in cell.source:
+            names |= constants(cell.source)
         if cell.cell_type == "code" and SAYING.match(last[0]) and cell.outputs:
             study = load(path.stem[:2])
-            said = eval(last[0], {"study": study})
+            said = eval(last[0], names | {"study": study})
             assert cell.outputs[-1].data["text/markdown"] == str(said), (
                 "execute the page again: make notebooks"
             )
