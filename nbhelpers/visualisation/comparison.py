@@ -1,9 +1,10 @@
 """Ways compared over several seeds, or over several rounds of a measurement."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import mean, median
 from typing import Protocol
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from nbhelpers.visualisation.canvas import DPI, INK, WIDTH, Picture, styled
@@ -37,10 +38,35 @@ def show_comparison(
     digits = 3 if max(-low, high) <= 1 else 1
     middle, middle_name = (mean, "mean") if each == "seed" else (median, "median")
     words = []
-    for row, (name, values) in enumerate(groups.items()):
+    for (name, values), centre in zip(groups.items(), draw_dots(axes, groups, middle, digits), strict=True):
+        words.append(f"{name} {centre:.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})")
+    axes.margins(x=0.08)
+    if not is_share:
+        axes.set_xlim(min(axes.get_xlim()[0], 0), max(axes.get_xlim()[1], 0))
+    if low < 0:
+        axes.axvline(0, color=INK, linewidth=1, zorder=1)
+    return Picture(figure, f"{label} over {each}s, {middle_name} and range: {'; '.join(words)}.")
+
+
+def draw_dots(
+    axes: Axes,
+    groups: Mapping[str, Sequence[float]],
+    middle: Callable[[Sequence[float]], float],
+    digits: int,
+    size: int = 9,
+) -> list[float]:
+    """A row for each name: its values as dots of `size` points, a bar at their `middle` and its number; the middles."""
+    middles = []
+    for row, values in enumerate(groups.values()):
         colour, centre = RUNS[row % len(RUNS)], middle(values)
         axes.plot(
-            values, [row] * len(values), "o", color=colour, markersize=9, alpha=0.75, markeredgecolor="white"
+            values,
+            [row] * len(values),
+            "o",
+            color=colour,
+            markersize=size,
+            alpha=0.75,
+            markeredgecolor="white",
         )
         axes.plot([centre, centre], [row - 0.3, row + 0.3], color=colour, linewidth=2.5)
         axes.annotate(
@@ -51,14 +77,9 @@ def show_comparison(
             ha="center",
             color=colour,
         )
-        words.append(f"{name} {centre:.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})")
+        middles.append(centre)
     axes.set_yticks(range(len(groups)), list(groups))
     axes.set_ylim(len(groups) - 0.4, -0.8)
-    axes.margins(x=0.08)
-    if not is_share:
-        axes.set_xlim(min(axes.get_xlim()[0], 0), max(axes.get_xlim()[1], 0))
-    if low < 0:
-        axes.axvline(0, color=INK, linewidth=1, zorder=1)
     axes.grid(axis="x")
     axes.tick_params(length=0)
-    return Picture(figure, f"{label} over {each}s, {middle_name} and range: {'; '.join(words)}.")
+    return middles

@@ -1,6 +1,7 @@
 """What a study found: how each training went, and where it ended."""
 
 from collections.abc import Mapping, Sequence
+from statistics import mean
 from typing import Protocol
 
 from matplotlib.figure import Figure
@@ -8,6 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from nbhelpers.visualisation.canvas import DPI, WIDTH, Picture, styled
 from nbhelpers.visualisation.charts import RUNS
+from nbhelpers.visualisation.comparison import draw_dots
 
 
 class HasCurvesAndScores(Protocol):
@@ -31,32 +33,16 @@ def show_study(study: HasCurvesAndScores) -> Picture:
     figure = Figure(figsize=(WIDTH, height), dpi=DPI, layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.1))
     words = []
-    for row, (name, values) in enumerate(scores.items()):
-        colour, mean = RUNS[row % len(RUNS)], sum(values) / len(values)
+    means = draw_dots(right, scores, mean, 3, size=8)
+    for row, ((name, values), centre) in enumerate(zip(scores.items(), means, strict=True)):
         for curve in study.curves()[name]:
-            left.plot(curve.keys(), curve.values(), color=colour, linewidth=1.2, alpha=0.7)
-        right.plot(
-            values, [row] * len(values), "o", color=colour, markersize=8, alpha=0.75, markeredgecolor="white"
-        )
-        right.plot([mean, mean], [row - 0.3, row + 0.3], color=colour, linewidth=2.5)
-        right.annotate(
-            f"{mean:.3f}",
-            (mean, row - 0.3),
-            (0, 3),
-            textcoords="offset points",
-            ha="center",
-            color=colour,
-        )
-        words.append(f"{name} {mean:.3f} ({min(values):.3f} to {max(values):.3f}, {len(values)} seeds)")
+            left.plot(curve.keys(), curve.values(), color=RUNS[row % len(RUNS)], linewidth=1.2, alpha=0.7)
+        words.append(f"{name} {centre:.3f} ({min(values):.3f} to {max(values):.3f}, {len(values)} seeds)")
     left.set(xlabel="training step", ylabel="mean IoU on val", ylim=(0, None), xlim=(0, None))
     left.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
     left.grid(axis="y")
     right.set_xlabel("mean IoU on test, one dot per seed")
-    right.set_yticks(range(len(scores)), list(scores))
-    right.set_ylim(len(scores) - 0.4, -0.8)
     right.margins(x=0.12)
-    right.grid(axis="x")
-    right.tick_params(length=0)
     return Picture(
         figure,
         f"Learning curves of every seed, and mean IoU on the test split with its range: {'; '.join(words)}.",
