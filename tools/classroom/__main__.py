@@ -7,16 +7,17 @@ from pathlib import Path
 
 import nbformat
 
-from tools.classroom import editions
+from tools.classroom import assignments, editions, moodle
 from tools.execution import ROOT
 from tools.lesson_map import lessons
 
 OUT = ROOT / "build" / "classroom"
+FOLDERS = ("student", "solution", "moodle", "nbgrader", "otter")
 
 
 def build(out: Path) -> None:
     """Raises ValueError where a lesson's exercises cannot be read, and where an answer is left in a student edition."""
-    for folder in ("student", "solution"):
+    for folder in FOLDERS:
         shutil.rmtree(out / folder, ignore_errors=True)
         (out / folder).mkdir(parents=True)
     for name, notebook in lessons().items():
@@ -26,6 +27,11 @@ def build(out: Path) -> None:
             path.unlink()
             raise ValueError(f"{name}: the student edition still holds {found[0]!r}")
         shutil.copyfile(ROOT / "notebooks" / path.name, out / "solution" / path.name)
+        moodle.write(out / "moodle" / f"{name}.xml", notebook, name)
+        course = out / "nbgrader" / "source" / name  # where nbgrader looks for an assignment
+        course.mkdir(parents=True)
+        nbformat.write(assignments.nbgrader(notebook, name), course / f"{name}.ipynb")
+        nbformat.write(assignments.otter(notebook, name), out / "otter" / f"{name}.ipynb")
 
 
 def main() -> None:
