@@ -149,4 +149,5 @@ STUDY = Study(
         *(Claim(QUERIES, WATERSHED, f"nuclei found, {group}") for group in GROUPS),
         Claim(QUERIES, SHORT, "Bowl's score"),
     ),
+    seeds=6,  # of 5 against 5 the smallest exact p is 1 in 126, which eight claims' correction leaves above 0.05
 )
