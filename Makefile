@@ -11,6 +11,7 @@
 # make kaggle                  the starter and all it needs on Kaggle with the internet off, in build/kaggle
 # make site                    the lessons as a web site with networks that run in it, in build/site; needs Python 3.11 and Node
 # make site-test               look at every page of it in a headless Chromium
+# make classroom               for teachers: editions with and without solutions, in build/classroom
 # make clean                   remove what was built; `rm -rf .venv .venv-site docs/node_modules` removes the packages too
 #
 # Every target sets up .venv by itself when it has to. Works with GNU make 3.81 (macOS) and later.
@@ -32,7 +33,7 @@ endif
 PIP = $(VENV_PYTHON) -m pip --disable-pip-version-check
 READY = $(VENV)/.ready
 
-.PHONY: help run lab test notebooks lint badges platforms kaggle site site-test clean
+.PHONY: help run lab test notebooks lint badges platforms kaggle site site-test classroom clean
 
 help:
 	@sed -n 's/^# \(make \)/\1/p' Makefile
@@ -101,6 +102,9 @@ site: $(SITE)/.ready docs/node_modules/.ready
 
 site-test: site
 	@JUPYTER_PATH=$(VENV)/share/jupyter $(SITE_PYTHON) -m pytest --quiet -o faulthandler_timeout=0 docs/tests
+
+classroom: $(READY)
+	@$(VENV_PYTHON) -m tools.classroom
 
 clean:
 	rm -rf build .pytest_cache .ruff_cache .hypothesis

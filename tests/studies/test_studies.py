@@ -4,6 +4,7 @@ import ast
 import json
 import re
 from contextlib import suppress
+from math import comb
 from pathlib import Path
 
 import nbformat
@@ -15,6 +16,7 @@ from nbhelpers.datasets import Street
 from studies import Claim, Protocol, Study, Way, load
 from studies.measures import borders_and_interiors, near_border, recall_by_size
 from studies.running import make_row, run_missing
+from studies.statistics import LEVEL
 from studies.study import CHECKPOINTS, HERE, RESULTS, last_fifth
 from tools.execution import ROOT
 
@@ -209,6 +211,15 @@ def test_sentences_have_the_numbers_of_the_rows(lesson):
         assert f"({means[0]:.3f} against {means[1]:.3f}" in str(verdict)
         assert (": beyond the noise" in str(verdict)) == (verdict.p < 0.05)
         assert f"{abs(means[0] - means[1]):.3f}" in str(verdict)
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_every_claim_could_be_beyond_the_noise(lesson):
+    """With all its seeds: the smallest p that the exact test can give passes Holm's correction."""
+    study = load(lesson)
+    for claim in study.claims:
+        least = 2 / 2**study.seeds if claim.paired else 2 / comb(2 * study.seeds, study.seeds)
+        assert least * len(study.claims) < LEVEL, f"{claim}: more seeds or fewer claims"
 
 
 def test_stored_networks_are_small_and_known():
