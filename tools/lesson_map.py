@@ -47,7 +47,10 @@ LESSONS = {  # name: (its question, words of the cell whose picture stands for i
         "From a competition's folder to a submission that scores, with the internet off?",
         "show_objects",
     ),
+    "19_segformer": ("How much data does a transformer need here?", "show_attention("),
+    "20_masks_by_queries": ("When do queries beat watershed?", "show_objects(rows, scores)"),
     "21_which_score": ("How often does the ranking of networks change with the score?", "photos[:3]"),
+    "22_losses": ("Which loss, at which rarity?", "show_pulls(mask, start"),
     "23_your_labels": ("How does a mask go wrong between the annotation tool and the training?", "pairs[:3]"),
 }
 
