@@ -30,6 +30,8 @@ from nbhelpers.models.deeplabv3_plus import DeepLabV3Plus
 from nbhelpers.models.encoder_unet import EncoderUNet
 from nbhelpers.models.fcn8 import FCN8, FastFCN8
 from nbhelpers.models.fpn import FPN
+from nbhelpers.models.maskformer import MaskFormer, Proposals
+from nbhelpers.models.maskformer_loss import Segments, set_loss
 from nbhelpers.models.segformer import SegFormer
 from nbhelpers.training.engine import Engine, fastest_precision, own_accelerator
 from tools.record import RESULTS, provenance, record
@@ -65,6 +67,56 @@ def segformer_of_transformers() -> nn.Module:
     return Scores(SegformerForSemanticSegmentation(SegformerConfig(num_labels=11)))  # B0 is its default
 
 
+class Queries(nn.Module):
+    """MaskFormer's own answers instead of logits, which transformers' gives only afterwards; `loss` as `fit_instances` has it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = MaskFormer(num_classes=11)
+
+    def forward(self, images: Tensor) -> Proposals:
+        return self.network.propose(images)
+
+    def loss(self, images: Tensor, truths: list[Segments]) -> Tensor:
+        layers = self.network.propose_by_layer(images)
+        with torch.autocast(DEVICE.type, enabled=False):
+            return torch.stack([set_loss(each, truths) for each in layers]).sum()
+
+
+class QueriesOfTransformers(nn.Module):
+    """The same network and losses: ResNet-50, 100 queries, six layers that each answer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        from transformers import (
+            DetrConfig,
+            MaskFormerConfig,
+            MaskFormerForInstanceSegmentation,
+            TimmBackboneConfig,
+        )
+
+        backbone = TimmBackboneConfig(
+            backbone="resnet50", out_indices=[1, 2, 3, 4], use_pretrained_backbone=False
+        )
+        decoder = DetrConfig(decoder_layers=6, num_queries=100)
+        self.network = MaskFormerForInstanceSegmentation(
+            MaskFormerConfig(
+                backbone_config=backbone, decoder_config=decoder, num_labels=11, use_auxiliary_loss=True
+            )
+        )
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        output = self.network(images, output_hidden_states=True)  # its auxiliary answers ask for them
+        return output.class_queries_logits, output.masks_queries_logits
+
+    def loss(self, images: Tensor, truths: list[Segments]) -> Tensor:
+        labels = {
+            "mask_labels": [truth.masks for truth in truths],
+            "class_labels": [truth.classes for truth in truths],
+        }
+        return self.network(images, **labels, output_hidden_states=True).loss
+
+
 def of_smp(architecture: type[nn.Module], encoder: str) -> nn.Module:
     return architecture(encoder, encoder_weights=None, classes=11)
 
@@ -88,17 +140,30 @@ PAIRS: dict[str, tuple[Callable[[], nn.Module], Callable[[], nn.Module]]] = {  #
         lambda: LogitsOnly(deeplabv3_resnet50(weights=None, weights_backbone=None, num_classes=11)),
     ),
     "SegFormer-B0, transformers": (lambda: SegFormer(num_classes=11), segformer_of_transformers),
+    "MaskFormer, transformers": (Queries, QueriesOfTransformers),
     "FastFCN8, in place of theirs FCN8": (lambda: FastFCN8(num_classes=11), lambda: FCN8(num_classes=11)),
 }
+
+
+def rectangles(count: int, side: int) -> list[Segments]:
+    """For each of `count` images six segments, each of a class of its own."""
+    masks = torch.zeros(6, side, side)
+    for number, mask in enumerate(masks):
+        mask[20 * number : 20 * number + 60, 10 * number : 10 * number + 100] = 1
+    return [Segments(torch.arange(6, device=DEVICE), masks.to(DEVICE)) for _ in range(count)]
 
 
 def plain_step(model: nn.Module, images: Tensor, masks: Tensor) -> Callable[[], None]:
     """A step of training as a tutorial would write it, in float32."""
     model.to(DEVICE).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
+    truths = rectangles(len(images), images.shape[-1]) if hasattr(model, "loss") else None
 
     def step() -> None:
-        loss = F.cross_entropy(model(images.to(DEVICE)), masks.to(DEVICE))
+        if truths:
+            loss = model.loss(images.to(DEVICE), truths)
+        else:
+            loss = F.cross_entropy(model(images.to(DEVICE)), masks.to(DEVICE))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -114,8 +179,17 @@ def step_of_fit(
     model.to(DEVICE, memory_format=torch.channels_last).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=DEVICE.type == "cpu")
     engine = Engine(accelerator, model, pixel_loss, optimizer)
+    truths = rectangles(len(images), images.shape[-1]) if hasattr(model, "loss") else None
 
     def step() -> None:
+        if truths:  # as `fit_instances` does it
+            with accelerator.autocast():
+                loss = model.loss(images.to(DEVICE, memory_format=torch.channels_last), truths)
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            return
         batch = engine.to_device(images, masks)
         check_masks(batch[1], 11, lone_background=True)
         engine.step(*batch)

@@ -136,10 +136,10 @@ def bowl(network: nn.Module, test: InMemory) -> dict[str, float]:
 STUDY = Study(
     lesson="20",
     question="When do queries beat watershed?",
-    protocol=Protocol(size=(64, 64), scenes=1000, epochs=4, lr=1e-3, schedule="onecycle", dataset=FewCells),
+    protocol=Protocol(size=(64, 64), scenes=1000, epochs=8, lr=1e-3, schedule="onecycle", dataset=FewCells),
     ways={
         QUERIES: Way(build=maskformer, train=train_on_instances, keep=True),
-        SHORT: Way(build=maskformer, train=train_on_instances, terms={"epochs": 1}),
+        SHORT: Way(build=maskformer, train=train_on_instances, terms={"epochs": 2}),
         WATERSHED: Way(build=lambda: UNet(num_classes=2, widths=(16, 32, 64)), terms={"lr": 4e-3}, keep=True),
     },
     measures={"bowl": bowl},
@@ -149,4 +149,5 @@ STUDY = Study(
         *(Claim(QUERIES, WATERSHED, f"nuclei found, {group}") for group in GROUPS),
         Claim(QUERIES, SHORT, "Bowl's score"),
     ),
+    seeds=6,  # of 5 against 5 the smallest exact p is 1 in 126, which eight claims' correction leaves above 0.05
 )

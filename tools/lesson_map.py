@@ -34,9 +34,9 @@ LESSONS = {  # name: (its question, words of the cell whose picture stands for i
     "09_pspnet": ("What does global context fix?", "show_error_kinds"),
     "10_gcn": ("How large must the kernel be?", "show_receptive_field"),
     "11_deeplabv3": ("Which atrous rates, at which output stride?", "show_receptive_field(fields)"),
-    "12_deeplabv3plus": ("Does squeeze-and-excitation help, beyond seeds?", "show_comparison"),
+    "12_deeplabv3plus": ("What does the decoder, the plus, bring?", "show_study"),
     "13_fc_densenet": ("Why so few parameters and so much memory?", "show_lines"),
-    "14_fc_hardnet": ("Why is it faster than its operations say?", "show_links"),
+    "14_fc_hardnet": ("Is it faster than its operations say?", "show_links"),
     "15_attention": ("Where does it look, and is it worth it?", "show_attention(model"),
     "16_break_it": ("Eight broken trainings: what is wrong here?", "show_against"),
     "17_iris_segmentation": (
@@ -47,7 +47,10 @@ LESSONS = {  # name: (its question, words of the cell whose picture stands for i
         "From a competition's folder to a submission that scores, with the internet off?",
         "show_objects",
     ),
+    "19_segformer": ("How much data does a transformer need here?", "show_attention("),
+    "20_masks_by_queries": ("When do queries beat watershed?", "show_objects(rows, scores)"),
     "21_which_score": ("How often does the ranking of networks change with the score?", "photos[:3]"),
+    "22_losses": ("Which loss, at which rarity?", "show_pulls(mask, start"),
     "23_your_labels": ("How does a mask go wrong between the annotation tool and the training?", "pairs[:3]"),
 }
 

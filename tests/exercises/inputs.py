@@ -56,6 +56,13 @@ def _masks(draw):
     return tuple((np.random.random(shape) < draw(0, 4) / 4).astype(int) for _ in range(2))
 
 
+def _told(draw):
+    told = np.random.random(draw(1, 60))
+    if draw(0, 1):
+        told[0] = 1.0
+    return told, (np.random.random(len(told)) < told).astype(int), draw(1, 12)
+
+
 # exercise: the arguments of its function, from `draw(low, high)`, which gives a whole number, both included
 INPUTS = {
     "1.3": _file,
@@ -85,6 +92,13 @@ INPUTS = {
     "17.2": _circles,
     "17.3": _codes,
     "18.3": _masks,
+    "20.3": lambda draw: (
+        lambda pixels: (torch.rand(draw(1, 5), pixels), (torch.rand(draw(1, 5), pixels) < 0.5).float())
+    )(draw(1, 9)),
+    "19.3": lambda draw: (lambda d, fewer: (torch.randn(draw(1, 7), d), *torch.randn(2, fewer, d)))(
+        draw(1, 6), draw(1, 5)
+    ),
     "21.3": lambda draw: tuple(np.random.normal(size=(draw(1, 6), 2)) * draw(1, 3) for _ in range(2)),
+    "22.3": _told,
     "23.3": lambda draw: ((np.random.random((draw(1, 5), draw(1, 5))) < draw(0, 4) / 4).astype(int),),
 }

@@ -41,8 +41,13 @@ SURVIVORS = {
     },
     "17.2": {r"return \(\(1 - r\)": "a generator of the same two numbers"},
     "17.3": {r"/ both.sum\(\)$": "numpy's 0 / 0 is nan by itself"},
+    "19.3": {
+        r"(key|value)\.shape\[1\]": "queries, keys and values are equally long",
+        r"\.shape\[-1\]|query\[:1\]\.shape": SAME,
+    },
     "21.3": {
         r"min\(axis=0\).max\(\), between.min\(axis=1\)": ORDER,
         r"- b, axis=2": "(m, 2) broadcasts as (1, m, 2) does",
     },
+    "22.3": {r"minimum\(bins - 1, \(told": ORDER},
 }

@@ -332,7 +332,7 @@ def offline(monkeypatch, tmp_path):
         raise requests.ConnectionError("no route to host")
 
     monkeypatch.setattr(requests, "head", fail)
-    monkeypatch.setattr(hub, "try_to_load_from_cache", lambda *arguments: None)
+    monkeypatch.setattr(hub, "try_to_load_from_cache", lambda *arguments, **options: None)
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
 
 
@@ -354,7 +354,9 @@ def test_without_internet_the_error_says_how_to_go_on(offline):
 
 def test_a_cached_file_needs_no_internet(offline, monkeypatch, network, tmp_path):
     save_file(network.state_dict(), tmp_path / "model.safetensors")
-    monkeypatch.setattr(hub, "try_to_load_from_cache", lambda *arguments: str(tmp_path / "model.safetensors"))
+    monkeypatch.setattr(
+        hub, "try_to_load_from_cache", lambda *arguments, **options: str(tmp_path / "model.safetensors")
+    )
     encoder = Encoder("resnet18", weights="imagenet")
     assert torch.equal(encoder.backbone["conv1"].weight, network.conv1.weight)
 

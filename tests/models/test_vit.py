@@ -263,7 +263,9 @@ def served(of_timm, tmp_path, monkeypatch):
         cache = {"cache_dir": tmp_path / "cache"}
         for name in ("hf_hub_download", "try_to_load_from_cache"):
             whole = getattr(huggingface_hub, name)
-            monkeypatch.setattr(hub, name, lambda *given, whole=whole: whole(*given, **cache))
+            monkeypatch.setattr(
+                hub, name, lambda *given, whole=whole, **options: whole(*given, **options, **cache)
+            )
         yield asked
         server.shutdown()
 
@@ -281,7 +283,7 @@ def test_without_internet_the_error_says_how_to_go_on(monkeypatch):
     monkeypatch.setattr(
         constants, "HUGGINGFACE_CO_URL_TEMPLATE", "http://127.0.0.1:9/{repo_id}/{revision}/{filename}"
     )
-    monkeypatch.setattr(hub, "try_to_load_from_cache", lambda *given: None)
+    monkeypatch.setattr(hub, "try_to_load_from_cache", lambda *given, **options: None)
     with pytest.raises(
         ConnectionError,
         match=r"the weights of vit_small_patch14_dinov2.lvd142m could not be fetched \(ConnectionError\). Without "

@@ -4,6 +4,7 @@ import ast
 import json
 import re
 from contextlib import suppress
+from math import comb
 from pathlib import Path
 
 import nbformat
@@ -15,6 +16,7 @@ from nbhelpers.datasets import Street
 from studies import Claim, Protocol, Study, Way, load
 from studies.measures import borders_and_interiors, near_border, recall_by_size
 from studies.running import make_row, run_missing
+from studies.statistics import LEVEL
 from studies.study import CHECKPOINTS, HERE, RESULTS, last_fifth
 from tools.execution import ROOT
 
@@ -116,6 +118,21 @@ def test_an_unplanned_claim_is_no_verdict():
         load("99")
 
 
+def test_the_table_tells_the_terms_of_each_way():
+    study = tiny()
+    row = {"parameters": 44, "cpu_seconds": 1.0, "measures": {"mean IoU": 0.5}, "curve": [[1, 0.4], [2, 0.5]]}
+    vars(study)["rows"] = [{**row, "way": way, "seed": 0} for way in study.ways]
+    caption = study.table.splitlines()[-1]
+    assert caption.startswith("**slow**: 8 scenes of 32 x 40") and "learning rate 0.0001" in caption
+    assert (
+        ". **fast**: 8 scenes of 32 x 40" in caption
+        and "learning rate 0.1, falling all the time; ±" in caption
+    )
+    same = tiny(ways=dict.fromkeys(("slow", "fast"), Way(build=Flat)))
+    vars(same)["rows"] = study.rows
+    assert same.table.splitlines()[-1].startswith("Each: 8 scenes of 32 x 40")
+
+
 def test_the_last_fifth():
     assert last_fifth([(0, 0.0), (80, 0.5), (100, 0.6)]) == pytest.approx(0.1)
     assert last_fifth([(50, 0.4), (100, 0.6)]) == pytest.approx(0.08)  # 0.52 at step 80, between the points
@@ -194,6 +211,15 @@ def test_sentences_have_the_numbers_of_the_rows(lesson):
         assert f"({means[0]:.3f} against {means[1]:.3f}" in str(verdict)
         assert (": beyond the noise" in str(verdict)) == (verdict.p < 0.05)
         assert f"{abs(means[0] - means[1]):.3f}" in str(verdict)
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_every_claim_could_be_beyond_the_noise(lesson):
+    """With all its seeds: the smallest p that the exact test can give passes Holm's correction."""
+    study = load(lesson)
+    for claim in study.claims:
+        least = 2 / 2**study.seeds if claim.paired else 2 / comb(2 * study.seeds, study.seeds)
+        assert least * len(study.claims) < LEVEL, f"{claim}: more seeds or fewer claims"
 
 
 def test_stored_networks_are_small_and_known():
