@@ -138,7 +138,9 @@ def show_measures(measures: Mapping[str, Mapping[str, float]], *, unit: str = ""
 
 
 @styled
-def show_lines(lines: Mapping[str, Mapping[float, float]], *, x: str, y: str, logarithmic: str = "") -> Picture:
+def show_lines(
+    lines: Mapping[str, Mapping[float, float]], *, x: str, y: str, logarithmic: str = ""
+) -> Picture:
     """A line for each name through its points {x: y}; `x` and `y` name the axes with their units.
 
     Axes begin at 0, unless `logarithmic` is "x", "y" or "xy". Raises ValueError where there is nothing to show.
