@@ -7,6 +7,8 @@ from nbhelpers.kaggle.decisions import by_mask, by_presence
 from nbhelpers.kaggle.folds import make_folds, near_duplicates, out_of_fold, perceptual_hash, strata
 from nbhelpers.kaggle.instances import by_components, by_watershed
 from nbhelpers.kaggle.looks import alike, stain
+from nbhelpers.kaggle.present import presence
+from nbhelpers.kaggle.pseudo import sure_mask, with_pseudo_labels
 from nbhelpers.kaggle.rle import CONVENTIONS, Convention, conventions_table, rle_decode, rle_encode
 from nbhelpers.kaggle.scores import bowl_score, dice, iou, mean_iou, surface_dice, uw_madison_score
 from nbhelpers.kaggle.submissions import (
@@ -48,6 +50,7 @@ __all__ = [
     "out_of_fold",
     "paired_gain",
     "perceptual_hash",
+    "presence",
     "read_submission",
     "rle_decode",
     "rle_encode",
@@ -55,11 +58,13 @@ __all__ = [
     "simulate_leaderboard",
     "stain",
     "strata",
+    "sure_mask",
     "surface_dice",
     "time_budget",
     "to_instances",
     "tune",
     "tune_by_folds",
     "uw_madison_score",
+    "with_pseudo_labels",
     "write_submission",
 ]
