@@ -12,6 +12,7 @@
 # make site                    the lessons as a web site with networks that run in it, in build/site; needs Python 3.11 and Node
 # make site-test               look at every page of it in a headless Chromium
 # make classroom               for teachers: student edition, slides, quiz, assignments, in build/classroom; needs Node
+# make usb                     the classroom and all packages for a room without internet, in build/usb
 # make clean                   remove what was built; `rm -rf .venv .venv-site docs/node_modules` removes the packages too
 #
 # Every target sets up .venv by itself when it has to. Works with GNU make 3.81 (macOS) and later.
@@ -33,7 +34,7 @@ endif
 PIP = $(VENV_PYTHON) -m pip --disable-pip-version-check
 READY = $(VENV)/.ready
 
-.PHONY: help run lab test notebooks lint badges platforms kaggle site site-test classroom clean
+.PHONY: help run lab test notebooks lint badges platforms kaggle site site-test classroom usb clean
 
 help:
 	@sed -n 's/^# \(make \)/\1/p' Makefile
@@ -105,6 +106,10 @@ site-test: site
 
 classroom: $(READY) docs/node_modules/.ready
 	@$(VENV_PYTHON) -m tools.classroom
+
+# ON='linux macos windows', or some of these
+usb: classroom
+	@$(VENV_PYTHON) -m tools.classroom.usb $(if $(ON),--on $(ON))
 
 clean:
 	rm -rf build .pytest_cache .ruff_cache .hypothesis

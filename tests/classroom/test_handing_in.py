@@ -1,0 +1,128 @@
+"""A student's own scenes, a line of results that cannot be changed unseen, and what the teacher's tool says of it."""
+
+import json
+import re
+
+import pytest
+import torch
+
+from nbhelpers.datasets import Street
+from nbhelpers.exercises.personal import Personal, fingerprint, read_line, signature
+from tools.classroom import handing_in
+
+KEY = "k" * 64
+ANNA, BEN = (Personal(name, handing_in.token(KEY, name)) for name in ("Anna Ångström", "Ben"))
+
+
+class Sky(torch.nn.Module):
+    """Calls everything sky."""
+
+    def __init__(self):
+        super().__init__()
+        self.bias = torch.nn.Parameter(torch.eye(11)[0])
+
+    def forward(self, images):
+        n, _, height, width = images.shape
+        return self.bias[None, :, None, None].expand(n, -1, height, width)
+
+
+@pytest.fixture(scope="module")
+def line() -> str:
+    """What Anna hands in, of ten scenes, so that the test is quick."""
+    few = Personal(ANNA.name, ANNA.token)
+    few.__dict__["test"] = Street("test", seed=few.seed, length=10)
+    return few.line(Sky())
+
+
+def test_everybody_has_other_scenes_and_always_the_same():
+    assert ANNA.seed != BEN.seed and ANNA.seed == Personal(ANNA.name, ANNA.token).seed
+    first, again, other = ANNA.test[0], Personal("A", ANNA.token).test[0], BEN.test[0]
+    assert torch.equal(first[0], again[0]) and torch.equal(first[1], again[1])
+    assert not torch.equal(first[1], other[1])
+    assert [len(part) for part in (ANNA.train, ANNA.val, ANNA.test)] == [600, 100, 100]
+    assert not torch.equal(ANNA.train[0][1], ANNA.val[0][1])
+
+
+def test_a_line_says_who_on_which_scenes_and_how_well(line):
+    told = read_line(line, ANNA.token)
+    assert told["name"] == "Anna Ångström" and told["seed"] == ANNA.seed and told["parameters"] == 11
+    assert told["weights"] == fingerprint(Sky()) and 0 < told["mean IoU"] < 0.1
+    assert handing_in.verdict(KEY, f"  {line}\n") == (
+        f"Anna Ångström: mean IoU {told['mean IoU']:.4f}, 11 parameters, weights {told['weights']}"
+    )
+
+
+def test_the_fingerprint_is_of_what_the_network_knows():
+    model, other = Sky(), Sky()
+    other.bias.data[3] = 1e-3
+    assert fingerprint(model) == fingerprint(Sky()) != fingerprint(other)
+
+
+def resigned(line: str, token: str, **changes) -> str:
+    told = json.loads(re.search(r"\{.*\}", line)[0]) | changes
+    text = json.dumps(told, ensure_ascii=False, sort_keys=True)
+    return f"nbhelpers-1 {text} {signature(token, text)}"
+
+
+FORGED = {  # what may be done to a line: what the teacher reads
+    "a better score": (lambda line: re.sub(r"0\.0\d+", "0.9", line), "the line was changed"),
+    "a friend's line with one's own name": (
+        lambda line: line.replace("Anna Ångström", "Ben"),
+        "the line was changed, or signed with another token",
+    ),
+    "a friend's result, signed by oneself": (
+        lambda line: resigned(line, BEN.token, name="Ben"),
+        "Ben was scored on the scenes of another seed",
+    ),
+    "signed for a friend": (lambda line: resigned(line, BEN.token), "signed with another token"),
+    "half a line": (lambda line: line[:-1], "that is no line of results"),
+    "words": (lambda line: "I had 0.9", "that is no line of results"),
+    "no name": (lambda line: resigned(line, ANNA.token).replace('"name"', '"nom"'), "refused"),
+}
+
+
+@pytest.mark.parametrize("how", FORGED)
+def test_a_forged_line_is_refused(how, line):
+    forge, reason = FORGED[how]
+    said = handing_in.verdict(KEY, forge(line))
+    assert said.startswith("refused: ") and reason in said
+
+
+def test_what_a_line_does_not_prove(line):
+    """Who has the token can sign any score: docs/teach/classroom.md says so, and asks for the weights."""
+    assert "mean IoU 0.9900" in handing_in.verdict(KEY, resigned(line, ANNA.token, **{"mean IoU": 0.99}))
+
+
+@pytest.mark.parametrize("token", ["", "abc", "G" * 32, None, KEY])
+def test_what_is_no_token(token):
+    with pytest.raises(ValueError, match="it must be the 32 letters and digits that your teacher gave you"):
+        Personal("Anna", token)
+
+
+@pytest.mark.parametrize("name", ["", "  ", None])
+def test_what_is_no_name(name):
+    with pytest.raises(ValueError, match="it must be yours"):
+        Personal(name, ANNA.token)
+
+
+def test_the_teachers_commands(tmp_path, capsys, monkeypatch, line):
+    monkeypatch.setattr(Personal, "score", lambda self, model: 0.5)
+    names, lines, key = tmp_path / "names.txt", tmp_path / "lines.txt", tmp_path / "key.txt"
+    names.write_text("Anna Ångström\nBen\n\n", "utf-8")
+    with pytest.raises(SystemExit, match="key.txt holds no key of this tool"):
+        handing_in.main(["check", "--key", str(key), str(names)])
+    handing_in.main(["tokens", "--key", str(key), str(names)])
+    cards = [row.split("\t") for row in capsys.readouterr().out.splitlines()]
+    assert [card[0] for card in cards] == ["Anna Ångström", "Ben"] and cards[0][
+        2
+    ] == "in reach: mean IoU 0.500"
+    assert (
+        key.stat().st_mode & 0o077 == 0 or key.stat().st_mode & 0o777 == 0o666
+    )  # Windows knows no such bits
+    lines.write_text(Personal("Ben", cards[1][1]).line(Sky()) + "\n" + line, "utf-8")
+    handing_in.main(["check", "--key", str(key), str(lines)])
+    ben, anna = capsys.readouterr().out.splitlines()
+    assert ben.startswith("Ben: mean IoU 0.5000") and anna.startswith("refused: ")  # of another class's key
+    names.write_text("Ben\nBen\n", "utf-8")
+    with pytest.raises(SystemExit, match="has a name twice"):
+        handing_in.main(["tokens", "--key", str(key), str(names)])
