@@ -34,7 +34,7 @@ LESSONS = {  # name: (its question, words of the cell whose picture stands for i
     "09_pspnet": ("What does global context fix?", "show_error_kinds"),
     "10_gcn": ("How large must the kernel be?", "show_receptive_field"),
     "11_deeplabv3": ("Which atrous rates, at which output stride?", "show_receptive_field(fields)"),
-    "12_deeplabv3plus": ("Does squeeze-and-excitation help, beyond seeds?", "show_comparison"),
+    "12_deeplabv3plus": ("What does the decoder, the plus, bring?", "show_study"),
     "13_fc_densenet": ("Why so few parameters and so much memory?", "show_lines"),
     "14_fc_hardnet": ("Why is it faster than its operations say?", "show_links"),
     "15_attention": ("Where does it look, and is it worth it?", "show_attention(model"),

@@ -5,10 +5,10 @@ Departures: `levels` may begin finer than c2 and end before c5, for small object
 the features, so that any image fits. What a query's mask is worth for a class is given as its logarithm, so that
 `model(images)` are logits.
 
-Why this one, of those that answer by queries: from random weights it finds nuclei after a minute on one core, since
-its pixels come from convolutions. EoMT (Kerssies et al., 2025), shorter still, is a plain vision transformer that
-lives on large-scale pretraining: at equal time from random weights it found next to none. Mask2Former adds deformable
-attention, whose sampling would be most of this file.
+Why this one, of those that answer by queries: all of it learns from random weights on a laptop, since its pixels come
+from convolutions (how far: studies/results/20.json). EoMT (Kerssies et al., 2025), shorter still, is a plain vision
+transformer that leaves the work to large-scale pretraining. Mask2Former adds deformable attention, whose sampling would
+be most of this file.
 """
 
 import math
