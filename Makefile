@@ -11,7 +11,7 @@
 # make kaggle                  the starter and all it needs on Kaggle with the internet off, in build/kaggle
 # make site                    the lessons as a web site with networks that run in it, in build/site; needs Python 3.11 and Node
 # make site-test               look at every page of it in a headless Chromium
-# make classroom               for teachers: editions with and without solutions, in build/classroom
+# make classroom               for teachers: student edition, slides, quiz, assignments, in build/classroom; needs Node
 # make clean                   remove what was built; `rm -rf .venv .venv-site docs/node_modules` removes the packages too
 #
 # Every target sets up .venv by itself when it has to. Works with GNU make 3.81 (macOS) and later.
@@ -103,7 +103,7 @@ site: $(SITE)/.ready docs/node_modules/.ready
 site-test: site
 	@JUPYTER_PATH=$(VENV)/share/jupyter $(SITE_PYTHON) -m pytest --quiet -o faulthandler_timeout=0 docs/tests
 
-classroom: $(READY)
+classroom: $(READY) docs/node_modules/.ready
 	@$(VENV_PYTHON) -m tools.classroom
 
 clean:

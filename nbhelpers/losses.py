@@ -5,6 +5,7 @@
     ohem_loss       cross-entropy of the hardest pixels alone
     dice_loss, tversky_loss, lovasz_loss    what scores count: overlap, not pixels; by segmentation_models_pytorch
     boundary_loss   how far from the true border the probability lies; an addition to another loss
+    presence_loss   of one logit an image and class, whether the class is there at all; `fit` adds it by itself
 
 `fit(loss=dice_loss)` takes each as it is; options go by `functools.partial(tversky_loss, beta=0.8)`, and a sum is a
 function of two lines. All of them leave out void (255), compute in float32 or better, and are 0 with zero gradients
@@ -133,6 +134,22 @@ def boundary_loss(logits: Tensor, masks: Tensor) -> Tensor:
     distances = torch.from_numpy(np.array(maps)).to(logits)  # (N, C, H, W)
     probabilities = logits.sigmoid() if logits.shape[1] == 1 else logits.softmax(dim=1)
     return (probabilities * distances)[keep[:, None].expand_as(distances)].mean()
+
+
+def presence_loss(presence: Tensor, masks: Tensor) -> Tensor:
+    """Binary cross-entropy of logits (N, C), one an image and class, against which classes `masks` (N, H, W) hold: a scalar.
+
+    One channel is a logit of class 1. Void holds no class; an image of void alone is left out. `fit` adds it, at the weight
+    of an auxiliary head, where a model's `forward_with_aux` gives (N, C): see `nbhelpers.models.presence`.
+    """
+    count, channels = presence.shape
+    logits, keep = _judged(presence[..., None, None].expand(count, channels, *masks.shape[1:]), masks)
+    labelled = keep.flatten(1).any(dim=1)
+    if not labelled.any():
+        return presence.sum() * 0.0
+    classes = range(1, 2) if channels == 1 else range(channels)
+    held = torch.stack([(masks == class_id).flatten(1).any(dim=1) for class_id in classes], dim=1)
+    return F.binary_cross_entropy_with_logits(logits[labelled, :, 0, 0], held[labelled].to(logits.dtype))
 
 
 def signed_distances(mask: np.ndarray, class_id: int) -> np.ndarray:

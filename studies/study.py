@@ -120,8 +120,14 @@ class Study:
                 f"| {way} | {len(rows)} | {rows[0]['parameters']:,} | {seconds:.0f} | {np.mean(scores):.3f}{spread} |"
             )
         gain = np.mean([last_fifth(row["curve"]) for row in self.rows])
+        terms: dict[str, list[str]] = {}
+        for way in self.scores():
+            terms.setdefault(str(self.ways[way].protocol(self.protocol)), []).append(f"**{way}**")
+        each = ". ".join(
+            f"{' and '.join(ways) if len(terms) > 1 else 'Each'}: {text}" for text, ways in terms.items()
+        )
         caption = (
-            f"Each: {self.protocol}; ± is the standard deviation over seeds. The last fifth of a training gained {gain:.3f} "
+            f"{each}; ± is the standard deviation over seeds. The last fifth of a training gained {gain:.3f} "
             "of mean IoU on val, on average."
         )
         return Page("\n".join([*lines, "", caption]))

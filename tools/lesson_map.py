@@ -36,7 +36,7 @@ LESSONS = {  # name: (its question, words of the cell whose picture stands for i
     "11_deeplabv3": ("Which atrous rates, at which output stride?", "show_receptive_field(fields)"),
     "12_deeplabv3plus": ("What does the decoder, the plus, bring?", "show_study"),
     "13_fc_densenet": ("Why so few parameters and so much memory?", "show_lines"),
-    "14_fc_hardnet": ("Why is it faster than its operations say?", "show_links"),
+    "14_fc_hardnet": ("Is it faster than its operations say?", "show_links"),
     "15_attention": ("Where does it look, and is it worth it?", "show_attention(model"),
     "16_break_it": ("Eight broken trainings: what is wrong here?", "show_against"),
     "17_iris_segmentation": (

@@ -5,6 +5,7 @@ makes a batch of them afterwards.
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -71,6 +72,45 @@ class RandomCrop(torch.nn.Module):
         top, left = int(y * (height - crop_height + 1)), int(x * (width - crop_width + 1))
         box = (top, left, crop_height, crop_width)
         return resize_pair(F.crop(image, *box), F.crop(mask, *box), size)
+
+
+class ClassCrop(torch.nn.Module):
+    """Cut out a window of `size` (height, width) that shows a class drawn evenly from those that the picture has.
+
+    A random window shows a rare class as rarely as it is. Here a class is drawn, then one of its pixels, then a window
+    around it, evenly from those that hold it. classes: the ids to draw from; default: all but void. Where the
+    picture has none of them the window is drawn from all. Smaller pictures are filled up with black, void in the mask.
+    """
+
+    def __init__(self, size: tuple[int, int], classes: Sequence[int] | None = None) -> None:
+        super().__init__()
+        self.size, self.classes = _checked_size(size), classes
+
+    def forward(self, image: tv_tensors.Image, mask: tv_tensors.Mask) -> Pair:
+        height, width = self.size
+        missing = [0, 0, max(0, width - mask.shape[-1]), max(0, height - mask.shape[-2])]
+        if any(missing):
+            image, mask = F.pad(image, missing, fill=0), F.pad(mask, missing, fill=IGNORE)
+        ids = mask.as_subclass(Tensor)
+        present = [
+            class_id
+            for class_id in ids.unique().tolist()
+            if class_id != IGNORE and (self.classes is None or class_id in self.classes)
+        ]
+        room = [side - own for side, own in zip(ids.shape, self.size)]
+        low, high = [0, 0], room
+        if present:
+            places = (ids == present[_draw(len(present))]).nonzero()
+            pixel = places[_draw(len(places))].tolist()
+            low = [max(0, at - own + 1) for at, own in zip(pixel, self.size)]
+            high = [min(at, most) for at, most in zip(pixel, room)]
+        top, left = (first + _draw(last - first + 1) for first, last in zip(low, high))
+        box = (top, left, height, width)
+        return F.crop(image, *box), F.crop(mask, *box)
+
+
+def _draw(count: int) -> int:
+    return int(torch.randint(count, ()))
 
 
 class RandomColour(torch.nn.Module):

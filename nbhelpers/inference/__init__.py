@@ -6,6 +6,7 @@ from nbhelpers.inference.predict import predict
 from nbhelpers.inference.sources import TiledTiff, open_image
 from nbhelpers.inference.tiled import predict_tiled
 from nbhelpers.inference.tta import TTA
+from nbhelpers.inference.volumes import predict_volume
 from nbhelpers.inference.weights import load_weights, save_weights
 from nbhelpers.inference.writing import written_whole
 
@@ -19,6 +20,7 @@ __all__ = [
     "open_image",
     "predict",
     "predict_tiled",
+    "predict_volume",
     "save_weights",
     "written_whole",
 ]

@@ -3,11 +3,14 @@
 from nbhelpers.kaggle.bowl import Bowl, TrainImages, draw_competition, lay_out, score_submission, to_instances
 from nbhelpers.kaggle.budget import time_budget
 from nbhelpers.kaggle.bundle import find_bundle, find_input, input_folder
+from nbhelpers.kaggle.decisions import by_mask, by_presence
 from nbhelpers.kaggle.folds import make_folds, near_duplicates, out_of_fold, perceptual_hash, strata
 from nbhelpers.kaggle.instances import by_components, by_watershed
 from nbhelpers.kaggle.looks import alike, stain
+from nbhelpers.kaggle.present import presence
+from nbhelpers.kaggle.pseudo import sure_mask, with_pseudo_labels
 from nbhelpers.kaggle.rle import CONVENTIONS, Convention, conventions_table, rle_decode, rle_encode
-from nbhelpers.kaggle.scores import bowl_score, dice, iou, mean_iou
+from nbhelpers.kaggle.scores import bowl_score, dice, iou, mean_iou, surface_dice, uw_madison_score
 from nbhelpers.kaggle.submissions import (
     class_rows,
     image_rows,
@@ -16,7 +19,7 @@ from nbhelpers.kaggle.submissions import (
     read_submission,
     write_submission,
 )
-from nbhelpers.kaggle.tuning import paired_gain, simulate_leaderboard, tune
+from nbhelpers.kaggle.tuning import paired_gain, simulate_leaderboard, tune, tune_by_folds
 
 __all__ = [
     "CONVENTIONS",
@@ -26,6 +29,8 @@ __all__ = [
     "alike",
     "bowl_score",
     "by_components",
+    "by_mask",
+    "by_presence",
     "by_watershed",
     "class_rows",
     "conventions_table",
@@ -45,6 +50,7 @@ __all__ = [
     "out_of_fold",
     "paired_gain",
     "perceptual_hash",
+    "presence",
     "read_submission",
     "rle_decode",
     "rle_encode",
@@ -52,8 +58,13 @@ __all__ = [
     "simulate_leaderboard",
     "stain",
     "strata",
-    "to_instances",
+    "sure_mask",
+    "surface_dice",
     "time_budget",
+    "to_instances",
     "tune",
+    "tune_by_folds",
+    "uw_madison_score",
+    "with_pseudo_labels",
     "write_submission",
 ]

@@ -1,6 +1,11 @@
 """Scores of competitions, each with its rule for empty masks. Fractions in [0, 1], higher is better."""
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
+
+from nbhelpers.metrics import Surfaces
 
 # IoU above which a nucleus counts as found, in twentieths: 10/20 = 0.50, 11/20 = 0.55, ... 19/20 = 0.95. Integers,
 # because 0.5 + 2 * 0.05 is not 0.6 in floating point, and a score must not depend on that.
@@ -48,6 +53,41 @@ def bowl_score(prediction: np.ndarray, truth: np.ndarray) -> float:
         return 1.0
     found = [np.count_nonzero(20 * inter > t * union) for t in TWENTIETHS]  # IoU > t / 20, in integers
     return float(np.mean([hits / (predicted + true - hits) for hits in found]))
+
+
+def surface_dice(
+    prediction: np.ndarray, truth: np.ndarray, tolerance: float, *, spacing: Sequence[float] | None = None
+) -> float:
+    """`Surfaces.dice`, the share of both outlines within `tolerance`; 1 where both masks are empty, 0 where one is.
+
+    Binary masks (H, W), or (D, H, W) with their `spacing`. The score of SenNet, at a tolerance of 0. Raises ValueError as `Surfaces` does.
+    """
+    score = Surfaces(prediction, truth, spacing=spacing).dice(tolerance)
+    return 1.0 if math.isnan(score) else score
+
+
+def uw_madison_score(prediction: np.ndarray, truth: np.ndarray, *, both_empty: float | None = None) -> float:
+    """UW-Madison GI Tract: 0.4 x the mean Dice of the slices + 0.6 x (1 - Hausdorff distance / diagonal).
+
+    Binary masks (D, H, W) of one class in one scan, a slice's depth being 1; a submission's score is the mean over classes
+    and scans. The distance is 0 where both volumes are empty, and the diagonal where one is.
+    both_empty: the Dice of a slice in which neither holds the class; None leaves it out. The competition's page says 0,
+        which puts its leaderboard's scores out of reach, since most slices lack most classes: so it cannot be what was
+        counted there. The page, "Evaluation", says that distances are "normalized by image size"; by the diagonal is how
+        its participants read it. Raises ValueError for masks that are no volumes, differ in size or are not binary.
+    """
+    prediction, truth = _binary_pair(prediction, truth)
+    if prediction.ndim != 3 or not prediction.size:
+        raise ValueError(
+            f"the masks are {prediction.shape}; they must be volumes (D, H, W): stack the slices of a scan"
+        )
+    held = [(p, t) for p, t in zip(prediction, truth) if p.any() or t.any()]
+    slices = [dice(p, t) for p, t in held]
+    if both_empty is not None:
+        slices += [both_empty] * (len(truth) - len(held))
+    distance = Surfaces(prediction, truth, spacing=(1, 1, 1)).hausdorff
+    near = 1.0 if math.isnan(distance) else max(0.0, 1 - distance / math.hypot(*truth.shape))
+    return 0.4 * (float(np.mean(slices)) if slices else 1.0) + 0.6 * near
 
 
 def overlaps(prediction: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

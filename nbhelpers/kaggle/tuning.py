@@ -1,6 +1,6 @@
 """Choose settings on out-of-fold predictions, and find out on other images whether the choice was worth it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -17,26 +17,97 @@ class Choice:
     table: dict[tuple, float]
 
 
-def tune(score: Callable[..., float], predictions: Sequence, truths: Sequence, **grid: Sequence) -> Choice:
-    """Try every combination of the grid: `tune(score, oof, truths, threshold=(0.4, 0.5), min_size=(0, 20))`.
+def tune(
+    score: Callable[..., float],
+    predictions: Sequence,
+    truths: Sequence,
+    *,
+    decide: Callable[..., Any] | None = None,
+    **grid: Sequence,
+) -> Choice:
+    """Try every combination: `tune(dice, oof, truths, decide=by_mask, threshold=(0.4, 0.5), min_size=(0, 20))`.
 
-    score: takes a prediction, a truth, and the settings by name; gives a number, higher is better.
+    decide: takes a prediction and the settings by name, and gives what is scored: `by_mask` (for `dice`, `surface_dice`,
+        `uw_madison_score`), `by_presence`, `by_watershed` or `by_components` (for `bowl_score`), or your own.
+    score: takes what was decided and a truth; without `decide` a prediction, a truth, and the settings by name. It gives a
+        number, higher is better.
     predictions: out-of-fold ones only. A threshold that was tuned on images the model was trained on fits its
     overconfidence there. The score of the choice is too good all the same, because it is the best of many:
-    `paired_gain` on images that no choice has seen tells what it brings. Of equals the first combination is taken.
+    `paired_gain` on images that no choice has seen tells what it brings, or `tune_by_folds`. Of equals the first
+    combination is taken.
     """
+    return _best(_scored(score, predictions, truths, decide, grid), tuple(grid))
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What is best for all images, the scores (n,) of each by what is best for the other folds, and that, by fold."""
+
+    choice: Choice
+    scores: np.ndarray
+    by_fold: dict[int, dict[str, Any]]
+
+
+def tune_by_folds(
+    score: Callable[..., float],
+    predictions: Sequence,
+    truths: Sequence,
+    folds: Sequence[int],
+    *,
+    decide: Callable[..., Any] | None = None,
+    **grid: Sequence,
+) -> Tuned:
+    """As `tune`, and what it is worth: every image is also scored by the settings that were chosen without its fold.
+
+    These scores are not too good, unlike that of the choice, and all images count: compare them with those of fixed
+    settings by `paired_gain`. Submit by `choice`. Where `by_fold` differs much, the choice is luck.
+    Raises ValueError for another number of folds than images, and for fewer than two folds.
+    """
+    folds = np.asarray(folds)
+    if folds.shape != (len(truths),) or len(np.unique(folds)) < 2:
+        raise ValueError(
+            f"{len(np.unique(folds))} folds of {folds.size} images for {len(truths)} truths; there must be the fold of each "
+            "image, and two folds at least"
+        )
+    names, table = tuple(grid), _scored(score, predictions, truths, decide, grid)
+    scores, by_fold = np.empty(len(truths)), {}
+    for fold in np.unique(folds):
+        held = folds == fold
+        settings = _best({values: each[~held] for values, each in table.items()}, names).settings
+        by_fold[int(fold)] = settings
+        scores[held] = table[tuple(settings.values())][held]
+    return Tuned(_best(table, names), scores, by_fold)
+
+
+def _scored(
+    score: Callable[..., float],
+    predictions: Sequence,
+    truths: Sequence,
+    decide: Callable[..., Any] | None,
+    grid: Mapping[str, Sequence],
+) -> dict[tuple, np.ndarray]:
+    """The score of each image, (n,), by the values of each combination."""
     if len(predictions) != len(truths) or not len(truths):
         raise ValueError(
             f"{len(predictions)} predictions and {len(truths)} truths; there must be one for each image"
         )
-    names, table = tuple(grid), {}
+    table = {}
     for values in product(*grid.values()):
-        settings = dict(zip(names, values))
-        table[values] = float(np.mean([score(p, t, **settings) for p, t in zip(predictions, truths)]))
-        if np.isnan(table[values]):
+        settings = dict(zip(grid, values))
+        if decide is None:
+            each = [score(p, t, **settings) for p, t in zip(predictions, truths)]
+        else:
+            each = [score(decide(p, **settings), t) for p, t in zip(predictions, truths)]
+        table[values] = np.array(each, float)
+        if np.isnan(table[values]).any():
             raise ValueError(f"the score with {settings} is nan for some image; it must be a number")
-    best = max(table, key=table.get)
-    return Choice(dict(zip(names, best)), table[best], table)
+    return table
+
+
+def _best(table: Mapping[tuple, np.ndarray], names: tuple[str, ...]) -> Choice:
+    means = {values: float(each.mean()) for values, each in table.items()}
+    best = max(means, key=means.get)
+    return Choice(dict(zip(names, best)), means[best], means)
 
 
 @dataclass(frozen=True)

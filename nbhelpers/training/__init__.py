@@ -136,6 +136,7 @@ def fit(
                 started = time.perf_counter()
                 seed_network(seed, epoch, accelerator.process_index)
                 batches.epoch = averaging.epoch = epoch
+                batches.progress = epoch / max(1, epochs - 1)
                 row = {"epoch": epoch + 1, "lr": scheduler.get_last_lr()[0]}
                 row |= engine.train_epoch(loader, train_gate, scheduler, averaging, progress.bar, clip_norm)
                 averaging.after_epoch()

@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from nbhelpers.checks import Gate, channels_explained, check_finite, check_logits, first_non_finite, logits_of
 from nbhelpers.datasets.dataset import collate
+from nbhelpers.losses import presence_loss
 from nbhelpers.metrics import ConfusionMatrix, to_ids
 from nbhelpers.training.averaging import Averaging
 from nbhelpers.training.plan import Loss
@@ -92,14 +93,19 @@ class Forward(nn.Module):
         if self.training and hasattr(self.model, "forward_with_aux"):
             with channels_explained(images):
                 logits, aux_logits = self.model.forward_with_aux(images)
-            return check_logits(logits, images), check_logits(aux_logits, images)
+            if getattr(aux_logits, "ndim", 4) != 2:  # (N, num_classes) are of presence, and no map
+                check_logits(aux_logits, images)
+            return check_logits(logits, images), aux_logits
         return logits_of(self.model, images), None
 
 
 def total_loss(loss: Loss, logits: Tensor, aux_logits: Tensor | None, masks: Tensor) -> Tensor:
-    """The loss of the logits in float32, plus that of an auxiliary head at its weight."""
+    """The loss of the logits in float32, plus that of an auxiliary head, of maps or of presence, at its weight."""
     value = loss(logits.float(), masks)
-    return value if aux_logits is None else value + AUX_WEIGHT * loss(aux_logits.float(), masks)
+    if aux_logits is None:
+        return value
+    aux_loss = presence_loss if aux_logits.ndim == 2 else loss
+    return value + AUX_WEIGHT * aux_loss(aux_logits.float(), masks)
 
 
 class Engine:

@@ -33,6 +33,8 @@ def seed_network(seed: int, epoch: int, rank: int = 0) -> None:
 class Batches(Sampler[list[tuple[int, int]]]):
     """The share of process `rank` in the batches of `epoch`, each a list of (index, seed of the sample).
 
+    `progress` is how much of the training lies behind, 0 to 1, for data sets that change on the way.
+
     (seed, epoch) decide which samples make a batch and how each of them is augmented, however many processes
     and workers there are. A last batch that is not full is left out, since batch norm cannot take a single value.
     """
@@ -40,7 +42,7 @@ class Batches(Sampler[list[tuple[int, int]]]):
     def __init__(self, length: int, batch_size: int, seed: int, rank: int = 0, processes: int = 1) -> None:
         self.length, self.batch_size, self.seed = length, batch_size, seed
         self.rank, self.processes = rank, processes
-        self.epoch = 0
+        self.epoch, self.progress = 0, 0.0
 
     def __len__(self) -> int:
         return max(1, self.length // self.batch_size)
@@ -60,7 +62,8 @@ class Batches(Sampler[list[tuple[int, int]]]):
 class SeededSamples(Dataset):
     """`dataset`, whose sample `index` is drawn with the generators set to a seed of its own.
 
-    So a sample is augmented alike by any worker, in any process, and after `resume=`.
+    So a sample is augmented alike by any worker, in any process, and after `resume=`. A data set that has an attribute
+    `progress` is told it before, in whichever process it is: `Tiles` goes by it.
     """
 
     def __init__(self, dataset: Dataset) -> None:
@@ -69,13 +72,42 @@ class SeededSamples(Dataset):
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitems__(self, pairs: Iterable[tuple[int, int]]) -> list[tuple[Tensor, Tensor]]:
+    def __getitems__(self, pairs: Iterable[tuple[int, int] | float]) -> list[tuple[Tensor, Tensor]]:
+        """The samples of (index, seed); a number among them is the progress."""
+        samples = []
         with random_states_kept():  # the network's draws go on as if no sample had been read
-            return [self._sample(index, seed) for index, seed in pairs]
+            for pair in pairs:
+                if isinstance(pair, tuple):
+                    samples.append(self._sample(*pair))
+                else:
+                    _tell(self.dataset, pair)
+        return samples
 
     def _sample(self, index: int, seed: int) -> tuple[Tensor, Tensor]:
         _seed_each(seed, torch.default_generator.manual_seed)  # samples are made by the processor
         return self.dataset[index]
+
+
+def _tell(dataset: Dataset, progress: float) -> None:
+    """Set the attribute `progress` wherever `dataset`, or what it is made of, has one."""
+    if hasattr(dataset, "progress"):
+        dataset.progress = progress
+    for inner in (getattr(dataset, "dataset", None), *getattr(dataset, "datasets", ())):
+        if inner is not None:
+            _tell(inner, progress)
+
+
+class _Told(Sampler[list]):
+    """Batches that begin with their progress, so that it reaches workers, which have copies of the data set."""
+
+    def __init__(self, batches: Batches) -> None:
+        self.batches = batches
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[list]:
+        return ([self.batches.progress, *batch] for batch in self.batches)
 
 
 @contextmanager
@@ -83,7 +115,7 @@ def seeded_loader(train: Dataset, batches: Batches, workers: int) -> Iterator[Da
     """`train` in the order of `batches`; its workers end with the block, though a traceback may hold the loader."""
     loader = DataLoader(
         SeededSamples(train),
-        batch_sampler=batches,
+        batch_sampler=_Told(batches),
         collate_fn=collate,
         num_workers=workers,
         persistent_workers=workers > 0,
@@ -95,6 +127,7 @@ def seeded_loader(train: Dataset, batches: Batches, workers: int) -> Iterator[Da
         if loader._iterator is not None:  # torch has no public way to end persistent workers
             loader._iterator._shutdown_workers()
             loader._iterator = None
+        _tell(train, 0.0)
 
 
 def _seed_each(number: int, seed_torch) -> None:

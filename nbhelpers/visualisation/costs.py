@@ -138,10 +138,12 @@ def show_measures(measures: Mapping[str, Mapping[str, float]], *, unit: str = ""
 
 
 @styled
-def show_lines(lines: Mapping[str, Mapping[float, float]], *, x: str, y: str) -> Picture:
+def show_lines(
+    lines: Mapping[str, Mapping[float, float]], *, x: str, y: str, logarithmic: str = ""
+) -> Picture:
     """A line for each name through its points {x: y}; `x` and `y` name the axes with their units.
 
-    Both axes begin at 0. Raises ValueError where there is nothing to show.
+    Axes begin at 0, unless `logarithmic` is "x", "y" or "xy". Raises ValueError where there is nothing to show.
     """
     if not lines or not all(lines.values()):
         raise ValueError(f"there must be a point at least for each name, but here are {dict(lines)}")
@@ -156,24 +158,32 @@ def show_lines(lines: Mapping[str, Mapping[float, float]], *, x: str, y: str) ->
         ends.append((points[last], last, name, colour))
         written = ", ".join(f"{_three_figures(value)} at {place:g}" for place, value in points.items())
         words.append(f"{name}: {written}")
-    axes.set_xlim(left=0)
-    axes.set_ylim(bottom=0)
-    below, gap = (
-        -math.inf,
-        0.238 / height * axes.get_ylim()[1],
-    )  # between names, or they would cover each other
+    if "x" in logarithmic:
+        places = sorted({place for points in lines.values() for place in points})
+        axes.set_xscale("log")
+        axes.set_xticks(places, labels=[f"{place:,g}" for place in places])
+        axes.minorticks_off()
+    else:
+        axes.set_xlim(left=0)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if "y" in logarithmic:
+        axes.set_yscale("log")
+    else:
+        axes.set_ylim(bottom=0)
+    to_line = axes.yaxis.get_transform()
+    bottom, top = to_line.transform(axes.get_ylim())
+    below, gap = -math.inf, 0.238 / height * (top - bottom)  # between names, or they would cover each other
     for value, last, name, colour in sorted(ends):
-        below = max(value, below + gap)
+        below = max(to_line.transform([value])[0], below + gap)
         axes.annotate(
             name,
-            (last, below),
+            (last, to_line.inverted().transform([below])[0]),
             (9, 0),
             textcoords="offset points",
             va="center",
             color=colour,
             annotation_clip=False,
         )
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(axis="y")
     axes.tick_params(colors=INK)
     return Picture(figure, f"Lines of {y} over {x}. {'; '.join(words)}.")

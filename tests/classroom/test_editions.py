@@ -72,13 +72,11 @@ def test_all_else_stays(name):
 
 
 @pytest.mark.parametrize("name", LESSONS)
-def test_solutions_pass_and_students_editions_do_not(name):
-    found = exercises(LESSONS[name])
-    assert len(found) == 3
+def test_students_editions_do_not_pass(name):
+    """That the solutions do is the matter of test_assignments.py."""
     given = [cell for cell in editions.student(LESSONS[name]).cells if tagged(cell, "exercise")]
-    for exercise, cell in zip(found, given, strict=True):
-        assert reply(LESSONS[name], exercise.solution.source) == "Right."
-        assert reply(LESSONS[name], cell.source) == UNANSWERED
+    assert len(given) == len(exercises(LESSONS[name])) == 3
+    assert [reply(LESSONS[name], cell.source) for cell in given] == [UNANSWERED] * 3
 
 
 @pytest.mark.parametrize("name", LESSONS)

@@ -1,5 +1,7 @@
 """Scores by hand, objects of a mask, tuning, and what a public score is worth."""
 
+from functools import partial
+
 import cv2
 import numpy as np
 import pytest
@@ -11,15 +13,20 @@ from nbhelpers.datasets import Cells
 from nbhelpers.kaggle import (
     bowl_score,
     by_components,
+    by_mask,
+    by_presence,
     by_watershed,
     dice,
     iou,
     mean_iou,
     paired_gain,
     simulate_leaderboard,
+    surface_dice,
     tune,
+    tune_by_folds,
+    uw_madison_score,
 )
-from nbhelpers.metrics import ConfusionMatrix
+from nbhelpers.metrics import ConfusionMatrix, Surfaces
 
 EMPTY, FULL = np.zeros((4, 5), np.uint8), np.ones((4, 5), np.uint8)
 
@@ -267,3 +274,118 @@ def test_leaderboards():
 def test_leaderboards_that_cannot_be(scores):
     with pytest.raises(ValueError, match=r"scores are \("):
         simulate_leaderboard(scores)
+
+
+# Tuned scores
+
+
+def volume(*slices: tuple[int, int]) -> np.ndarray:
+    """A row of 10 pixels a slice, filled from the first to before the second."""
+    filled = np.zeros((len(slices), 1, 10), np.uint8)
+    for plane, (first, last) in zip(filled, slices):
+        plane[0, first:last] = 1
+    return filled
+
+
+def test_surface_dice_has_the_rule_for_empty_masks():
+    assert surface_dice(EMPTY, EMPTY, 0) == 1.0
+    assert surface_dice(EMPTY, FULL, 3) == surface_dice(FULL, EMPTY, 3) == 0.0
+    truth, shifted = np.zeros((2, 12, 12), np.uint8)
+    truth[2:8, 2:8] = shifted[3:9, 3:9] = 1
+    assert (
+        surface_dice(shifted, truth, 1) == Surfaces(shifted, truth).dice(1) > surface_dice(shifted, truth, 0)
+    )
+    assert surface_dice(truth[None], truth[None], 0, spacing=(1, 1, 1)) == 1.0
+
+
+def test_uw_madison_by_hand():
+    """The first slice has 2 * 2 / (4 + 2) of Dice, the second none, in the third neither has a pixel."""
+    truth, prediction = volume((0, 4), (0, 2), (0, 0)), volume((0, 2), (0, 0), (0, 0))
+    diagonal = np.sqrt(3**2 + 1**2 + 10**2)
+    near = 1 - 2 / diagonal  # pixel 3 of the first slice is 2 away from pixel 1, no other is further
+    assert uw_madison_score(prediction, truth) == pytest.approx(0.4 * (2 / 3 + 0) / 2 + 0.6 * near)
+    for value in (0.0, 1.0):
+        expected = 0.4 * (2 / 3 + 0 + value) / 3 + 0.6 * near
+        assert uw_madison_score(prediction, truth, both_empty=value) == pytest.approx(expected)
+    assert uw_madison_score(truth, truth) == 1.0
+    empty = truth * 0
+    assert uw_madison_score(empty, empty) == 1.0 and uw_madison_score(empty, empty, both_empty=0.0) == 0.6
+    assert uw_madison_score(empty, truth) == uw_madison_score(truth, empty) == 0.0
+    with pytest.raises(ValueError, match=r"the masks are \(4, 5\); they must be volumes"):
+        uw_madison_score(EMPTY, EMPTY)
+    with pytest.raises(ValueError, match="the prediction is 3 x 1 x 10 and the truth 1 x 1 x 10"):
+        uw_madison_score(truth, truth[:1])
+
+
+@pytest.mark.parametrize("shape", [(6, 8), (2, 6, 8)])
+def test_a_mask_without_small_parts(shape):
+    probability = np.zeros(shape, np.float32)
+    probability[..., 0, 0] = probability[..., 1, 1] = 0.6  # a corner joins; in a volume the slices too
+    probability[..., 5, 5:8] = 0.9
+    size = 2 if len(shape) == 2 else 4
+    assert by_mask(probability).sum() == probability.astype(bool).sum()
+    assert by_mask(probability, 0.7).sum() == 3 * size // 2
+    assert np.array_equal(by_mask(probability, min_size=size), probability > 0.5)
+    assert np.array_equal(by_mask(probability, min_size=size + 1), probability > 0.7)
+    assert by_mask(probability, least=10**3).sum() == 0 and by_mask(probability, least=1).any()
+    assert by_presence((probability, 0.4)).sum() == 0 and by_presence((probability, 0.5)).any()
+    assert by_presence((probability, 0.0), 0.7, present=0).sum() == 3 * size // 2
+
+
+def test_what_cannot_be_decided():
+    with pytest.raises(ValueError, match=r"probability is uint8 \(4, 5\); it must be floats"):
+        by_mask(FULL)
+    with pytest.raises(ValueError, match=r"probability is float64 \(5,\)"):
+        by_mask(np.zeros(5))
+
+
+STACK = np.arange(20, dtype=np.float32).reshape(1, 4, 5) / 20
+
+
+@pytest.mark.parametrize(
+    ("score", "decide", "probability", "truth"),
+    [
+        (dice, by_mask, STACK[0], STACK[0] > 0.7),
+        (iou, by_mask, STACK[0], STACK[0] > 0.7),
+        (partial(surface_dice, tolerance=0.5), by_mask, STACK[0], STACK[0] > 0.7),
+        (uw_madison_score, by_mask, STACK, STACK > 0.7),
+        (dice, by_presence, (STACK[0], 0.9), STACK[0] > 0.7),
+        (bowl_score, by_components, STACK[0], (STACK[0] > 0.7).astype(np.int32)),
+        (bowl_score, by_watershed, STACK[0], (STACK[0] > 0.7).astype(np.int32)),
+    ],
+)
+def test_one_way_to_tune_by_any_score(score, decide, probability, truth):
+    choice = tune(score, [probability], [truth], decide=decide, threshold=(0.3, 0.7, 0.9), min_size=(0, 2))
+    assert choice.settings == {"threshold": 0.7, "min_size": 0} and choice.score == 1.0
+
+
+def test_scores_of_folds_are_not_of_their_own_choice():
+    """Fold 0 is best at 0.5, fold 1 at 0.1: each is scored by the other's threshold."""
+    predictions = [row(0.4, 0.6)] * 2 + [row(0.2, 0.6)] * 3
+    truths = [row(0, 1)] * 2 + [row(1, 1)] * 3
+    tuned = tune_by_folds(dice, predictions, truths, [0, 0, 1, 1, 1], decide=by_mask, threshold=(0.5, 0.1))
+    assert tuned.by_fold == {0: {"threshold": 0.1}, 1: {"threshold": 0.5}}
+    assert tuned.scores == pytest.approx([2 / 3] * 5)
+    plain = tune(dice, predictions, truths, decide=by_mask, threshold=(0.5, 0.1))
+    assert tuned.choice == plain and plain.settings == {"threshold": 0.1}
+    assert plain.score == pytest.approx((2 * 2 / 3 + 3) / 5) and plain.score > tuned.scores.mean()
+    for folds in ([0, 1], [0] * 5):
+        with pytest.raises(ValueError, match="for 5 truths; there must be the fold of each image"):
+            tune_by_folds(dice, predictions, truths, folds, decide=by_mask, threshold=(0.5,))
+
+
+def test_a_choice_by_chance_is_worth_nothing_out_of_fold():
+    """Fifty settings that differ by luck alone: the best of them looks good, and is not."""
+    generator, pairs = np.random.default_rng(0), []
+    for _ in range(20):
+        noise = generator.normal(0, 1, (40, 50))
+        tuned = tune_by_folds(
+            lambda scores, truth, setting: scores[setting],
+            noise,
+            range(40),
+            np.arange(40) % 4,
+            setting=range(50),
+        )
+        pairs.append((tuned.choice.score, tuned.scores.mean()))
+    chosen, honest = np.mean(pairs, axis=0)
+    assert chosen > 0.25 and abs(honest) < 0.12

@@ -118,6 +118,21 @@ def test_an_unplanned_claim_is_no_verdict():
         load("99")
 
 
+def test_the_table_tells_the_terms_of_each_way():
+    study = tiny()
+    row = {"parameters": 44, "cpu_seconds": 1.0, "measures": {"mean IoU": 0.5}, "curve": [[1, 0.4], [2, 0.5]]}
+    vars(study)["rows"] = [{**row, "way": way, "seed": 0} for way in study.ways]
+    caption = study.table.splitlines()[-1]
+    assert caption.startswith("**slow**: 8 scenes of 32 x 40") and "learning rate 0.0001" in caption
+    assert (
+        ". **fast**: 8 scenes of 32 x 40" in caption
+        and "learning rate 0.1, falling all the time; ±" in caption
+    )
+    same = tiny(ways=dict.fromkeys(("slow", "fast"), Way(build=Flat)))
+    vars(same)["rows"] = study.rows
+    assert same.table.splitlines()[-1].startswith("Each: 8 scenes of 32 x 40")
+
+
 def test_the_last_fifth():
     assert last_fifth([(0, 0.0), (80, 0.5), (100, 0.6)]) == pytest.approx(0.1)
     assert last_fifth([(50, 0.4), (100, 0.6)]) == pytest.approx(0.08)  # 0.52 at step 80, between the points

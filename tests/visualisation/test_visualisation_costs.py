@@ -109,6 +109,16 @@ def test_lines_are_told_in_the_alt_text():
     assert picture.alt == "Lines of MB over layers. torch.cat: 10.0 at 4, 40.5 at 8."
 
 
+def test_names_of_lines_keep_apart_on_logarithmic_axes(monkeypatch):
+    monkeypatch.setattr("nbhelpers.visualisation.costs.Picture", lambda figure, alt: figure)
+    lines = {"one": {1: 1, 100: 1000}, "other": {1: 2, 100: 1001}}
+    (axes,) = vis.show_lines(lines, x="layers", y="MB", logarithmic="xy").axes
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["1", "100"]
+    heights = [axes.transData.transform(name.xy)[1] for name in axes.texts]
+    assert heights[1] - heights[0] > 10  # points
+
+
 @pytest.mark.parametrize("lines", [{}, {"one": {}}])
 def test_lines_need_points(lines):
     with pytest.raises(ValueError, match="a point at least"):

@@ -7,18 +7,23 @@ from pathlib import Path
 
 import nbformat
 
-from tools.classroom import editions
+from tools.classroom import assignments, editions, moodle, slides
 from tools.execution import ROOT
 from tools.lesson_map import lessons
 
 OUT = ROOT / "build" / "classroom"
+FOLDERS = ("student", "solution", "moodle", "nbgrader", "otter", "slides")
+REVEAL = ROOT / "docs" / "node_modules" / "reveal.js"
 
 
 def build(out: Path) -> None:
-    """Raises ValueError where a lesson's exercises cannot be read, and where an answer is left in a student edition."""
-    for folder in ("student", "solution"):
+    """Raises ValueError where a lesson cannot be read or an answer is left in a student edition, FileNotFoundError
+    where reveal.js is missing.
+    """
+    for folder in FOLDERS:
         shutil.rmtree(out / folder, ignore_errors=True)
         (out / folder).mkdir(parents=True)
+    slides.write_reveal(REVEAL, out / "slides" / "reveal.js")
     for name, notebook in lessons().items():
         path = out / "student" / f"{name}.ipynb"
         nbformat.write(editions.student(notebook), path)
@@ -26,6 +31,13 @@ def build(out: Path) -> None:
             path.unlink()
             raise ValueError(f"{name}: the student edition still holds {found[0]!r}")
         shutil.copyfile(ROOT / "notebooks" / path.name, out / "solution" / path.name)
+        page = slides.page(notebook, name, "reveal.js")
+        (out / "slides" / f"{name}.html").write_text(page, "utf-8", newline="\n")
+        moodle.write(out / "moodle" / f"{name}.xml", notebook, name)
+        course = out / "nbgrader" / "source" / name  # where nbgrader looks for an assignment
+        course.mkdir(parents=True)
+        nbformat.write(assignments.nbgrader(notebook, name), course / f"{name}.ipynb")
+        nbformat.write(assignments.otter(notebook, name), out / "otter" / f"{name}.ipynb")
 
 
 def main() -> None:
@@ -34,7 +46,7 @@ def main() -> None:
     out = parser.parse_args().out.resolve()
     try:
         build(out)
-    except ValueError as error:
+    except (ValueError, FileNotFoundError) as error:
         raise SystemExit(f"error: {error}") from None
     for folder in sorted(path for path in out.iterdir() if path.is_dir()):
         files = [path for path in folder.rglob("*") if path.is_file()]

@@ -124,12 +124,22 @@ def split(source: str) -> tuple[str, ast.Call]:
     return "\n".join(line for line in lines if line is not None).strip("\n"), body[-1].value
 
 
-def reply(notebook: NotebookNode, source: str) -> Any:
+def reply(notebook: NotebookNode, source: str) -> str:
     """What the check says at the end of an exercise's or a solution's cell; nothing of the lesson runs but its imports."""
-    before, call = split(source)
+    names = _names(notebook, source)
+    return eval(ast.unparse(split(source)[1]), names)
+
+
+def value_of(notebook: NotebookNode, source: str) -> Any:
+    """What such a cell hands to its check."""
+    names = _names(notebook, source)
+    return eval(ast.unparse(split(source)[1].args[0]), names)
+
+
+def _names(notebook: NotebookNode, source: str) -> dict[str, Any]:
     names: dict[str, Any] = {}
-    exec(f"{imports_for(notebook, source)}\n{before}", names)
-    return eval(ast.unparse(call), names)
+    exec(f"{imports_for(notebook, source)}\n{split(source)[0]}", names)
+    return names
 
 
 def plain(markdown: str) -> str:

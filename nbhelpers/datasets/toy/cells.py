@@ -19,6 +19,15 @@ STAINS = np.array(  # RGB of: bare glass, tissue, a nucleus, as under white ligh
         [(236, 236, 234), (160, 160, 158), (64, 64, 66)],  # a grey camera
     ]
 )
+OTHER_STAINS = np.array(  # of the second laboratory
+    [
+        [(240, 236, 240), (226, 214, 224), (166, 36, 110)],  # Feulgen, magenta
+        [(234, 240, 234), (232, 176, 190), (48, 112, 104)],  # methyl green and pyronin
+        [(240, 238, 230), (214, 182, 142), (98, 66, 44)],  # an antibody in brown (DAB)
+        [(222, 228, 236), (188, 196, 214), (40, 62, 128)],  # toluidine blue
+    ]
+)
+LABORATORIES = ("first", "second")
 CONTOUR = np.linspace(0, 2 * np.pi, 40, endpoint=False)
 
 
@@ -27,7 +36,12 @@ class Cells(ToyDataset):
 
     About two pictures of three are fluorescent (grey nuclei glow on black), the others stained (purple on pink
     or white), as in the Data Science Bowl 2018 (https://doi.org/10.1038/s41592-019-0612-7). Debris, red blood
-    cells and stray light are background. Raises ValueError for bad arguments.
+    cells and stray light are background.
+
+    laboratory: "first", or "second", which has other stains, a dye that glows green, and an older microscope: a yellow
+        lamp, light that falls off to the corners, less focus, more noise. The same index has the same nuclei in both. To
+        train on one and score on the other is to ask what a network knows of nuclei, and what of one laboratory.
+    Raises ValueError for bad arguments.
     """
 
     classes = ("Background", "Nucleus")
@@ -40,8 +54,12 @@ class Cells(ToyDataset):
         length: int | None = None,
         seed: int = 0,
         transform: Callable | None = None,
+        laboratory: str = "first",
     ) -> None:
         super().__init__(split, size, length, seed, transform)
+        if laboratory not in LABORATORIES:
+            raise ValueError(f"laboratory is {laboratory!r}; it must be 'first' or 'second'")
+        self.laboratory = laboratory
 
     def instances(self, index: int) -> np.ndarray:
         """Which nucleus each pixel shows, int32 (H, W): 0 is background, 1..n are the n nuclei to be seen.
@@ -57,8 +75,14 @@ class Cells(ToyDataset):
     def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         rng, noise = self.rng(index), self.rng(index, stream=1)
         nuclei = _Nuclei(rng, self.size)
-        paint = _fluorescent if rng.random() < 0.65 else _stained
-        return paint(nuclei, rng, noise), (nuclei.top > 0).astype(np.uint8)
+        first, glows = self.laboratory == "first", rng.random() < 0.65
+        if glows:
+            image = _fluorescent(nuclei, rng, noise)
+        else:
+            image = _stained(nuclei, rng, noise, STAINS if first else OTHER_STAINS)
+        if not first:
+            image = _older_microscope(image, glows, nuclei, self.rng(index, stream=2), noise)
+        return image, (nuclei.top > 0).astype(np.uint8)
 
 
 class _Nuclei:
@@ -193,9 +217,11 @@ def _fluorescent(nuclei: _Nuclei, rng: np.random.Generator, noise: np.random.Gen
     return develop(image, noise, rng.uniform(0.001, 0.012), rng.uniform(0.01, 0.06))
 
 
-def _stained(nuclei: _Nuclei, rng: np.random.Generator, noise: np.random.Generator) -> np.ndarray:
+def _stained(
+    nuclei: _Nuclei, rng: np.random.Generator, noise: np.random.Generator, stains: np.ndarray
+) -> np.ndarray:
     """Bright field: each stain takes light away by Beer and Lambert's law."""
-    colours = STAINS[rng.choice(len(STAINS), p=[0.4, 0.35, 0.15, 0.1])] / 255
+    colours = stains[rng.choice(len(stains), p=[0.4, 0.35, 0.15, 0.1])] / 255
     glass, tissue, nucleus = np.clip(colours * rng.normal(1, 0.03, (3, 3)), 0.05, 1)
     density = -np.log(np.clip(np.stack([tissue, nucleus]) / glass, 0.05, 0.99)).astype(np.float32)
 
@@ -228,3 +254,19 @@ def _stained(nuclei: _Nuclei, rng: np.random.Generator, noise: np.random.Generat
     absorbed = pink * density[0][:, None, None] + blue * density[1][:, None, None]  # (3, H, W)
     image = glass.astype(np.float32)[:, None, None] * light * np.exp(-absorbed)
     return develop(image.transpose(1, 2, 0), noise, rng.uniform(0.002, 0.02), rng.uniform(0, 0.02))
+
+
+def _older_microscope(
+    image: np.ndarray, glows: bool, nuclei: _Nuclei, rng: np.random.Generator, noise: np.random.Generator
+) -> np.ndarray:
+    """The picture uint8 (H, W, 3) as the second laboratory's microscope shows it."""
+    light = nuclei.blur(image * np.float32(1 / 255), rng.uniform(0.1, 0.3))
+    if glows:
+        light = light * np.float32([rng.uniform(0.1, 0.4), 1, rng.uniform(0.2, 0.6)])
+        light = rng.uniform(0.03, 0.15) + (1 - 0.15) * light  # haze
+    else:
+        light = light * np.float32([1, rng.uniform(0.92, 0.98), rng.uniform(0.72, 0.86)])
+    y, x = (np.linspace(-1, 1, side, dtype=np.float32) for side in nuclei.size)
+    light = light * (1 - rng.uniform(0.1, 0.4) * (y[:, None] ** 2 + x**2) / 2)[..., None]
+    light = np.clip(light, 0, 1) ** rng.uniform(0.8, 1.3)
+    return develop(light.astype(np.float32), noise, rng.uniform(0.01, 0.03), rng.uniform(0.02, 0.06))

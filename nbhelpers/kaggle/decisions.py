@@ -1,0 +1,43 @@
+"""From probabilities to the mask that is sent: the settings that `tune` chooses, each the name of an argument here."""
+
+import numpy as np
+from scipy import ndimage
+
+
+def by_mask(probability: np.ndarray, threshold: float = 0.5, min_size: int = 0, least: int = 0) -> np.ndarray:
+    """Where the probability is above `threshold`: bool (H, W), or (D, H, W) for a volume.
+
+    min_size: parts of fewer pixels are left out; pixels that touch, be it at a corner, are one part.
+    least: a mask of fewer pixels than this becomes empty. Where a score gives 1 to an empty mask that is rightly empty, a
+        handful of pixels is a bad bet.
+    Raises ValueError for what is no probability.
+    """
+    probability = np.asarray(probability)
+    if probability.ndim not in (2, 3) or probability.dtype.kind != "f":
+        raise ValueError(
+            f"probability is {probability.dtype} {probability.shape}; it must be floats (H, W) or (D, H, W): those of "
+            "one class, predict(model, image)[1]"
+        )
+    mask = probability > threshold
+    if min_size > 1:
+        parts, _ = ndimage.label(mask, np.ones((3,) * mask.ndim))
+        large = np.bincount(parts.ravel()) >= min_size
+        large[0] = False
+        mask = large[parts]
+    return mask if np.count_nonzero(mask) >= least else np.zeros_like(mask)
+
+
+def by_presence(
+    prediction: tuple[np.ndarray, float],
+    threshold: float = 0.5,
+    min_size: int = 0,
+    least: int = 0,
+    present: float = 0.5,
+) -> np.ndarray:
+    """`by_mask` of a pair (probability of the pixels, probability that the class is there): empty if that is below `present`.
+
+    The second comes from `presence`, or from a classifier of its own. `present=0` leaves it out.
+    """
+    probability, there = prediction
+    mask = by_mask(probability, threshold, min_size, least)
+    return mask if there >= present else np.zeros_like(mask)
