@@ -12,7 +12,7 @@ BLOCKS = {"SE": SqueezeExcite, "CBAM": CBAM, "self-attention": SelfAttention}
 
 
 def unet(block: Callable[[int], nn.Module] | None = None) -> UNet:
-    """A U-Net; `block` acts on the first map of the way up, 32 channels of a quarter of the sides."""
+    """A U-Net; `block` acts on the first map on the way up: 48 channels, a quarter of the sides."""
     network = UNet(num_classes=11, widths=(12, 24, 48, 96))
     if block is not None:
         network.ups[0].conv.append(block(48))

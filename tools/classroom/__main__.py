@@ -7,7 +7,7 @@ from pathlib import Path
 
 import nbformat
 
-from tools.classroom import assignments, editions, moodle, slides
+from tools.classroom import assignments, editions, moodle, sheets, slides
 from tools.execution import ROOT
 from tools.lesson_map import lessons
 
@@ -24,6 +24,7 @@ def build(out: Path) -> None:
         shutil.rmtree(out / folder, ignore_errors=True)
         (out / folder).mkdir(parents=True)
     slides.write_reveal(REVEAL, out / "slides" / "reveal.js")
+    (out / "run_sheets.md").write_text(sheets.github_page(lessons()), "utf-8", newline="\n")
     for name, notebook in lessons().items():
         path = out / "student" / f"{name}.ipynb"
         nbformat.write(editions.student(notebook), path)

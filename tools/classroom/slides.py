@@ -19,7 +19,7 @@ from tools.execution import is_code
 from tools.lesson_map import LESSONS, title
 
 FEWEST, MOST = 10, 15
-END = re.compile(r"## (?:Exercises|Quiz|The score|Words to keep|Further reading)\b")
+END = re.compile(r"## (?:Exercises|Quiz|The score|Words to keep|Further reading)\s*$", re.MULTILINE)
 ASIDE = re.compile(r"## (?:(?:The|Where|Papers) .*this notebook|The winners)")  # left out first
 PREDICT = re.compile(r"\*\*(?:Predict|Before you run)[^*]*\*\*.*?[.?](?=\s|$)(?:[^.?\n]*\?)*", re.DOTALL)
 SENTENCE = re.compile(r"[^\n]+?[.?!](?=\s|$)")

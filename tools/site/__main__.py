@@ -14,7 +14,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from tools.badges import repository
+from tools.classroom.sheets import site_page
 from tools.execution import ROOT
+from tools.lesson_map import lessons
 from tools.record import machine
 from tools.site.accessible import repair
 from tools.site.errors import write_errors
@@ -82,6 +84,8 @@ def write_sources(stage: Path) -> None:
     (stage / "contributing.md").write_text(to_github(contributing, ""), "utf-8")
     annotations = stage / "annotations.md"
     annotations.write_text(to_github(annotations.read_text("utf-8"), "docs"), "utf-8")
+    sheets = site_page(lessons(), "../notebooks/{name}.ipynb")
+    (stage / "teach" / "run_sheets.md").write_text(sheets, "utf-8")
     with (stage / "index.md").open("a", encoding="utf-8") as index:
         index.write(sidebar(stage))
 
