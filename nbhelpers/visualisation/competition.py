@@ -56,11 +56,13 @@ def show_objects(
                     f"{title!r} is {ids.shape}, but its image {image.shape[:2]}; they must be equal"
                 )
             count = len(np.unique(ids[ids > 0]))
-            score = f", score {scores[number][title]:.2f}" if scores and title in scores[number] else ""
-            panel.set_title(f"{title}\n{count} objects{score}", pad=4)
+            counted = f"{count} object" if count == 1 else f"{count} objects"
+            if scores and title in scores[number]:
+                counted += f", score {scores[number][title]:.2f}"
+            panel.set_title(f"{title}\n{counted}", pad=4)
             coloured = COLOURS[np.where(ids > 0, 1 + (ids - 1) % (len(COLOURS) - 1), 0)]
             panel.imshow(coloured, interpolation="nearest")
-            told.append(f"{title} {count} objects{score}")
+            told.append(f"{title} {counted}")
         words.append(f"Image {number}: {'; '.join(told)}.")
     return Picture(figure, f"Images and their objects, each in a colour of its own. {' '.join(words)}")
 
