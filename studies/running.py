@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 
 from nbhelpers.inference.writing import written_whole
 from nbhelpers.training import evaluate
+from studies.packing import pack
 from studies.protocol import MEAN_IOU
 from studies.study import Study, load
 
@@ -64,13 +65,9 @@ def make_row(study: Study, way: str, seed: int) -> dict:
         value = measure(network, test)
         measures |= value if isinstance(value, dict) else {name: value}
     if plan.keep and seed == 0:
-        halves = {
-            name: (value.half() if value.is_floating_point() else value).contiguous()
-            for name, value in network.state_dict().items()
-        }
         study.checkpoint(way).parent.mkdir(exist_ok=True)
         with written_whole(study.checkpoint(way)) as temporary:
-            save_file(halves, temporary)
+            save_file(pack(network.state_dict()), temporary)
     steps = protocol.steps // protocol.epochs
     return {
         "way": way,

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.utils.data import Subset
 
+from studies.packing import unpack
 from studies.protocol import MEAN_IOU, Claim, Protocol, Way
 from studies.statistics import LEVEL
 from studies.verdicts import Verdict, judge
@@ -156,12 +157,7 @@ class Study:
                 f"{path.name} is not stored; make it: python -m studies run {self.lesson}"
             )
         network = self.ways[way].build()
-        network.load_state_dict(
-            {
-                name: value.float() if value.is_floating_point() else value
-                for name, value in load_file(path).items()
-            }
-        )
+        network.load_state_dict(unpack(load_file(path)))
         return network.eval()
 
     def checkpoint(self, way: str) -> Path:

@@ -84,7 +84,7 @@ def test_a_stored_network_scores_as_its_row_says(folders, monkeypatch):
     from nbhelpers.training import evaluate
 
     score = evaluate(study.network("slow"), study.protocol.data("test"), precision="fp32").mean_iou
-    assert score == pytest.approx(row["measures"]["mean IoU"], abs=5e-3)  # weights in half precision
+    assert score == pytest.approx(row["measures"]["mean IoU"], abs=5e-3)  # weights in eight bits
     with pytest.raises(FileNotFoundError, match="python -m studies run tiny"):
         study.network("fast")
 
