@@ -2,9 +2,18 @@
 
 The images of the Data Science Bowl 2018 that are there are laid out as a competition, a fifth of them as hidden test
 images, chosen by the folds of `nbhelpers.kaggle`: near-duplicates stay on one side. The notebook sees their images only.
-Run: NBHELPERS_DATA=folder python -m benchmarks.kaggle_starter
+
+    NBHELPERS_DATA=folder python -m benchmarks.kaggle_starter                     # as it is, the first fifth held out
+    NBHELPERS_DATA=folder python -m benchmarks.kaggle_starter --switches          # with each switch, every fifth in turn
+    NBHELPERS_DATA=folder python -m benchmarks.kaggle_starter --switches ema+hard # with these together
+
+Runs of switches are rows of results/kaggle_switches.json, each stored as soon as it is there; what is there is not run
+again, so stop it at any time. All switches get the first fifth before any gets the second. The gains are those of the
+held-out images of the fifths that both have, image by image, with their intervals.
 """
 
+import argparse
+import json
 import os
 import tempfile
 from pathlib import Path
@@ -16,30 +25,45 @@ import torch
 from nbhelpers import kaggle
 from nbhelpers.metrics import ConfusionMatrix
 from tools.execution import ROOT, execute
-from tools.record import record
+from tools.record import RESULTS, machine, record
 
 NOTEBOOK = ROOT / "notebooks" / "18_kaggle_starter.ipynb"
+PARTS = 5  # each held out once
+OFF = "switches = set()"  # how the notebook's line begins
+SWITCHES = ("", "ema", "hard", "stains", "tiles", "copy-paste", "pseudo")  # "" is the page as it is
+ROWS = "kaggle_switches"
 
 
-def held_out(pictures: kaggle.TrainImages) -> tuple[np.ndarray, int]:
+def held_out(pictures: kaggle.TrainImages, part: int = 0) -> tuple[np.ndarray, int]:
     """Which images are hidden from the notebook, bool (n,), and the number of groups."""
     samples = [pictures.read(index) for index in range(len(pictures))]
     groups = kaggle.near_duplicates([kaggle.perceptual_hash(image) for image, _ in samples])
     stains = [kaggle.stain(image) for image, _ in samples]
     sizes = [image.shape[:2] for image, _ in samples]
     coverage = [float(mask.mean()) for _, mask in samples]
-    folds = kaggle.make_folds(groups, kaggle.strata(stains, sizes, coverage), n_splits=5, seed=1)
-    return folds == 0, len(set(groups))
+    folds = kaggle.make_folds(groups, kaggle.strata(stains, sizes, coverage), n_splits=PARTS, seed=1)
+    return folds == part, len(set(groups))
 
 
-def main() -> None:
+def switched(notebook: nbformat.NotebookNode, switches: str) -> nbformat.NotebookNode:
+    """The notebook with switches on, "ema+hard"; ValueError where it has not the one line for them."""
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and OFF in cell.source]
+    if len(cells) != 1 or cells[0].source.count(OFF) != 1:
+        raise ValueError(f"{NOTEBOOK.name} has {OFF!r} in {len(cells)} cells; it must have it once")
+    names = set(filter(None, switches.split("+")))
+    cells[0].source = cells[0].source.replace(OFF, f"switches = {sorted(names)!r}" if names else OFF)
+    return notebook
+
+
+def run(switches: str = "", part: int = 0) -> dict:
+    """One execution of the notebook: scores of its submission, of each hidden image too, and what it cost."""
     pictures = kaggle.TrainImages()
-    hidden, groups = held_out(pictures)
+    hidden, groups = held_out(pictures, part)
 
     def some(indices):
         return ((pictures.name(i), pictures.read(i)[0], pictures.instances(i)) for i in indices)
 
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    notebook = switched(nbformat.read(NOTEBOOK, as_version=4), switches)
     with tempfile.TemporaryDirectory() as folder:
         root, working = Path(folder) / "input" / "data-science-bowl-2018", Path(folder) / "working"
         kaggle.lay_out(root, some(np.flatnonzero(~hidden)), some(np.flatnonzero(hidden)))
@@ -50,22 +74,23 @@ def main() -> None:
         submission = working / "submission.csv"
         sizes = {name: truth.shape for name, truth in truths.items()}
         faults = kaggle.lint_submission(submission, root / "stage1_sample_submission.csv", sizes)
-        scores = kaggle.score_submission(submission, truths)
+        bowl = kaggle.score_submission(submission, truths)
         codes: dict[str, list[str]] = {name: [] for name in truths}
         for name, code in kaggle.read_submission(submission):
             codes[name].append(code)
-    confusion = ConfusionMatrix(2)
+    confusion, overlap = ConfusionMatrix(2), {}
     for name, truth in truths.items():
         found = kaggle.to_instances([code for code in codes[name] if code], truth.shape) > 0
         confusion.update(torch.from_numpy(found).long(), torch.from_numpy(truth > 0).long())
-    results = {
+        overlap[name] = kaggle.mean_iou(found, truth > 0)
+    return {
         "train_images": int((~hidden).sum()),
         "held_out_images": int(hidden.sum()),
         "groups": groups,
         "mode": "full" if os.environ.get("FULL") == "1" or torch.cuda.is_available() else "quick",
         "mean_iou": round(confusion.mean_iou, 4),
         "nucleus_iou": round(confusion.iou[1].item(), 4),
-        "bowl_score": round(float(np.mean(list(scores.values()))), 4),
+        "bowl_score": round(float(np.mean(list(bowl.values()))), 4),
         "linter_faults": len(faults),
         "notebook_says": next(
             output.text.strip()
@@ -74,7 +99,71 @@ def main() -> None:
             for output in cell.outputs
         ),
         **cost,
+        "images": {name: [round(overlap[name], 4), round(bowl[name], 4)] for name in truths},  # of each score
     }
+
+
+def stored_rows() -> list[dict]:
+    path = RESULTS / f"{ROWS}.json"
+    return json.loads(path.read_text("utf-8"))["results"]["rows"] if path.exists() else []
+
+
+def gains(rows: list[dict]) -> dict[str, dict[str, str]]:
+    """What each switch changed of either score of an image, and of the CPU seconds, against none in the same fifths."""
+    by_key = {(row["switches"], row["part"]): row for row in rows}
+    found = {}
+    for switches in dict.fromkeys(row["switches"] for row in rows if row["switches"]):
+        parts = [part for part in range(PARTS) if {(switches, part), ("", part)} <= by_key.keys()]
+        pairs = [(by_key["", part], by_key[switches, part]) for part in parts]
+        if not pairs:
+            continue
+        before, after = (
+            np.array(
+                [row["images"][name] for pair in pairs for row in [pair[side]] for name in pair[0]["images"]]
+            )
+            for side in (0, 1)
+        )
+        found[switches] = {
+            "images": len(before),
+            "mean IoU": str(kaggle.paired_gain(before[:, 0], after[:, 0])),
+            "Bowl's score": str(kaggle.paired_gain(before[:, 1], after[:, 1])),
+            "CPU seconds, times": round(
+                float(np.mean([b["cpu_seconds"] / a["cpu_seconds"] for a, b in pairs])), 2
+            ),
+        }
+    return found
+
+
+def run_switches(wanted: list[str], parts: int) -> None:
+    for part in range(parts):
+        for switches in dict.fromkeys(["", *wanted]):
+            rows = stored_rows()
+            if any((row["switches"], row["part"]) == (switches, part) for row in rows):
+                continue
+            row = {"switches": switches, "part": part, "machine": machine(), **run(switches, part)}
+            rows.append(row)
+            record(ROWS, {"gains": gains(rows), "rows": rows})
+            print(
+                f"part {part}, {switches or 'as it is'}: mean IoU {row['mean_iou']}, Bowl {row['bowl_score']}",
+                flush=True,
+            )
+    for switches, told in gains(stored_rows()).items():
+        print(switches, told)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--switches", nargs="*", metavar="NAMES", help="all of them, or these; + joins some")
+    parser.add_argument(
+        "--parts", type=int, default=PARTS, help="how many fifths are held out, one after the other"
+    )
+    arguments = parser.parse_args()
+    if arguments.switches is not None:
+        run_switches(arguments.switches or list(SWITCHES), arguments.parts)
+        return
+    results = run()
     print(results, "->", record("kaggle_starter", results))
 
 

@@ -43,8 +43,8 @@ LESSONS = {  # name: (its question, words of the cell whose picture stands for i
     "15_attention": ("Where does it look, and is it worth it?", "show_attention(networks"),
     "16_break_it": ("Eight broken trainings: what is wrong here?", "show_against"),
     "17_iris_segmentation": (
-        "How does the error of recognition grow as the mask is degraded?",
-        "show_rubber_sheet",
+        "Which network finds the iris, and under which conditions does it fail?",
+        "show_predictions([masks[name][hard]",
     ),
     "18_kaggle_starter": (
         "From a competition's folder to a submission that scores, with the internet off?",
@@ -55,6 +55,10 @@ LESSONS = {  # name: (its question, words of the cell whose picture stands for i
     "21_which_score": ("How often does the ranking of networks change with the score?", "photos[:3]"),
     "22_losses": ("Which loss, at which rarity?", "show_pulls(mask, start"),
     "23_your_labels": ("How does a mask go wrong between the annotation tool and the training?", "pairs[:3]"),
+    "25_iris_recognition": (
+        "How does the error of recognition grow as the mask is degraded?",
+        "show_rubber_sheet",
+    ),
 }
 
 

@@ -1,15 +1,12 @@
 """The exercises of 17_iris_segmentation."""
 
-import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from nbhelpers.exercises import NotYet, as_numbers, call, exercise, expect_two_digits, try_function
+from nbhelpers.exercises import NotYet, as_numbers, exercise, expect, expect_two_digits, try_function
 
 PIXELS, TRUE, PREDICTED, RIGHT = 400 * 300, 6_000, 5_500, 5_200  # of the first exercise's picture
-
-Circle = tuple[float, float, float]  # x, y, radius
 
 
 @exercise
@@ -73,134 +70,99 @@ def check_scores(answer: Sequence[float]) -> None:
 
 
 @exercise
-def check_sheet(place: Callable[[Circle, Circle, float, float], tuple[float, float]]) -> None:
-    """Daugman's rubber sheet for two circles: (pupil, limbus, r in 0..1, angle in radians) -> (x, y) in the picture."""
-
-    def point(circle: Circle, angle: float) -> np.ndarray:
-        x, y, radius = circle
-        return np.array([x + radius * math.cos(angle), y + radius * math.sin(angle)])
-
-    def right(pupil: Circle, limbus: Circle, r: float, angle: float) -> np.ndarray:
-        return (1 - r) * point(pupil, angle) + r * point(limbus, angle)
-
-    def around(centre: Circle, pupil: Circle, limbus: Circle, r: float, angle: float) -> np.ndarray:
-        return point((*centre[:2], (1 - r) * pupil[2] + r * limbus[2]), angle)
-
-    own_centres = "the two circles have centres of their own: mix the points, not only the radii."
-    slips = (
-        (lambda p, q, r, t: right(p, q, 1 - r, t), "r = 0 is the pupil and r = 1 the limbus."),
-        (lambda p, q, r, t: around(q, p, q, r, t), own_centres),
-        (lambda p, q, r, t: around(p, p, q, r, t), own_centres),
+def check_never(answer: Sequence[float]) -> None:
+    """E1 and E2 in percent of a network that never says iris, on pictures that are iris to 7.5 %."""
+    slips = {
         (
-            lambda p, q, r, t: right(p, q, r, math.radians(t)),
-            "the angle is in radians already, as math.cos takes it.",
-        ),
-        (lambda p, q, r, t: right(p, q, r, math.degrees(t)), "math.cos takes radians, not degrees."),
-        (lambda p, q, r, t: right(p, q, r, t)[::-1], "x comes first, then y."),
+            7.5,
+            100,
+        ): "E2 is the mean of two rates; one of them is 0, since nothing is called iris that is none.",
+        (7.5, 0): "all of the iris is missed: its false-negative rate is not 0.",
         (
-            lambda p, q, r, t: right(p, q, r, -t),
-            "y points down in a picture: a positive angle turns from x towards y, so add the sine.",
-        ),
-        (
-            lambda p, q, r, t: right(p, q, r, math.pi / 2 - t),
-            "x goes with the cosine and y with the sine of the angle.",
-        ),
-        (
-            lambda p, q, r, t: point(p, t) + r * point(q, t),
-            "the weights 1 - r and r must add up to 1.",
-        ),
-        (
-            lambda p, q, r, t: point(p, t),
-            "that is the pupil's border, whatever r is; go a share r of the way.",
-        ),
-        (lambda p, q, r, t: point(q, t), "that is the limbus, whatever r is; go a share r of the way."),
-        (
-            lambda p, q, r, t: right((*p[:2], 0), (*q[:2], 0), r, t),
-            "that is between the two centres; go out from them by the radii.",
-        ),
-    )
-    eyes = ((98.0, 52.0, 12.0), (100.0, 50.0, 40.0)), ((61.0, 83.0, 17.5), (58.0, 80.0, 55.0))
-    trials = [
-        (*eyes[eye], r, angle)
-        for eye, r, angle in ((0, 0.0, 0.3), (0, 1.0, 2.0), (0, 0.25, 1.0), (0, 0.7, 4.0), (1, 0.4, 5.5))
-    ]
-    try_function(
-        place,
-        right,
-        trials,
+            7.5,
+            7.5,
+        ): "the missed iris is a share of the iris, not of the picture; then average with the other rate.",
+        (7.5, 3.75): "the missed iris is a share of the iris, not of the picture.",
+        (7.5, 25): "there are two rates to average, not four.",
+        (92.5, 50): "E1 counts the pixels that are wrong; the background is right.",
+        (100, 50): "the background is right, and E1 divides by all pixels of the picture.",
+        (50, 7.5): "these are the right numbers in the wrong order: E1 first.",
+        (0.075, 0.5): "those are the shares; in percent they are 100 times as much.",
+        (0, 50): "the pixels of the iris are all wrong.",
+    }
+    expect(
+        answer,
+        (7.5, 50),
         slips,
-        "find the point of either circle at this angle, then mix them: "
-        "(1 - r) of the pupil's, r of the limbus'.",
-        gives="two numbers, x and y",
-        shape="it gives the shape {given}; return two numbers, x and y.",
+        "which pixels are wrong? Then: which share of the true background, and which of the true iris?",
+        wanted="two numbers, E1 and E2, both in percent: (1.23, 4.56)",
     )
 
 
-Distance = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], float]
+Score = Callable[[np.ndarray, np.ndarray], float]
 
 
 @exercise
-def check_hamming(distance: Distance) -> None:
-    """Masked Hamming distance without rotation: (bits_a, valid_a, bits_b, valid_b), bool arrays of one shape -> 0..1."""
+def check_e2(score: Score) -> None:
+    """E2 of NICE.I: (predicted, true), bool arrays (n, H, W), both classes in each true mask -> 0..1."""
 
-    def right(a: np.ndarray, valid_a: np.ndarray, b: np.ndarray, valid_b: np.ndarray) -> float:
-        return (a ^ b)[valid_a & valid_b].mean()
+    def rates(predicted: np.ndarray, true: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        pictures = (1, 2)
+        false_positive = (predicted & ~true).sum(pictures) / (~true).sum(pictures)
+        return false_positive, (~predicted & true).sum(pictures) / true.sum(pictures)
 
-    def unmasked(a: np.ndarray, valid_a: np.ndarray, b: np.ndarray, valid_b: np.ndarray) -> np.ndarray:
-        return (a & valid_a) ^ (b & valid_b)
+    def right(predicted: np.ndarray, true: np.ndarray) -> float:
+        return np.mean(rates(predicted, true))
 
-    a_zero = "a bit that is masked away is not a 0: leave it out of both sums."
+    def pooled(predicted: np.ndarray, true: np.ndarray) -> float:
+        return right(predicted.reshape(1, 1, -1), true.reshape(1, 1, -1))
+
+    def shares(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
+        return (predicted != true).mean(axis=(1, 2))
+
+    def of_predicted(predicted: np.ndarray, true: np.ndarray) -> float:
+        false_positive = (predicted & ~true).sum((1, 2)) / np.maximum(predicted.sum((1, 2)), 1)
+        return np.mean([false_positive, rates(predicted, true)[1]])
+
+    def of_iris(predicted: np.ndarray, true: np.ndarray) -> float:
+        return np.mean([(predicted & ~true).sum((1, 2)) / true.sum((1, 2)), rates(predicted, true)[1]])
+
     slips = (
+        (pooled, "first each picture by itself, then their mean: a large iris must not count for more."),
         (
-            lambda a, va, b, vb: (a ^ b).mean(),
-            "that compares all bits; those under a lid say nothing of the iris.",
+            lambda p, t: shares(p, t).mean(),
+            "that is E1; E2 takes each kind of error as a share of its own base.",
         ),
+        (lambda p, t: rates(p, t)[0].mean(), "that is the false-positive rate alone."),
+        (lambda p, t: rates(p, t)[1].mean(), "that is the false-negative rate alone."),
+        (lambda p, t: 2 * right(p, t), "E2 is the mean of the two rates, not their sum."),
+        (lambda p, t: 100 * right(p, t), "that is in percent; return the share, from 0 to 1."),
+        (lambda p, t: right(p, t) * len(p), "average over the pictures instead of summing them up."),
+        (of_predicted, "false positives are a share of the true background, not of what was predicted."),
+        (of_iris, "false positives are a share of the true background, not of the true iris."),
+        (lambda p, t: shares(p, t).mean() / 2, "each rate has a base of its own, not the whole picture."),
+        (lambda p, t: right(t, p), "the bases are those of the true mask; you have exchanged the two."),
+        (lambda p, t: 1 - right(p, t), "that is the mean of what is right; E2 counts errors."),
         (
-            lambda a, va, b, vb: ((a ^ b) & va & vb).mean(),
-            "the sum is right; divide it by the number of bits that are valid in both, not by all.",
+            lambda p, t: np.mean(rates(p, t), axis=0),
+            "that is one number for each picture; return their mean.",
         ),
-        (
-            lambda a, va, b, vb: ((a ^ b) & va & vb).sum(),
-            "that is a number of bits; divide it by how many could be compared.",
-        ),
-        (lambda *codes: 1 - right(*codes), "that is the share of bits that agree."),
-        (lambda a, va, b, vb: (a ^ b)[va].mean(), "the second code has a mask too."),
-        (lambda a, va, b, vb: (a ^ b)[vb].mean(), "the first code has a mask too."),
-        (
-            lambda a, va, b, vb: (a ^ b)[va | vb].mean(),
-            "a bit counts if it is valid in both codes, not in one of them.",
-        ),
-        (lambda *codes: unmasked(*codes).mean(), a_zero),
-        (lambda a, va, b, vb: unmasked(a, va, b, vb).sum() / (va & vb).sum(), a_zero),
     )
     random = np.random.default_rng(17)
-    trials = [
-        tuple(random.random((4, *shape)) < np.array([0.5, 0.8, 0.5, 0.7])[:, None, None])
-        for shape in ((12, 40), (5, 9))
-    ]
-    names = ("bits_a", "valid_a", "bits_b", "valid_b")
+    trials = []
+    for shape, iris in (((3, 7, 9), 0.3), ((2, 5, 4), 0.6), ((4, 6, 6), 0.2)):
+        true = random.random(shape) < iris * random.random((shape[0], 1, 1)) + 0.1
+        true[:, 0, 0], true[:, -1, -1] = True, False
+        flipped = random.random(shape) < 0.25
+        flipped[:, 0, 1], flipped[:, 1, 0] = True, False
+        trials.append((true ^ flipped, true))
     try_function(
-        distance,
+        score,
         right,
         trials,
         slips,
-        "of the bits valid in both codes, the share that differs.",
+        "for each picture: false positives / true background, false negatives / true iris, their mean.",
         gives="one number",
         shape="it gives the shape {given}; return one number.",
-        names=names,
+        names=("predicted", "true"),
     )
-    a, valid_a, b, valid_b = trials[0]
-    nobody = np.zeros_like(a)
-    for masks in ((nobody, valid_b), (valid_a, nobody), (valid_a, ~valid_a)):
-        try:
-            empty = call(distance, (a, masks[0], b, masks[1]), names)
-            unknown = np.isnan(as_numbers(np.ma.filled(empty, np.nan))).all()
-        except NotYet as fault:
-            if fault.__cause__ and not isinstance(fault.__cause__, ZeroDivisionError):
-                raise
-            empty, unknown = None, False
-        if not unknown:
-            raise NotYet(
-                f"with no bit to compare it gives {empty}, as if something were known; "
-                "return nan (float('nan')) where no bit is valid in both."
-            )

@@ -52,7 +52,8 @@ def fit(
     """Train `model` in place on `train`, score it on `valid` after every epoch, and keep the best weights.
 
     Args:
-        train, valid: datasets of samples (image, mask); see `nbhelpers.datasets`.
+        train, valid: datasets of samples (image, mask); see `nbhelpers.datasets`. One that has an attribute `progress`,
+            as `Tiles` has, is told how much of the training lies behind, 0 to 1.
         lr: the highest learning rate of the schedule, for AdamW.
         loss: takes (logits (N, C, H, W) in float32, masks (N, H, W)) and gives a scalar, as those of
             `nbhelpers.losses` do. Default: its `pixel_loss`, cross-entropy over the pixels that are not void.

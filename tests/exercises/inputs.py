@@ -51,6 +51,12 @@ def _circles(draw):
     return *eyes, draw(0, 10) / 10, draw(0, 100) / 100 * 2 * math.pi
 
 
+def _irises(draw):
+    true, predicted = np.random.random((2, draw(1, 4), draw(2, 6), draw(2, 6))) < draw(2, 8) / 10
+    true[:, 0, 0], true[:, -1, -1] = True, False  # no picture without iris, none without background
+    return predicted, true
+
+
 def _masks(draw):
     shape = draw(1, 5), draw(1, 5)
     return tuple((np.random.random(shape) < draw(0, 4) / 4).astype(int) for _ in range(2))
@@ -89,8 +95,7 @@ INPUTS = {
     "14.3": lambda draw: (draw(1, 500), draw(1, 500), draw(1, 9)),
     "15.3": lambda draw: tuple(torch.randn(3, draw(1, 7), draw(1, 6), dtype=torch.float64)),
     "16.3": _images,
-    "17.2": _circles,
-    "17.3": _codes,
+    "17.3": _irises,
     "18.3": _masks,
     "20.3": lambda draw: (
         lambda pixels: (torch.rand(draw(1, 5), pixels), (torch.rand(draw(1, 5), pixels) < 0.5).float())
@@ -101,4 +106,6 @@ INPUTS = {
     "21.3": lambda draw: tuple(np.random.normal(size=(draw(1, 6), 2)) * draw(1, 3) for _ in range(2)),
     "22.3": _told,
     "23.3": lambda draw: ((np.random.random((draw(1, 5), draw(1, 5))) < draw(0, 4) / 4).astype(int),),
+    "25.2": _circles,
+    "25.3": _codes,
 }

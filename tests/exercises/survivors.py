@@ -39,8 +39,7 @@ SURVIVORS = {
     "17.1": {
         "301|299|801|799|6001|5999|401|399": "a pixel or a row more or less, which two digits do not show",
     },
-    "17.2": {r"return \(\(1 - r\)": "a generator of the same two numbers"},
-    "17.3": {r"/ both.sum\(\)$": "numpy's 0 / 0 is nan by itself"},
+    "17.3": {r"axis=\(2, 1\)": ORDER},
     "19.3": {
         r"(key|value)\.shape\[1\]": "queries, keys and values are equally long",
         r"\.shape\[-1\]|query\[:1\]\.shape": SAME,
@@ -50,4 +49,6 @@ SURVIVORS = {
         r"- b, axis=2": "(m, 2) broadcasts as (1, m, 2) does",
     },
     "22.3": {r"minimum\(bins - 1, \(told": ORDER},
+    "25.2": {r"return \(\(1 - r\)": "a generator of the same two numbers"},
+    "25.3": {r"/ both.sum\(\)$": "numpy's 0 / 0 is nan by itself"},
 }

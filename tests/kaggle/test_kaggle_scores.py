@@ -389,3 +389,22 @@ def test_a_choice_by_chance_is_worth_nothing_out_of_fold():
         pairs.append((tuned.choice.score, tuned.scores.mean()))
     chosen, honest = np.mean(pairs, axis=0)
     assert chosen > 0.25 and abs(honest) < 0.12
+
+
+def test_presence_is_tuned_where_a_few_wrong_pixels_cost_a_whole_image():
+    """Of six images three are empty; the pixels look alike in all, the head knows which are."""
+    pixels = np.zeros((8, 8), np.float32)
+    pixels[2:5, 2:5] = 0.8
+    truths = [pixels > 0.5, pixels > 1] * 3
+    predictions = [(pixels, 0.7), (pixels, 0.2)] * 3
+    tuned = tune_by_folds(
+        dice,
+        predictions,
+        truths,
+        [0, 0, 1, 1, 2, 2],
+        decide=by_presence,
+        threshold=(0.5,),
+        present=(0.0, 0.5),
+    )
+    assert tuned.choice.table == {(0.5, 0.0): 0.5, (0.5, 0.5): 1.0}
+    assert tuned.choice.settings["present"] == 0.5 and tuned.scores.tolist() == [1.0] * 6

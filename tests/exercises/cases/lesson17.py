@@ -1,57 +1,84 @@
 """Lesson 17: answers that are right, and wrong ones with what the hint must say."""
 
-import math
-
 import numpy as np
 import torch
 
+from nbhelpers import iris
 from nbhelpers.exercises import lesson17
 
-
-def sheet(pupil, limbus, r, angle):
-    (x0, y0, inner), (x1, y1, outer) = pupil, limbus
-    x = (1 - r) * (x0 + inner * math.cos(angle)) + r * (x1 + outer * math.cos(angle))
-    return x, (1 - r) * (y0 + inner * math.sin(angle)) + r * (y1 + outer * math.sin(angle))
-
-
-def as_array(pupil, limbus, r, angle):
-    """The same by complex numbers."""
-    inner, outer = (complex(x, y) + radius * np.exp(1j * angle) for x, y, radius in (pupil, limbus))
-    z = (1 - r) * inner + r * outer
-    return np.array([z.real, z.imag])
-
-
-def one_centre(centre):
-    def place(pupil, limbus, r, angle):
-        x, y, _ = limbus if centre == "limbus" else pupil
-        radius = (1 - r) * pupil[2] + r * limbus[2]
-        return x + radius * math.cos(angle), y + radius * math.sin(angle)
-
-    return place
+NEVER = [
+    ((7.5, 100), "mean of two rates"),
+    ((7.5, 0), "all of the iris is missed"),
+    ((7.5, 7.5), "then average with the other rate"),
+    ((7.5, 3.75), "not of the picture"),
+    ((7.5, 25), "not four"),
+    ((92.5, 50), "the background is right"),
+    ((100, 50), "divides by all pixels"),
+    ((50, 7.5), "wrong order"),
+    ((0.075, 0.5), "100 times as much"),
+    ((0, 50), "all wrong"),
+    (7.5, "two numbers, E1 and E2"),
+    ((7.5, 53.75), "which share of the true background"),
+]
 
 
-def hamming(a, valid_a, b, valid_b):
-    both = valid_a & valid_b
-    return float(((a ^ b) & both).sum() / both.sum()) if both.any() else float("nan")
+def by_loops(predicted, true):
+    rates = []
+    for guess, truth in zip(predicted, true):
+        false_positive = sum(g and not t for g, t in zip(guess.flat, truth.flat)) / (~truth).sum()
+        rates.append((false_positive + (truth & ~guess).sum() / truth.sum()) / 2)
+    return sum(rates) / len(rates)
 
 
-def by_masked_array(a, valid_a, b, valid_b):
-    return float(np.ma.filled(np.ma.masked_array(a != b, ~(valid_a & valid_b)).mean(), np.nan))
+def by_torch(predicted, true):
+    predicted, true = (torch.from_numpy(masks).flatten(1).double() for masks in (predicted, true))
+    missed = ((1 - predicted) * true).sum(1) / true.sum(1)
+    extra = (predicted * (1 - true)).sum(1) / (1 - true).sum(1)
+    return torch.stack([missed, extra]).mean()
 
 
-def unguarded(a, valid_a, b, valid_b):
-    both = valid_a & valid_b
-    return int(((a ^ b) & both).sum()) / int(both.sum())
+def by_what_is_right(predicted, true):
+    """One less the mean of what is kept of each."""
+    kept = [(g[t].mean() + (~g[~t]).mean()) / 2 for g, t in zip(predicted, true)]
+    return 1 - np.mean(kept)
+
+
+def by_weights(predicted, true):
+    wrong = predicted != true
+    return np.mean([(np.average(w, weights=t) + np.average(w, weights=~t)) / 2 for w, t in zip(wrong, true)])
+
+
+def rates(predicted, true, axes=(1, 2)):
+    extra = (predicted & ~true).sum(axes) / (~true).sum(axes)
+    return extra, (~predicted & true).sum(axes) / true.sum(axes)
+
+
+def of_predicted(predicted, true):
+    extra = (predicted & ~true).sum((1, 2)) / np.maximum(predicted.sum((1, 2)), 1)
+    return np.mean([extra, rates(predicted, true)[1]])
+
+
+def of_iris(predicted, true):
+    return np.mean([(predicted & ~true).sum((1, 2)) / true.sum((1, 2)), rates(predicted, true)[1]])
+
+
+def e1(predicted, true):
+    return (predicted != true).mean()
 
 
 RIGHT = [
     (lesson17.check_scores, (0.92, 6.80)),
     (lesson17.check_scores, np.array([0.917, 6.798])),
     (lesson17.check_scores, [1100 / 1200, 50 * (300 / 114_000 + 800 / 6000)]),
-    (lesson17.check_sheet, sheet),
-    (lesson17.check_sheet, as_array),
-    (lesson17.check_hamming, hamming),
-    (lesson17.check_hamming, by_masked_array),
+    (lesson17.check_scores, torch.tensor([0.92, 6.8])),
+    (lesson17.check_scores, (np.float32(0.9167), 6.798)),
+    (lesson17.check_never, (7.5, 50)),
+    (lesson17.check_e2, by_loops),
+    (lesson17.check_e2, by_torch),
+    (lesson17.check_e2, by_what_is_right),
+    (lesson17.check_e2, by_weights),
+    (lesson17.check_e2, lambda predicted, true: iris.e2(predicted, true)),
+    (lesson17.check_e2, lambda predicted, true: np.float32(by_loops(predicted, true))),
 ]
 WRONG = [
     (lesson17.check_scores, 0.92, "two numbers"),
@@ -69,103 +96,24 @@ WRONG = [
     (lesson17.check_scores, (0.92, 0.46), "a base of its own"),
     (lesson17.check_scores, (0.92, 13.33), "false-negative rate"),
     (lesson17.check_scores, (0.92, 2), "E2: 300 pixels"),
-    (lesson17.check_sheet, lambda a, b, r, t: sheet(b, a, r, t), "r = 0 is the pupil"),
-    (lesson17.check_sheet, one_centre("limbus"), "mix the points"),
-    (lesson17.check_sheet, one_centre("pupil"), "mix the points"),
-    (lesson17.check_sheet, lambda a, b, r, t: sheet(a, b, r, math.radians(t)), "in radians already"),
-    (lesson17.check_sheet, lambda a, b, r, t: sheet(a, b, r, math.degrees(t)), "not degrees"),
-    (lesson17.check_sheet, lambda a, b, r, t: sheet(a, b, r, t)[::-1], "x comes first"),
-    (lesson17.check_sheet, lambda a, b, r, t: sheet(a, b, r, -t), "y points down"),
-    (lesson17.check_sheet, lambda a, b, r, t: sheet(a, b, r, math.pi / 2 - t), "x goes with the cosine"),
-    (
-        lesson17.check_sheet,
-        lambda a, b, r, t: as_array(a, a, 0, t) + r * as_array(b, b, 0, t),
-        "add up to 1",
-    ),
-    (lesson17.check_sheet, lambda a, b, r, t: sheet(a, b, r, t)[0], "two numbers"),
-    (lesson17.check_sheet, lambda a, b, r, t: None, "two numbers"),
-    (lesson17.check_sheet, lambda a, b, r, t: (0.0, 0.0), "then mix them"),
-    (lesson17.check_hamming, lambda a, va, b, vb: (a ^ b).mean(), "under a lid"),
-    (lesson17.check_hamming, lambda a, va, b, vb: (a ^ b & va & vb).mean(), "share that differs"),
-    (lesson17.check_hamming, lambda a, va, b, vb: ((a ^ b) & va & vb).mean(), "not by all"),
-    (lesson17.check_hamming, lambda a, va, b, vb: ((a ^ b) & va & vb).sum(), "number of bits"),
-    (lesson17.check_hamming, lambda a, va, b, vb: 1 - hamming(a, va, b, vb), "that agree"),
-    (lesson17.check_hamming, lambda a, va, b, vb: (a ^ b)[va].mean(), "second code has a mask"),
-    (lesson17.check_hamming, lambda a, va, b, vb: (a ^ b)[vb].mean(), "first code has a mask"),
-    (lesson17.check_hamming, lambda a, va, b, vb: (a ^ b)[va | vb].mean(), "valid in both codes"),
-    (lesson17.check_hamming, lambda a, va, b, vb: ((a & va) ^ (b & vb)).mean(), "is not a 0"),
-    (
-        lesson17.check_hamming,
-        lambda a, va, b, vb: ((a & va) ^ (b & vb)).sum() / (va & vb).sum(),
-        "is not a 0",
-    ),
-    (lesson17.check_hamming, lambda a, va, b, vb: a ^ b, "one number"),
-    (lesson17.check_hamming, lambda a, va, b, vb: None, "one number"),
-    (lesson17.check_hamming, unguarded, "return nan"),
-    (
-        lesson17.check_hamming,
-        lambda a, va, b, vb: hamming(a, va, b, vb) if (va & vb).any() else 0.0,
-        "as if something were known",
-    ),
-]
-
-
-def by_torch(pupil, limbus, r, angle):
-    pupil, limbus = torch.tensor(pupil), torch.tensor(limbus)
-    outwards = torch.tensor([math.cos(angle), math.sin(angle)])
-    return torch.lerp(pupil[:2] + pupil[2] * outwards, limbus[:2] + limbus[2] * outwards, r)
-
-
-def mixed_circle(pupil, limbus, r, angle):
-    """A circle between the two: centre and radius are mixed alike."""
-    x, y, radius = ((1 - r) * inner + r * outer for inner, outer in zip(pupil, limbus))
-    return [x + radius * math.cos(angle), y + radius * math.sin(angle)]
-
-
-def by_selection(a, valid_a, b, valid_b):
-    return np.mean((a != b)[valid_a & valid_b])
-
-
-def by_loops(a, valid_a, b, valid_b):
-    pairs = [(x, y) for x, u, y, v in zip(a.flat, valid_a.flat, b.flat, valid_b.flat) if u and v]
-    return sum(x != y for x, y in pairs) / len(pairs) if pairs else math.nan
-
-
-def by_average(a, valid_a, b, valid_b):
-    both = valid_a & valid_b
-    return np.average(a ^ b, weights=both) if both.any() else np.float32("nan")
-
-
-RIGHT += [
-    (lesson17.check_scores, torch.tensor([0.92, 6.8])),
-    (lesson17.check_scores, (np.float32(0.9167), 6.798)),
-    (lesson17.check_sheet, by_torch),
-    (lesson17.check_sheet, mixed_circle),
-    (lesson17.check_sheet, lambda *where: np.array(sheet(*where), dtype=np.float32)),
-    (lesson17.check_hamming, by_selection),
-    (lesson17.check_hamming, by_loops),
-    (lesson17.check_hamming, by_average),
-]
-WRONG += [
     (lesson17.check_scores, (6.80, 0.92), "E1: 300 pixels"),
     (lesson17.check_scores, (float("nan"), 6.80), "E1: nan"),
     (lesson17.check_scores, {"E1": 0.92, "E2": 6.80}, "numbers are asked for"),
-    (lesson17.check_sheet, lambda a, b, r, t: sheet(a, a, r, t), "whatever r is"),
-    (
-        lesson17.check_sheet,
-        lambda a, b, r, t: sheet((*a[:2], 0), (*b[:2], 0), r, t),
-        "between the two centres",
-    ),
-    (lesson17.check_sheet, lambda a, b, r, t: sheet(a, b, r**0.5, t), "then mix them"),
-    (lesson17.check_sheet, lambda a, b, r, t: a + r * (b - a), "stops with TypeError in line"),
-    (
-        lesson17.check_hamming,
-        lambda a, va, b, vb: by_selection(a, va, b, vb) if va.any() and vb.any() else 1.0,
-        "nan",
-    ),
-    (
-        lesson17.check_hamming,
-        lambda a, va, b, vb: hamming(a, va, b, vb) if (va & vb).any() else None,
-        "gives None, as if",
-    ),
+    *((lesson17.check_never, answer, hint) for answer, hint in NEVER),
+    (lesson17.check_e2, lambda p, t: np.mean(rates(p, t, None)), "each picture by itself"),
+    (lesson17.check_e2, e1, "that is E1"),
+    (lesson17.check_e2, lambda p, t: rates(p, t)[0].mean(), "false-positive rate alone"),
+    (lesson17.check_e2, lambda p, t: rates(p, t)[1].mean(), "false-negative rate alone"),
+    (lesson17.check_e2, lambda p, t: sum(rates(p, t)).mean(), "not their sum"),
+    (lesson17.check_e2, lambda p, t: 100 * by_loops(p, t), "in percent"),
+    (lesson17.check_e2, lambda p, t: np.sum(rates(p, t)) / 2, "instead of summing"),
+    (lesson17.check_e2, of_predicted, "not of what was predicted"),
+    (lesson17.check_e2, of_iris, "not of the true iris"),
+    (lesson17.check_e2, lambda p, t: e1(p, t) / 2, "a base of its own"),
+    (lesson17.check_e2, lambda p, t: by_loops(t, p), "exchanged the two"),
+    (lesson17.check_e2, lambda p, t: 1 - by_loops(p, t), "what is right"),
+    (lesson17.check_e2, lambda p, t: np.mean(rates(p, t), axis=0), "one number for each picture"),
+    (lesson17.check_e2, lambda p, t: None, "one number"),
+    (lesson17.check_e2, lambda p, t: 0.5, "for each picture: false positives"),
+    (lesson17.check_e2, lambda p, t: p - t, "stops with TypeError in line"),
 ]

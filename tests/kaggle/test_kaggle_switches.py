@@ -1,0 +1,41 @@
+"""benchmarks.kaggle_starter: the notebook has the line that it switches, and gains are of the same images."""
+
+import nbformat
+import pytest
+
+from benchmarks.kaggle_starter import NOTEBOOK, SWITCHES, gains, switched
+
+
+def code(notebook: nbformat.NotebookNode) -> str:
+    return "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+
+
+@pytest.mark.parametrize("switches", [*SWITCHES, "ema+hard"])
+def test_the_notebook_knows_every_switch(switches):
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    before = code(notebook)
+    after = code(switched(notebook, switches))
+    assert (before == after) == (switches == "")
+    for name in filter(None, switches.split("+")):
+        assert f'"{name}" in switches' in before and f"'{name}'" in after
+
+
+def test_a_notebook_without_the_line_is_refused():
+    with pytest.raises(ValueError, match="has 'switches = set.*' in 0 cells; it must have it once"):
+        switched(nbformat.v4.new_notebook(), "ema")
+
+
+def test_gains_are_of_the_fifths_that_both_have():
+    def row(switches, part, change, seconds):
+        images = {f"{part}{n}": [0.5 + 0.01 * n + change, 0.3 + change] for n in range(6)}
+        return {"switches": switches, "part": part, "cpu_seconds": seconds, "images": images}
+
+    rows = [row("", 0, 0, 10), row("", 1, 0, 10), row("ema", 0, 0.1, 20), row("hard", 2, 0.1, 10)]
+    assert gains(rows) == {
+        "ema": {
+            "images": 6,
+            "mean IoU": "+0.100, 95 % between +0.100 and +0.100: a gain",
+            "Bowl's score": "+0.100, 95 % between +0.100 and +0.100: a gain",
+            "CPU seconds, times": 2.0,
+        }
+    }
