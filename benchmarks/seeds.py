@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from accelerate.data_loader import SeedableRandomSampler
 
-from nbhelpers.training.randomness import Batches, generators_kept, seed_network
+from nbhelpers.datasets.gate import random_states_kept
+from nbhelpers.training.randomness import Batches, seed_network
 from tools.record import record
 
 SEEDS, EPOCHS, SAMPLES, RANKS = 50, 20, 64, 2
@@ -59,7 +60,7 @@ def judged(rows: list) -> dict[str, float]:
 def main() -> None:
     chance = np.random.default_rng(0)
     drawn = [number for key in KEYS for number in seeds_of_samples(*key)]
-    with generators_kept():
+    with random_states_kept():
         networks = [network(*key, rank) for key in KEYS for rank in range(RANKS)]
     results = {
         "order, fit": judged([order_of_fit(*key) for key in KEYS]),
