@@ -17,7 +17,7 @@ HERE = Path(__file__).resolve().parent
 
 
 def check(made_for):
-    """Stop where no wheel of the folder would fit; made_for: {"python": "3.11", "platforms": [...]}."""
+    """The system's name; stop where no wheel of the folder would fit. made_for: {"python": "3.11", "platforms": [...]}."""
     here = f"{sys.version_info[0]}.{sys.version_info[1]}"
     if here != made_for["python"]:
         raise SystemExit(
@@ -31,11 +31,12 @@ def check(made_for):
         raise SystemExit(
             f"error: this folder is for {known}, and this is {platform.system()} on {platform.machine()}"
         )
+    return system
 
 
 def main():
     made_for = json.loads((HERE / "made_for.json").read_text("utf-8"))
-    check(made_for)
+    system = check(made_for)
     target = Path(sys.argv[1] if sys.argv[1:] else Path.home() / "segmentation").resolve()
     if target.exists():
         raise SystemExit(f"error: {target} is there already: move it away, or name another folder")
@@ -47,7 +48,7 @@ def main():
         os.environ, PIP_NO_INDEX="1", PIP_FIND_LINKS=(HERE / "wheels").as_uri(), PIP_CONFIG_FILE=os.devnull
     )
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    for wanted in (["--requirement", str(HERE / "constraints.txt")], ["nbhelpers"]):
+    for wanted in (["--requirement", str(HERE / f"requirements-{system}.txt")], ["nbhelpers"]):
         subprocess.run([*pip, *wanted], env=offline, check=True)
     shutil.copytree(HERE / "student", target / "notebooks")
     shutil.copytree(HERE / "data", target / "data")

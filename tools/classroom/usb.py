@@ -22,7 +22,7 @@ PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
 TORCH_ON_CPU = (
     "https://download.pytorch.org/whl/cpu"  # PyPI's torch for Linux wants gigabytes of CUDA beside it
 )
-# what markers in constraints.txt ask of a machine, and the names of wheels that fit it, the newest first
+# what markers in constraints.txt ask of a machine, and the names of wheels that fit it
 MACHINES = {
     "linux": (
         {
@@ -61,7 +61,10 @@ lessons without answers, `solution` with them (take that folder away before you 
 
 
 def pins(constraints: str, machine: str, python: str) -> list[str]:
-    """The lines of constraints.txt that hold on this machine, as name==version."""
+    """The lines of constraints.txt that hold on this machine, as name==version.
+
+    For the first Python of its line, 3.11.0, as pip takes --python-version=3.11: what fits that fits all later ones.
+    """
     environment = MACHINES[machine][0] | {
         "python_version": python,
         "python_full_version": f"{python}.0",
@@ -111,9 +114,9 @@ def build(out: Path, machines: list[str], *, constraints: Path, classroom: Path,
         for machine in machines:
             print(f"wheels for {machine} ...", flush=True)
             wanted = pins(constraints.read_text("utf-8"), machine, PYTHON)
+            (building / f"requirements-{machine}.txt").write_text("\n".join(wanted) + "\n", "utf-8")
             if wanted:
                 fetch(wheels, machine, wanted, PYTHON)
-        shutil.copyfile(constraints, building / "constraints.txt")
         shutil.copyfile(Path(__file__).with_name("install.py"), building / "install.py")
         for folder in sorted(path for path in classroom.iterdir() if path.is_dir()):
             shutil.copytree(folder, building / folder.name)
