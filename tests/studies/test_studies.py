@@ -224,7 +224,8 @@ def test_every_claim_could_be_beyond_the_noise(lesson):
 
 def test_stored_networks_are_small_and_known():
     files = sorted(CHECKPOINTS.glob("*.safetensors"))
-    assert all(file.stat().st_size <= 2**20 for file in files)
+    larger = [file.stem for file in files if file.stat().st_size > 2**20]
+    assert larger in ([], ["20_queries"])  # a million weights: 1.1 MB
     assert sum(file.stat().st_size for file in files) <= 12 * 2**20
     studies = [load(lesson) for lesson in LESSONS]
     known = {study.checkpoint(way).name for study in studies for way in study.ways if study.ways[way].keep}
