@@ -193,7 +193,7 @@ class MaskFormer(nn.Module):
 
     def _ask(self, images: Tensor) -> tuple[list[Tensor], Tensor]:
         """The queries after each layer, (N, Q, C), and the embeddings of the pixels, (N, C, h, w)."""
-        features = self.encoder(images.contiguous(memory_format=torch.channels_last))  # kept by all that follows
+        features = self.encoder(images)
         pixels = self.pixel_decoder([features[level] for level in self.levels])
         image = self.project(features[self.levels[-1]])
         image_places, image = places(image), image.flatten(2).mT  # (h w, C), (N, h w, C)
