@@ -71,6 +71,8 @@ def test_the_wheel_is_small_and_pure(wheel):
     studies = [Path(file.filename) for file in stored]
     assert {path.parent.as_posix() for path in studies} <= {"studies/results", "studies/checkpoints"}
     assert {path.suffix for path in studies} <= {".json", ".safetensors"}
+    larger = {file.filename for file in stored if file.file_size >= 2**20}  # a million weights: 1.1 MB
+    assert larger <= {"studies/checkpoints/20_queries.safetensors"}
     assert all(file.file_size < 1.1 * 2**20 for file in stored)
     assert sum(file.file_size for file in stored) < 14 * 2**20
 
