@@ -21,8 +21,8 @@ from studies import Claim, Protocol, Study, Way
 from studies.protocol import train_by_fit
 
 SIZE = (72, 96)
-HALF, FULL = 18, 9  # epochs
-AS_LONG = 15  # epochs at full size that cost what HALF and FULL cost together
+EPOCHS = 24  # two thirds of them on small pictures
+AS_LONG = 14  # epochs at full size that take the processor time of both parts together
 
 
 def dynamic_unet() -> nn.Sequential:
@@ -36,10 +36,11 @@ def dynamic_unet() -> nn.Sequential:
 
 
 def half_then_full(network: nn.Module, protocol: Protocol, train: Any, valid: Any, seed: int) -> History:
-    """HALF epochs on pictures of half the side, a quarter of the pixels; then the rest at full size."""
+    """Two thirds of the epochs on pictures of half the side, a quarter of the pixels; then the rest at full size."""
     height, width = protocol.size
     small = in_memory(train, (height // 2, width // 2))
-    parts = ((HALF, small, seed), (protocol.epochs - HALF, train, (seed + 1) % 2**32))
+    first = protocol.epochs * 2 // 3
+    parts = ((first, small, seed), (protocol.epochs - first, train, (seed + 1) % 2**32))
     rows: list[dict] = []
     for epochs, pictures, start in parts:
         history = train_by_fit(network, replace(protocol, epochs=epochs), pictures, valid, start)
@@ -50,7 +51,7 @@ def half_then_full(network: nn.Module, protocol: Protocol, train: Any, valid: An
 STUDY = Study(
     lesson="04",
     question="What does progressive resizing save?",
-    protocol=Protocol(size=SIZE, epochs=HALF + FULL, lr=6e-3, schedule="onecycle"),
+    protocol=Protocol(size=SIZE, epochs=EPOCHS, lr=6e-3, schedule="onecycle"),
     ways={
         "full size": Way(build=dynamic_unet),
         "half, then full": Way(build=dynamic_unet, train=half_then_full),
