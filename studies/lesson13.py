@@ -2,11 +2,12 @@
 
 from nbhelpers.models.fc_densenet import FCDenseNet
 from nbhelpers.models.unet import UNet
-from studies import Claim, Study, Way
+from studies import Claim, Protocol, Study, Way
 
 STUDY = Study(
     lesson="13",
     question="Are the parameters better spent?",
+    protocol=Protocol(lr=1e-2),  # of 4e-3, 1e-2 and 2e-2 the best for FC-DenseNet by val, and for U-Net of the first two
     ways={
         "FC-DenseNet": Way(
             build=lambda: FCDenseNet(
