@@ -26,9 +26,7 @@ AS_LONG = 14  # epochs at full size that take the processor time of both parts t
 
 
 def dynamic_unet() -> nn.Sequential:
-    narrow = timm.create_model(
-        "resnet18", layers=(1, 1), channels=(32, 64), stem_type="deep", stem_width=16
-    )
+    narrow = timm.create_model("resnet18", layers=(1, 1), channels=(32, 64), stem_type="deep", stem_width=16)
     return nn.Sequential(
         Normalize(IMAGENET_MEAN, IMAGENET_STD),
         DynamicUnet(create_body(narrow, pretrained=False), 11, SIZE, last_cross=False),

@@ -51,7 +51,8 @@ def score_of_every_depth(network: nn.Module, test: InMemory) -> dict[str, float]
 STUDY = Study(
     lesson="07",
     question="Which depth is enough, and is U-Net++ better than a U-Net of equal cost?",
-    protocol=Protocol(lr=1e-2),  # of 4e-3, 1e-2 and 2e-2 the best for U-Net++ by val, and for U-Net of the first two
+    # by val, of 4e-3, 1e-2 and 2e-2 the best for U-Net++, and of the first two for U-Net
+    protocol=Protocol(lr=1e-2),
     ways={
         "U-Net++": Way(
             build=lambda: UNetPlusPlus(num_classes=11, widths=WIDTHS), train=train_every_head, keep=True

@@ -7,7 +7,8 @@ from studies import Claim, Protocol, Study, Way
 STUDY = Study(
     lesson="13",
     question="Are the parameters better spent?",
-    protocol=Protocol(lr=1e-2),  # of 4e-3, 1e-2 and 2e-2 the best for FC-DenseNet by val, and for U-Net of the first two
+    # by val, of 4e-3, 1e-2 and 2e-2 the best for FC-DenseNet, and of the first two for U-Net
+    protocol=Protocol(lr=1e-2),
     ways={
         "FC-DenseNet": Way(
             build=lambda: FCDenseNet(
