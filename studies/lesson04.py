@@ -8,9 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 import timm
-import torch
-from fastai.vision.learner import create_body
-from fastai.vision.models.unet import DynamicUnet
 from torch import nn
 
 from nbhelpers.datasets import in_memory
@@ -26,6 +23,9 @@ AS_LONG = 14  # epochs at full size that take the processor time of both parts t
 
 
 def dynamic_unet() -> nn.Sequential:
+    from fastai.vision.learner import create_body  # heavy, and only this needs it
+    from fastai.vision.models.unet import DynamicUnet
+
     narrow = timm.create_model("resnet18", layers=(1, 1), channels=(32, 64), stem_type="deep", stem_width=16)
     return nn.Sequential(
         Normalize(IMAGENET_MEAN, IMAGENET_STD),
