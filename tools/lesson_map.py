@@ -59,6 +59,10 @@ LESSONS = {  # name: (its question, words of the cell whose picture stands for i
         "How does the error of recognition grow as the mask is degraded?",
         "show_rubber_sheet",
     ),
+    "26_another_laboratory": (
+        "Which augmentation carries over to another laboratory?",
+        "show_batch(\n    home",
+    ),
 }
 
 

@@ -2,7 +2,7 @@
 
 Steps for `torchvision.transforms.v2.Compose`, beside `RandomColour` of nbhelpers.datasets.transforms; they take and return
 (image, mask), the image uint8, and leave the mask alone. Which of them carries over to another laboratory is measured in
-studies/lesson18.py.
+studies/lesson26.py.
 """
 
 import numpy as np

@@ -69,6 +69,12 @@ def _told(draw):
     return told, (np.random.random(len(told)) < told).astype(int), draw(1, 12)
 
 
+def _batches(draw):
+    channels = draw(1, 4)
+    sizes = [(draw(1, 3), channels, draw(1, 4), draw(1, 4)) for _ in range(draw(1, 4))]
+    return ([torch.randn(size, dtype=torch.float64) + draw(0, 3) for size in sizes],)
+
+
 # exercise: the arguments of its function, from `draw(low, high)`, which gives a whole number, both included
 INPUTS = {
     "1.3": _file,
@@ -108,4 +114,5 @@ INPUTS = {
     "23.3": lambda draw: ((np.random.random((draw(1, 5), draw(1, 5))) < draw(0, 4) / 4).astype(int),),
     "25.2": _circles,
     "25.3": _codes,
+    "26.3": _batches,
 }

@@ -51,4 +51,5 @@ SURVIVORS = {
     "22.3": {r"minimum\(bins - 1, \(told": ORDER},
     "25.2": {r"return \(\(1 - r\)": "a generator of the same two numbers"},
     "25.3": {r"/ both.sum\(\)$": "numpy's 0 / 0 is nan by itself"},
+    "26.3": {r"transpose\(1, 0\)": ORDER},
 }

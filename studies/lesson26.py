@@ -1,4 +1,4 @@
-"""18 Kaggle starter: which augmentation carries over to another laboratory?"""
+"""26 Another laboratory: which augmentation carries over to it?"""
 
 import copy
 
@@ -48,7 +48,7 @@ def at_home(network: nn.Module, test: InMemory) -> float:
 
 
 STUDY = Study(
-    lesson="18",
+    lesson="26",
     question="Which augmentation carries over to another laboratory?",
     protocol=Protocol(size=(64, 64), scenes=320, epochs=14, dataset=laboratories),
     ways={
