@@ -53,6 +53,11 @@ def needs(notebook: NotebookNode) -> list[str]:
     pip takes the name of each as it is; a module whose package is called otherwise raises ValueError.
     """
     imported = imports(cell.source for cell in notebook.cells if is_code(cell))
+    if private := sorted(name for name in imported if (ROOT / name).is_dir()):
+        raise ValueError(
+            f"the lesson imports {', '.join(private)}, which is in the repository and not in the wheel; on a hosted machine "
+            "pip would look for a stranger's package of that name. Import it in `if __name__ == '__main__':`, or move it"
+        )
     lists = [on_platform(file) for file in sorted(PLATFORMS.glob("*.txt"))]
     missing = sorted(name for name in imported if not all(distributions(name) & set(have) for have in lists))
     if renamed := DISTRIBUTIONS.keys() & set(missing):
@@ -119,5 +124,10 @@ def _statements(module: str) -> list[Statement]:
     base = ROOT.joinpath(*module.split("."))
     for file in (base / "__init__.py", base.with_suffix(".py")):
         if file.is_file():
-            return [Statement(node) for node in ast.parse(file.read_text("utf-8")).body]
+            return [Statement(node) for node in ast.parse(file.read_text("utf-8")).body if not _is_script(node)]
     return []
+
+
+def _is_script(node: ast.stmt) -> bool:
+    """Whether it is `if __name__ == "__main__":`, which no import runs."""
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'"

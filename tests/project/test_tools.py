@@ -277,6 +277,16 @@ def test_needs_are_read_from_the_imports(sources, needed):
     assert needs.needs(lesson(*sources)) == needed
 
 
+def test_what_a_module_does_as_a_script_is_no_need():
+    assert "tools" in (ROOT / "studies" / "rankings.py").read_text("utf-8")  # to write its results
+    assert needs.needs(lesson("from studies.rankings import stored")) == []
+
+
+def test_what_the_wheel_does_not_hold_is_no_need_but_an_error():
+    with pytest.raises(ValueError, match="imports benchmarks, which is in the repository and not in the wheel"):
+        needs.needs(lesson("from benchmarks.timer import seconds"))
+
+
 def test_a_missing_module_of_another_name_is_said(monkeypatch, tmp_path):
     (tmp_path / "bare.txt").write_text("numpy==2.0\n")
     monkeypatch.setattr(needs, "PLATFORMS", tmp_path)
