@@ -22,7 +22,6 @@ from nbhelpers.models.attention import CBAM
 from nbhelpers.models.blocks import Normalize
 from nbhelpers.models.deeplabv3 import DeepLabV3
 from nbhelpers.models.deeplabv3_plus import DeepLabV3Plus
-from nbhelpers.models.encoder_unet import EncoderUNet
 from nbhelpers.models.encoders import IMAGENET_MEAN, IMAGENET_STD, Encoder
 from nbhelpers.models.fc_densenet import FCDenseNet
 from nbhelpers.models.fc_hardnet import FCHarDNet

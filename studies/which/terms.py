@@ -12,7 +12,7 @@ from typing import Any
 
 from torch.utils.data import Subset
 
-from nbhelpers.datasets import CamVid, SegmentationDataset, in_memory
+from nbhelpers.datasets import SegmentationDataset
 from studies import Protocol, Study, Way
 from studies.which.costs import Costs
 from studies.which.networks import NETWORKS, Network
