@@ -1,7 +1,7 @@
 """The terms: the same data, loss, schedule and tuning effort for all; then as many steps, or as much processor time.
 
-Three studies for each data set. Tuning tries the same three learning rates for every network, with one seed that no
-other training has, and its rows hold the score on val: the test split decides nothing. Equal steps and equal time
+Three studies for each data set. Tuning tries the same three learning rates for every network in half as many steps, with
+one seed that no other training has, and its rows hold the score on val: the test split decides nothing. Equal steps and equal time
 train every tuned network with the rate that came out best there.
 """
 
@@ -64,7 +64,7 @@ class Data:
 
 
 DATA = {
-    "street": Data("street", OnVal(epochs=EPOCHS), Protocol(epochs=EPOCHS), EqualTime(seconds=30), seeds=5)
+    "street": Data("street", OnVal(epochs=EPOCHS // 2), Protocol(epochs=EPOCHS), EqualTime(seconds=30), seeds=5)
 }
 
 
