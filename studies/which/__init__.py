@@ -1,6 +1,6 @@
 """24 Which network: all architectures on equal terms, at equal steps and at equal CPU time.
 
-    python -m studies.which                     # the table and what follows from it; also into the README
+    python -m studies.which                     # the table, and what follows from it
     python -m studies.which run                 # make the rows that are missing; stop it at any time, go on at any time
     python -m studies.which run --only "U-Net++"
 

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 import torch
 
 from studies.running import run_seed
+from studies.which.answers import Answer
 from studies.which.networks import NETWORKS
-from studies.which.terms import DATA, STEPS, TIME, Data, final, tuning
+from studies.which.terms import DATA, RATES, STEPS, TIME, TUNING, Data, final, tuning
 
 # What every processor of the last ten years can do: seconds and rounding are alike from machine to machine
 PLAIN = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
@@ -39,6 +40,13 @@ def main(argv: Sequence[str]) -> None:
     if arguments.action == "run":
         torch.set_num_threads(1)
         run(DATA[arguments.data], arguments.only or list(NETWORKS), arguments.seeds, arguments.minutes)
+        return
+    networks = {name: NETWORKS[name] for name in arguments.only or NETWORKS}
+    answer = Answer(arguments.data, networks)
+    for terms, study in {TUNING: answer.tuning, **answer.studies}.items():
+        of_each = len(RATES) if terms == TUNING else study.seeds
+        print(f"{terms}: {len(study.rows)} of {len(networks) * of_each} rows are there")
+    print(answer.rates, answer.least, answer.table, answer.decisions, sep="\n\n")
 
 
 if __name__ == "__main__":

@@ -64,7 +64,9 @@ class Data:
 
 
 DATA = {
-    "street": Data("street", OnVal(epochs=EPOCHS // 2), Protocol(epochs=EPOCHS), EqualTime(seconds=30), seeds=5)
+    "street": Data(
+        "street", OnVal(epochs=EPOCHS // 2), Protocol(epochs=EPOCHS), EqualTime(seconds=30), seeds=5
+    )
 }
 
 
