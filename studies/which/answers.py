@@ -14,7 +14,7 @@ from studies.statistics import Spread, spread
 from studies.study import Page, Study
 from studies.which.costs import MACS, MEMORY, MILLISECONDS
 from studies.which.networks import NETWORKS, Network
-from studies.which.terms import DATA, RATES, STEPS, TIME, chosen, final, tuning
+from studies.which.terms import DATA, RATES, STEPS, TIME, chosen, final, tried, tuning
 
 NOTHING = "*No network has two seeds yet: make rows by `python -m studies.which run`.*"
 PARAMETERS, SECONDS = "parameters", "CPU s"
@@ -47,6 +47,27 @@ class Answer:
 
     def spread(self, terms: str) -> Spread:
         return spread(list(self.scores(terms).values()))
+
+    @property
+    def ranking(self) -> dict[str, dict[str, list[float]]]:
+        """`scores` at both terms, where there are some."""
+        return {terms: scores for terms in self.studies if (scores := self.scores(terms))}
+
+    @property
+    def differences(self) -> dict[str, float]:
+        """The least difference that means anything, for each of the terms in `ranking`."""
+        return {terms: self.spread(terms).least_difference for terms in self.ranking}
+
+    @property
+    def tried(self) -> dict[str, dict[str, float]]:
+        """The score on val of each learning rate, of the networks that have been tried with all of them."""
+        scores = self.tuning.scores()
+        found = chosen(self.tuning, self.networks)
+        return {name: {f"{rate:g}": scores[tried(name, rate)][0] for rate in RATES} for name in found}
+
+    def costs(self, *what: str) -> dict[str, dict[str, float]]:
+        """{cost: {network: number}} for keys of `WANTED`, the best network at equal steps first."""
+        return {each: {name: self.cost(name, each) for name in self.scores(STEPS)} for each in what}
 
     def alike(self, terms: str) -> list[str]:
         """The best network, and those that the least difference does not tell from it."""
@@ -155,7 +176,7 @@ class Answer:
                 lines.append(
                     f"{words} of all, at a price of {behind:.3f} of mean IoU: {self._with(name, what)}."
                 )
-        return Page("\n".join(f"- {line}" for line in [*lines, *self._order()]))
+        return Page("\n".join(f"- {line}" for line in [*lines, *self._front(), *self._order()]))
 
     def _best(self, terms: str) -> str:
         best, *others = self.alike(terms)
@@ -174,14 +195,21 @@ class Answer:
 
     def _with(self, name: str, what: str) -> str:
         value = self.cost(name, what)
-        unit = {
-            PARAMETERS: "",
-            MACS: " million MACs",
-            MILLISECONDS: " CPU ms",
-            MEMORY: " MB",
-            SECONDS: " CPU s",
-        }
-        return f"**{name}** ({value:,.{0 if value >= 100 else 1}f}{unit[what]})".replace(".0)", ")")
+        unit = "" if what == PARAMETERS else " " + {MEMORY: "MB"}.get(what, what)
+        return f"**{name}** ({value:,.0f}{unit})" if value >= 100 else f"**{name}** ({value:.3g}{unit})"
+
+    def _front(self) -> list[str]:
+        """The networks that no other beats in time and score at once, the fastest first."""
+        scores = {name: mean(each) for name, each in self.scores(STEPS).items()}
+        times = {name: self.cost(name, MILLISECONDS) for name in scores}
+        fastest = sorted(scores, key=lambda name: (times[name], -scores[name]))
+        front = [
+            name
+            for place, name in enumerate(fastest)
+            if all(scores[name] > scores[other] for other in fastest[:place])
+        ]
+        listed = _and([f"**{name}** ({times[name]:.1f} CPU ms, {scores[name]:.3f})" for name in front])
+        return [f"No other both answers faster and scores higher: {listed}."] if len(scores) > 1 else []
 
     def _order(self) -> list[str]:
         """Whether the order is another one at equal time."""

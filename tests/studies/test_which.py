@@ -254,6 +254,10 @@ def test_what_follows(rows):
     assert "- Fewest parameters among those 2: **B** (2,000)." in lines
     assert "- Fastest answer among those 2: **A** (2 CPU ms)." in lines
     assert "- Fastest answer of all, at a price of 0.200 of mean IoU: **C** (1.5 CPU ms)." in lines
+    assert (
+        "- No other both answers faster and scores higher: **C** (1.5 CPU ms, 0.310) and **A** (2.0 CPU ms, 0.510)."
+        in lines
+    )
     assert "Kendall's tau = -0.33" in lines[-1]
     for name in "AB":
         assert f"**{name}** is ahead of **C** after equal steps and behind it after equal time" in lines[-1]
