@@ -66,7 +66,7 @@ def make_row(study: Study, way: str, seed: int) -> dict:
     started, cpu = time.perf_counter(), time.process_time()
     history = plan.train(network, protocol, train, valid, study.seed_of(way, seed))
     seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
-    confusion = evaluate(network, test, size=protocol.seen_at, precision="fp32")
+    confusion = evaluate(network, test, precision="fp32")
     measures = {MEAN_IOU: confusion.mean_iou}
     for name, measure in study.measures.items():
         value = measure(network, test)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import stats
@@ -91,7 +92,7 @@ class Spread:
         """What a group's mean may be off by, either way, at 95 % (Student's t)."""
         return float(stats.t.ppf(1 - LEVEL / 2, self.freedom)) * self.deviation / math.sqrt(self.seeds)
 
-    @property
+    @cached_property
     def least_difference(self) -> float:
         """How far two means must lie apart to mean anything, whichever two of all are looked at; nan for one group.
 

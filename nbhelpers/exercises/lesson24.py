@@ -67,10 +67,11 @@ def check_front(front: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> None:
     random = np.random.default_rng(24)
     trials = [
         (np.array([1.0, 2.0, 3.0, 4.0]), np.array([0.2, 0.5, 0.4, 0.6])),
-        (np.array([2.0, 2.0, 1.0, 3.0]), np.array([0.5, 0.4, 0.4, 0.5])),
+        (np.array([2.0, 2.0, 3.0]), np.array([0.4, 0.5, 0.6])),  # beaten by score alone
+        (np.array([3.0, 2.0, 1.0]), np.array([0.5, 0.5, 0.3])),  # beaten by cost alone
         (np.array([2.0, 2.0, 5.0]), np.array([0.5, 0.5, 0.6])),  # equal twins: neither beats the other
         (np.array([7.0]), np.array([0.2])),
-        (random.integers(1, 5, 8).astype(float), random.integers(1, 5, 8) / 10),
+        *((random.integers(1, 5, n).astype(float), random.integers(1, 5, n) / 10) for n in (4, 6, 8)),
         (random.random(9), random.random(9)),
     ]
 

@@ -30,7 +30,6 @@ def run(data: Data, names: Sequence[str], seeds: int | None, minutes: float) -> 
 def main(argv: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m studies.which", description="Which network?")
     parser.add_argument("action", nargs="?", choices=("run",), help="make rows; without it, show the table")
-    parser.add_argument("--data", default="street", choices=DATA)
     parser.add_argument("--only", action="append", metavar="NAME", help="a network; may be given repeatedly")
     parser.add_argument("--seeds", type=int, help="of the final rows; default: the study's own")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no row after so long")
@@ -39,10 +38,10 @@ def main(argv: Sequence[str]) -> None:
         parser.error(f"no network {', '.join(sorted(unknown))}; there are {', '.join(NETWORKS)}")
     if arguments.action == "run":
         torch.set_num_threads(1)
-        run(DATA[arguments.data], arguments.only or list(NETWORKS), arguments.seeds, arguments.minutes)
+        run(DATA["street"], arguments.only or list(NETWORKS), arguments.seeds, arguments.minutes)
         return
     networks = {name: NETWORKS[name] for name in arguments.only or NETWORKS}
-    answer = Answer(arguments.data, networks)
+    answer = Answer("street", networks)
     for terms, study in {TUNING: answer.tuning, **answer.studies}.items():
         of_each = len(RATES) if terms == TUNING else study.seeds
         print(f"{terms}: {len(study.rows)} of {len(networks) * of_each} rows are there")

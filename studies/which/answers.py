@@ -45,8 +45,10 @@ class Answer:
         several = {name: each for name, each in self.studies[terms].scores().items() if len(each) > 1}
         return dict(sorted(several.items(), key=lambda item: -mean(item[1])))
 
-    def spread(self, terms: str) -> Spread:
-        return spread(list(self.scores(terms).values()))
+    @cached_property
+    def spreads(self) -> dict[str, Spread]:
+        """How far seeds scatter, for each of the terms in `ranking`."""
+        return {terms: spread(list(scores.values())) for terms, scores in self.ranking.items()}
 
     @property
     def ranking(self) -> dict[str, dict[str, list[float]]]:
@@ -56,7 +58,7 @@ class Answer:
     @property
     def differences(self) -> dict[str, float]:
         """The least difference that means anything, for each of the terms in `ranking`."""
-        return {terms: self.spread(terms).least_difference for terms in self.ranking}
+        return {terms: self.spreads[terms].least_difference for terms in self.spreads}
 
     @property
     def tried(self) -> dict[str, dict[str, float]]:
@@ -74,7 +76,7 @@ class Answer:
         scores = self.scores(terms)
         if len(scores) < 2:
             return list(scores)
-        best, least = mean(next(iter(scores.values()))), self.spread(terms).least_difference
+        best, least = mean(next(iter(scores.values()))), self.spreads[terms].least_difference
         return [name for name, each in scores.items() if best - mean(each) < least or mean(each) == best]
 
     def cost(self, name: str, what: str) -> float:
@@ -98,7 +100,7 @@ class Answer:
         sentences = []
         for terms in self.studies:
             if len(self.scores(terms)) > 1:
-                found = self.spread(terms)
+                found = self.spreads[terms]
                 sentences.append(
                     f"- At {terms} ({found.groups} networks, {found.seeds} seeds each or more), two means that lie less than "
                     f"**{found.least_difference:.3f}** apart mean nothing, whichever two of all you look at; a single "
@@ -188,7 +190,7 @@ class Answer:
         text = f"Most accurate {when}: **{best}** ({mean(self.scores(terms)[best]):.3f})"
         if len(self.scores(terms)) == 1:
             return f"{text}, the only one that has been tried."
-        least = f"{self.spread(terms).least_difference:.3f}"
+        least = f"{self.spreads[terms].least_difference:.3f}"
         if not others:
             return f"{text}, and no other comes within the least difference of {least}."
         return f"{text}. Not to be told from it, within {least}: {_and(others)}."
@@ -219,7 +221,7 @@ class Answer:
             return []
         means = {terms: [mean(self.scores(terms)[name]) for name in both] for terms in self.studies}
         tau = kendalltau(means[STEPS], means[TIME]).statistic
-        least = {terms: self.spread(terms).least_difference for terms in self.studies}
+        least = {terms: self.spreads[terms].least_difference for terms in self.studies}
         swapped = [
             f"**{first}** is ahead of **{second}** after equal steps and behind it after equal time"
             for (a, first), (b, second) in combinations(enumerate(both), 2)

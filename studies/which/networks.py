@@ -116,7 +116,7 @@ NETWORKS: dict[str, Network] = {
     "DeepLabV3+": on_resnet18(
         DeepLabV3Plus, output_stride=16, atrous_rates=RATES, hidden_channels=64, skip_channels=24, dropout=0.1
     ),
-    "U-Net, ResNet-18": of_smp(smp.Unet, decoder_channels=(64, 48, 32, 16)),
+    "U-Net on ResNet-18": of_smp(smp.Unet, decoder_channels=(64, 48, 32, 16)),
     "LinkNet": of_smp(smp.Linknet),
     "MA-Net": of_smp(smp.MAnet, decoder_channels=(64, 48, 32, 16), decoder_pab_channels=16),
     "UPerNet": of_smp(smp.UPerNet, decoder_channels=64),

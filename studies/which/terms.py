@@ -1,8 +1,8 @@
 """The terms: the same data, loss, schedule and tuning effort for all; then as many steps, or as much processor time.
 
-Three studies for each data set. Tuning tries the same three learning rates for every network in half as many steps, with
-one seed that no other training has, and its rows hold the score on val: the test split decides nothing. Equal steps and equal time
-train every tuned network with the rate that came out best there.
+Three studies for each data set. Tuning tries the same three learning rates for every network, in half as many steps and
+with one seed that no other training has; its rows hold the score on val: the test split decides nothing. Equal steps
+and equal time train every tuned network with the rate that came out best there.
 """
 
 import time
@@ -112,5 +112,5 @@ def _study(data: Data, terms: str, protocol: Protocol, ways: Mapping[str, Way], 
         protocol=protocol,
         measures={} if terms == TUNING else {"costs": Costs(protocol.size, protocol.batch_size)},
         seeds=seeds,
-        command="python -m studies.which run" + ("" if data.name == "street" else f" --data {data.name}"),
+        command="python -m studies.which run",
     )

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from types import SimpleNamespace
 
+import nbformat
 import numpy as np
 import pytest
 import torch
@@ -30,6 +31,7 @@ from studies.which.terms import (
     tried,
     tuning,
 )
+from tools.execution import ROOT
 
 
 class Flat(nn.Module):
@@ -43,6 +45,7 @@ class Flat(nn.Module):
         return self.conv(images)
 
 
+SAYING = ("rates", "least", "table", "decisions")
 A, B, C = ({name: Network(Flat, "ours")} for name in "ABC")
 THREE = A | B | C
 
@@ -242,7 +245,7 @@ def test_what_follows(rows):
     answer = Answer(networks=THREE)
     assert list(answer.scores(STEPS)) == ["A", "B", "C"] and list(answer.scores(TIME)) == ["C", "A", "B"]
     assert answer.alike(STEPS) == ["A", "B"] and answer.alike(TIME) == ["C"]
-    least = f"{answer.spread(STEPS).least_difference:.3f}"
+    least = f"{answer.spreads[STEPS].least_difference:.3f}"
     lines = answer.decisions.splitlines()
     assert (
         lines[0]
@@ -309,7 +312,18 @@ def test_the_order_of_the_rows(monkeypatch):
     assert calls == [("24_street_tuning", 0), (steps, 0), (steps, 1), (timed, 0), (timed, 1)]
 
 
-# The rows that are stored
+# The rows that are stored, and the page
+
+
+def test_the_page_says_what_the_rows_say():
+    page, answer = nbformat.read(ROOT / "notebooks" / "24_which_network.ipynb", as_version=4), Answer()
+    said = [cell for cell in page.cells if cell.source in {f"answer.{name}" for name in SAYING}]
+    assert len(said) == len(SAYING)
+    for cell in said:
+        for output in cell.outputs:
+            assert output.data["text/markdown"] == getattr(answer, cell.source.removeprefix("answer.")), (
+                "execute the page again: make notebooks"
+            )
 
 
 @pytest.mark.parametrize("terms", (STEPS, TIME))

@@ -18,7 +18,9 @@ def test_a_ranking_tells_every_mean_and_its_bands_are_the_least_differences(monk
 
 @pytest.mark.parametrize("terms, least", [({}, {}), ({"steps": {}}, {"steps": 0.1}), ({"steps": STEPS}, {})])
 def test_a_ranking_of_nothing_is_refused(terms, least):
-    with pytest.raises(ValueError, match="a network at least under each of the terms, and a least difference"):
+    with pytest.raises(
+        ValueError, match="a network at least under each of the terms, and a least difference"
+    ):
         show_ranking(terms, least)
 
 
