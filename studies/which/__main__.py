@@ -45,12 +45,10 @@ def main(argv: Sequence[str]) -> None:
     for terms, study in {TUNING: answer.tuning, **answer.studies}.items():
         of_each = len(RATES) if terms == TUNING else study.seeds
         print(f"{terms}: {len(study.rows)} of {len(networks) * of_each} rows are there")
-    print(answer.rates, answer.least, answer.table, answer.decisions, sep="\n\n")
+    print(*dict.fromkeys([answer.rates, answer.least, answer.table, answer.decisions]), sep="\n\n")
 
 
 if __name__ == "__main__":
-    if any(
-        os.environ.get(name) != value for name, value in PLAIN.items()
-    ):  # torch reads them as it is loaded
+    if PLAIN.items() - os.environ.items():  # torch reads them as it is loaded
         os.execve(sys.executable, [sys.executable, "-m", "studies.which", *sys.argv[1:]], os.environ | PLAIN)
     main(sys.argv[1:])

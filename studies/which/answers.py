@@ -155,10 +155,12 @@ class Answer:
         counted = {rate: [name for name in found if found[name] == rate] for rate in RATES}
         listed = "; ".join(f"**{rate:g}** for {_and(names)}" for rate, names in counted.items() if names)
         edge = len(counted[min(RATES)]) + len(counted[max(RATES)])
-        return Page(
-            f"Of {_and([f'{rate:g}' for rate in RATES])}, val chose {listed}. For {edge} of {len(found)} that is the lowest or "
-            "the highest rate tried, so that a rate beyond it might have been better still."
+        beyond = (
+            f"For {edge} of {len(found)} that is the lowest or the highest rate tried: one beyond it might be better still."
+            if edge
+            else "None of these is the lowest or the highest that was tried."
         )
+        return Page(f"Of {_and([f'{rate:g}' for rate in RATES])}, val chose {listed}. {beyond}")
 
     @property
     def decisions(self) -> Page:
