@@ -30,10 +30,18 @@ class Protocol:
     options: Mapping[str, Any] = field(default_factory=dict)  # more arguments of fit
     dataset: Callable[..., SegmentationDataset] = Street
 
+    seen_at: tuple[int, int] | None = (
+        None  # what test's pictures are shrunk to on their way in; see `evaluate`
+    )
+
     def data(self, split: str) -> SegmentationDataset:
         """The pairs of a split, decoded once."""
         length = {"train": self.scenes, "val": 100, "test": 200}[split]
         return in_memory(self.dataset(split, size=self.size, length=length))
+
+    def fitted(self, way: "Way", train: Any, valid: Any) -> "Protocol":
+        """The protocol for one way: here the same for all, elsewhere such as depend on what the network costs."""
+        return self
 
     @property
     def steps(self) -> int:

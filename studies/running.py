@@ -18,6 +18,7 @@ from studies.packing import pack
 from studies.protocol import MEAN_IOU
 from studies.study import Study, load
 
+PACKAGES = ("torch", "torchvision", "timm", "segmentation_models_pytorch")
 LOCKS = Path(tempfile.gettempdir()) / "nbhelpers-studies"
 
 
@@ -25,21 +26,26 @@ def run_missing(lessons: list[str], seeds: int | None, minutes: float) -> None:
     """Train what is missing of `lessons`, three seeds of each before any has more, for about `minutes`."""
     end = time.monotonic() + 60 * minutes
     studies = [load(lesson) for lesson in lessons]
-    LOCKS.mkdir(exist_ok=True)
     for seed in range(max(seeds or study.seeds for study in studies)):
         for study in studies:
-            for way in study.ways:
-                if time.monotonic() > end:
-                    return
-                if seed < (seeds or study.seeds):
-                    _run_once(study, way, seed)
+            if seed < (seeds or study.seeds):
+                run_seed(study, seed, end)
+
+
+def run_seed(study: Study, seed: int, end: float) -> None:
+    """Train what is missing of one seed of `study`; begin no row after `end`, a time of the monotonic clock."""
+    LOCKS.mkdir(exist_ok=True)
+    for way in study.ways:
+        if time.monotonic() > end:
+            return
+        _run_once(study, way, seed)
 
 
 def _run_once(study: Study, way: str, seed: int) -> None:
     """Make one row, unless it is there or another process is at it."""
     try:
         with FileLock(LOCKS / f"{study.checkpoint(way).stem}_{seed}.lock", timeout=0):
-            if (seed, way) not in load(study.lesson).missing(seed + 1):
+            if (seed, way) not in study.fresh().missing(seed + 1):
                 return
             print(f"{study.lesson}  {way}, seed {seed} ...", end=" ", flush=True)
             row = make_row(study, way, seed)
@@ -54,6 +60,7 @@ def make_row(study: Study, way: str, seed: int) -> dict:
     plan = study.ways[way]
     protocol = plan.protocol(study.protocol)
     train, valid, test = (protocol.data(split) for split in ("train", "val", "test"))
+    protocol = protocol.fitted(plan, train, valid)
     torch.manual_seed(study.seed_of(way, seed))
     network = plan.build()
     started, cpu = time.perf_counter(), time.process_time()
@@ -80,9 +87,9 @@ def make_row(study: Study, way: str, seed: int) -> dict:
         "seconds": round(seconds, 1),
         "cpu_seconds": round(cpu, 1),
         "protocol": str(protocol),
-        "command": f"python -m studies run {study.lesson}",
+        "command": study.command or f"python -m studies run {study.lesson}",
         "machine": _machine(),
-        "versions": {package: version(package) for package in ("torch", "torchvision", "timm")},
+        "versions": {package: version(package) for package in PACKAGES},
         "commit": _commit(),
     }
 

@@ -32,6 +32,7 @@ class Study:
     measures: by name, what is taken of each trained network beside its mean IoU: (network, test set) -> a number, or
         numbers by name.
     seeds: how many trainings a way shall have.
+    command: what makes its rows; none where it is `python -m studies run`.
     """
 
     lesson: str
@@ -41,6 +42,7 @@ class Study:
     protocol: Protocol = field(default_factory=Protocol)
     measures: Mapping[str, Callable] = field(default_factory=dict)
     seeds: int = 5
+    command: str | None = None
 
     def __post_init__(self) -> None:
         unknown = {name for claim in self.claims for name in (claim.first, claim.second)} - set(self.ways)
@@ -61,6 +63,12 @@ class Study:
             (row for row in stored if row["way"] in self.ways),
             key=lambda row: (list(self.ways).index(row["way"]), row["seed"]),
         )
+
+    def fresh(self) -> "Study":
+        """The same study, which reads its rows again."""
+        self.__dict__.pop("rows", None)
+        self.__dict__.pop("verdicts", None)
+        return self
 
     def missing(self, seeds: int | None = None) -> list[tuple[int, str]]:
         """(seed, way) of the rows that are not there yet: all ways of one seed before the next seed."""
@@ -203,6 +211,4 @@ def load(lesson: str) -> Study:
             raise
         there = sorted(file.stem.removeprefix("lesson") for file in HERE.glob("lesson*.py"))
         raise ValueError(f"no study of lesson {lesson!r}; there are {', '.join(there)}") from None
-    module.STUDY.__dict__.pop("rows", None)
-    module.STUDY.__dict__.pop("verdicts", None)
-    return module.STUDY
+    return module.STUDY.fresh()

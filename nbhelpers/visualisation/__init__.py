@@ -35,6 +35,7 @@ from nbhelpers.visualisation.nested import show_nested
 from nbhelpers.visualisation.numbers import show_numbers
 from nbhelpers.visualisation.pictures import show_batch, show_overlay, show_predictions
 from nbhelpers.visualisation.probe import effective_receptive_field, predict_ids
+from nbhelpers.visualisation.ranking import show_heat, show_ranking
 from nbhelpers.visualisation.source import show_source
 from nbhelpers.visualisation.staircase import show_staircase
 from nbhelpers.visualisation.studies import show_study
@@ -64,6 +65,7 @@ __all__ = [
     "show_leaderboard",
     "show_objects",
     "show_feature_maps",
+    "show_heat",
     "show_ids",
     "show_iou",
     "show_lines",
@@ -74,6 +76,7 @@ __all__ = [
     "show_overlay",
     "show_predictions",
     "show_pulls",
+    "show_ranking",
     "show_receptive_field",
     "show_reliability",
     "show_roc",

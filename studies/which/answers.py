@@ -1,0 +1,240 @@
+"""What follows from the rows: the table, the least difference that means anything, and a list to decide by.
+
+Every sentence is made from the rows and stays true when others join them. A network is judged once it has two seeds.
+"""
+
+from collections.abc import Mapping
+from functools import cached_property
+from itertools import combinations
+from statistics import mean, median
+
+from scipy.stats import kendalltau
+
+from studies.statistics import Spread, spread
+from studies.study import Page, Study
+from studies.which.costs import MACS, MEMORY, MILLISECONDS
+from studies.which.networks import NETWORKS, Network
+from studies.which.terms import DATA, RATES, STEPS, TIME, chosen, final, tried, tuning
+
+NOTHING = "*No network has two seeds yet: make rows by `python -m studies.which run`.*"
+PARAMETERS, SECONDS = "parameters", "CPU s"
+WANTED = {  # the least of what: how the sentence begins
+    PARAMETERS: "Fewest parameters",
+    MACS: "Fewest operations",
+    MILLISECONDS: "Fastest answer",
+    MEMORY: "Least memory in training",
+    SECONDS: "Shortest training",
+}
+
+
+class Answer:
+    """Which network, on one data set ("street"). `networks` are all, unless a few are given.
+
+    Raises ValueError for a data set that has no rows planned.
+    """
+
+    def __init__(self, data: str = "street", networks: Mapping[str, Network] = NETWORKS) -> None:
+        if data not in DATA:
+            raise ValueError(f"no rows are planned on {data!r}; there are {', '.join(DATA)}")
+        self.data, self.networks = DATA[data], networks
+        self.tuning = tuning(self.data, networks)
+        self.studies: dict[str, Study] = {terms: final(self.data, terms, networks) for terms in (STEPS, TIME)}
+
+    def scores(self, terms: str) -> dict[str, list[float]]:
+        """Mean IoU on test, a number for each seed, the best mean first; of networks with two seeds at least."""
+        several = {name: each for name, each in self.studies[terms].scores().items() if len(each) > 1}
+        return dict(sorted(several.items(), key=lambda item: -mean(item[1])))
+
+    @cached_property
+    def spreads(self) -> dict[str, Spread]:
+        """How far seeds scatter, for each of the terms in `ranking`."""
+        return {terms: spread(list(scores.values())) for terms, scores in self.ranking.items()}
+
+    @property
+    def ranking(self) -> dict[str, dict[str, list[float]]]:
+        """`scores` at both terms, where there are some."""
+        return {terms: scores for terms in self.studies if (scores := self.scores(terms))}
+
+    @property
+    def differences(self) -> dict[str, float]:
+        """The least difference that means anything, for each of the terms in `ranking`."""
+        return {terms: self.spreads[terms].least_difference for terms in self.spreads}
+
+    @property
+    def tried(self) -> dict[str, dict[str, float]]:
+        """The score on val of each learning rate, of the networks that have been tried with all of them."""
+        scores = self.tuning.scores()
+        found = chosen(self.tuning, self.networks)
+        return {name: {f"{rate:g}": scores[tried(name, rate)][0] for rate in RATES} for name in found}
+
+    def costs(self, *what: str) -> dict[str, dict[str, float]]:
+        """{cost: {network: number}} for keys of `WANTED`, the best network at equal steps first."""
+        return {each: {name: self.cost(name, each) for name in self.scores(STEPS)} for each in what}
+
+    def alike(self, terms: str) -> list[str]:
+        """The best network, and those that the least difference does not tell from it."""
+        scores = self.scores(terms)
+        if len(scores) < 2:
+            return list(scores)
+        best, least = mean(next(iter(scores.values()))), self.spreads[terms].least_difference
+        return [name for name, each in scores.items() if best - mean(each) < least or mean(each) == best]
+
+    def cost(self, name: str, what: str) -> float:
+        """Of a network at equal steps: a key of `WANTED`, the median over seeds."""
+        rows = [row for row in self.studies[STEPS].rows if row["way"] == name]
+        if what == SECONDS:
+            return median(row["cpu_seconds"] for row in rows)
+        return median(row[PARAMETERS] if what == PARAMETERS else row["measures"][what] for row in rows)
+
+    def per_class(self, terms: str) -> dict[str, dict[str, float]]:
+        """IoU of each class, the mean over seeds: {network: {class: fraction}}, the best network first."""
+        found = {}
+        for name in self.scores(terms):
+            rows = [row["iou"] for row in self.studies[terms].rows if row["way"] == name]
+            found[name] = {label: mean(row[label] for row in rows) for label in rows[0]}
+        return found
+
+    @property
+    def least(self) -> Page:
+        """The least difference that means anything, at both terms, in a sentence each."""
+        sentences = []
+        for terms in self.studies:
+            if len(self.scores(terms)) > 1:
+                found = self.spreads[terms]
+                sentences.append(
+                    f"- At {terms} ({found.groups} networks, {found.seeds} seeds each or more), two means that lie less than "
+                    f"**{found.least_difference:.3f}** apart mean nothing, whichever two of all you look at; a single "
+                    f"network's mean is known to ± {found.half_interval:.3f}."
+                )
+        return Page("\n".join(sentences) or NOTHING)
+
+    @property
+    def table(self) -> Page:
+        """A line for each network, the best at equal steps first; bold is what nothing tells from the best."""
+        steps, timed = self.scores(STEPS), self.scores(TIME)
+        if not steps:
+            return Page(NOTHING)
+        alike = {terms: self.alike(terms) for terms in self.studies}
+        head = [
+            *("network", "by", "parameters", "million MACs", "CPU ms", "MB in training"),
+            *(f"mean IoU, {self.data.steps.steps:,} steps", "in CPU s"),
+            *(f"mean IoU, {self.data.time.seconds:g} CPU s", "in steps"),
+        ]
+        lines = ["| " + " | ".join(head) + " |", "|---|---|" + "---:|" * (len(head) - 2)]
+        for name in steps:
+            cells = [name, self.networks[name].source, f"{self.cost(name, PARAMETERS):,.0f}"]
+            cells += [f"{self.cost(name, MACS):.0f}", f"{self.cost(name, MILLISECONDS):.1f}"]
+            cells += [f"{self.cost(name, MEMORY):.0f}", self._mean(STEPS, name, alike)]
+            cells += [f"{self.cost(name, SECONDS):.0f}"]
+            cells += [self._mean(TIME, name, alike), self._steps(name)] if name in timed else ["", ""]
+            lines.append("| " + " | ".join(cells) + " |")
+        return Page("\n".join([*lines, "", self._caption()]))
+
+    def _mean(self, terms: str, name: str, alike: Mapping[str, list[str]]) -> str:
+        text = f"{mean(self.scores(terms)[name]):.3f}"
+        return f"**{text}**" if name in alike[terms] else text
+
+    def _steps(self, name: str) -> str:
+        return f"{median(row['steps'] for row in self.studies[TIME].rows if row['way'] == name):,.0f}"
+
+    def _caption(self) -> str:
+        rows = [row for study in self.studies.values() for row in study.rows]
+        size = " x ".join(map(str, self.data.steps.size))
+        machines = sorted({row["machine"] for row in rows})
+        return (
+            f"Bold: not to be told from the best of its column. MACs and CPU milliseconds of an answer, for one picture of "
+            f"{size}; MB of a training step of {self.data.steps.batch_size}. Made on {'; '.join(machines)}."
+        )
+
+    @cached_property
+    def rates(self) -> Page:
+        """Which learning rates val chose, and how often the highest or the lowest one that was tried."""
+        found = chosen(self.tuning, self.networks)
+        if not found:
+            return Page(NOTHING)
+        counted = {rate: [name for name in found if found[name] == rate] for rate in RATES}
+        listed = "; ".join(f"**{rate:g}** for {_and(names)}" for rate, names in counted.items() if names)
+        edge = len(counted[min(RATES)]) + len(counted[max(RATES)])
+        beyond = (
+            f"For {edge} of {len(found)} that is the lowest or the highest rate tried: one beyond it might be better still."
+            if edge
+            else "None of these is the lowest or the highest that was tried."
+        )
+        return Page(f"Of {_and([f'{rate:g}' for rate in RATES])}, val chose {listed}. {beyond}")
+
+    @property
+    def decisions(self) -> Page:
+        """The list to decide by."""
+        if not self.scores(STEPS):
+            return Page(NOTHING)
+        lines = [self._best(terms) for terms in self.studies if self.scores(terms)]
+        alike = self.alike(STEPS)
+        if len(alike) > 1:
+            for what, words in WANTED.items():
+                name = min(alike, key=lambda name, what=what: self.cost(name, what))
+                lines.append(f"{words} among those {len(alike)}: {self._with(name, what)}.")
+        for what, words in WANTED.items():
+            name = min(self.scores(STEPS), key=lambda name, what=what: self.cost(name, what))
+            if name not in alike:
+                behind = mean(self.scores(STEPS)[alike[0]]) - mean(self.scores(STEPS)[name])
+                lines.append(
+                    f"{words} of all, at a price of {behind:.3f} of mean IoU: {self._with(name, what)}."
+                )
+        return Page("\n".join(f"- {line}" for line in [*lines, *self._front(), *self._order()]))
+
+    def _best(self, terms: str) -> str:
+        best, *others = self.alike(terms)
+        when = (
+            f"after {self.data.steps.steps:,} steps"
+            if terms == STEPS
+            else f"within {self.data.time.seconds:g} CPU s"
+        )
+        text = f"Most accurate {when}: **{best}** ({mean(self.scores(terms)[best]):.3f})"
+        if len(self.scores(terms)) == 1:
+            return f"{text}, the only one that has been tried."
+        least = f"{self.spreads[terms].least_difference:.3f}"
+        if not others:
+            return f"{text}, and no other comes within the least difference of {least}."
+        return f"{text}. Not to be told from it, within {least}: {_and(others)}."
+
+    def _with(self, name: str, what: str) -> str:
+        value = self.cost(name, what)
+        unit = "" if what == PARAMETERS else " " + {MEMORY: "MB"}.get(what, what)
+        return f"**{name}** ({value:,.0f}{unit})" if value >= 100 else f"**{name}** ({value:.3g}{unit})"
+
+    def _front(self) -> list[str]:
+        """The networks that no other beats in time and score at once, the fastest first."""
+        scores = {name: mean(each) for name, each in self.scores(STEPS).items()}
+        times = {name: self.cost(name, MILLISECONDS) for name in scores}
+        fastest = sorted(scores, key=lambda name: (times[name], -scores[name]))
+        front = [
+            name
+            for place, name in enumerate(fastest)
+            if all(scores[name] > scores[other] for other in fastest[:place])
+        ]
+        listed = _and([f"**{name}** ({times[name]:.1f} CPU ms, {scores[name]:.3f})" for name in front])
+        return [f"No other both answers faster and scores higher: {listed}."] if len(scores) > 1 else []
+
+    def _order(self) -> list[str]:
+        """Whether the order is another one at equal time."""
+        steps, timed = self.scores(STEPS), self.scores(TIME)
+        both = [name for name in steps if name in timed]
+        if len(both) < 2:
+            return []
+        means = {terms: [mean(self.scores(terms)[name]) for name in both] for terms in self.studies}
+        tau = kendalltau(means[STEPS], means[TIME]).statistic
+        least = {terms: self.spreads[terms].least_difference for terms in self.studies}
+        swapped = [
+            f"**{first}** is ahead of **{second}** after equal steps and behind it after equal time"
+            for (a, first), (b, second) in combinations(enumerate(both), 2)
+            if means[STEPS][a] - means[STEPS][b] > least[STEPS]
+            and means[TIME][b] - means[TIME][a] > least[TIME]
+        ]
+        said = "; ".join(swapped) if swapped else "no two networks change places"
+        return [
+            f"Equal steps and equal time agree by Kendall's tau = {tau:.2f}; beyond the least differences, {said}."
+        ]
+
+
+def _and(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

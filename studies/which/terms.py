@@ -1,0 +1,116 @@
+"""The terms: the same data, loss, schedule and tuning effort for all; then as many steps, or as much processor time.
+
+Three studies for each data set. Tuning tries the same three learning rates for every network, in half as many steps and
+with one seed that no other training has; its rows hold the score on val: the test split decides nothing. Equal steps
+and equal time train every tuned network with the rate that came out best there.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from torch.utils.data import Subset
+
+from nbhelpers.datasets import SegmentationDataset
+from studies import Protocol, Study, Way
+from studies.which.costs import Costs
+from studies.which.networks import NETWORKS, Network
+
+RATES = (1e-3, 3e-3, 1e-2)
+TUNING, STEPS, TIME = "tuning", "equal steps", "equal time"
+EPOCHS = 16  # 608 steps of the street
+
+
+class OnVal(Protocol):
+    """A protocol whose rows are scored on val, so that what is chosen by them has not seen test."""
+
+    def data(self, split: str) -> SegmentationDataset:
+        return super().data("val" if split == "test" else split)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EqualTime(Protocol):
+    """As many whole epochs as come nearest to `seconds` of the processor, its looks at val included."""
+
+    seconds: float = 30.0
+
+    def fitted(self, way: Way, train: Any, valid: Any) -> "EqualTime":
+        """Counts the epochs: a fresh network takes a few steps that warm up, and then one epoch that is timed."""
+        network, one = way.build(), replace(self, epochs=1)
+        few = Subset(train, range(min(len(train), 2 * self.batch_size)))
+        way.train(network, one, few, few, 0)
+        started = time.process_time()
+        way.train(network, one, train, valid, 0)
+        epoch = time.process_time() - started
+        return replace(self, epochs=max(1, round(self.seconds / epoch)))
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}, for {self.seconds:g} CPU seconds"
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data set with its terms.
+
+    tuning, steps, time: the protocols of the three studies. seeds: of the last two.
+    """
+
+    name: str
+    tuning: Protocol
+    steps: Protocol
+    time: EqualTime
+    seeds: int
+
+
+DATA = {
+    "street": Data(
+        "street", OnVal(epochs=EPOCHS // 2), Protocol(epochs=EPOCHS), EqualTime(seconds=30), seeds=5
+    )
+}
+
+
+def tried(name: str, rate: float) -> str:
+    """What the row of a network with one of the rates is called."""
+    return f"{name}, rate {rate:g}"
+
+
+def tuning(data: Data, networks: Mapping[str, Network] = NETWORKS) -> Study:
+    """Every network with every rate."""
+    ways = {
+        tried(name, rate): Way(build=network.build, terms={"lr": rate})
+        for name, network in networks.items()
+        for rate in RATES
+    }
+    return _study(data, TUNING, data.tuning, ways, seeds=1)
+
+
+def chosen(tuning: Study, networks: Mapping[str, Network] = NETWORKS) -> dict[str, float]:
+    """The rate with the highest score on val, for each network that has been tried with all of them."""
+    scores = {way: values[0] for way, values in tuning.scores().items()}
+    return {
+        name: max(RATES, key=lambda rate, name=name: scores[tried(name, rate)])
+        for name in networks
+        if all(tried(name, rate) in scores for rate in RATES)
+    }
+
+
+def final(data: Data, terms: str, networks: Mapping[str, Network] = NETWORKS) -> Study:
+    """The tuned networks at equal steps (`STEPS`) or at equal processor time (`TIME`)."""
+    rates = chosen(tuning(data, networks), networks)
+    ways = {name: Way(build=networks[name].build, terms={"lr": rate}) for name, rate in rates.items()}
+    protocol = data.steps if terms == STEPS else data.time
+    return _study(data, terms, protocol, ways, seeds=data.seeds)
+
+
+def _study(data: Data, terms: str, protocol: Protocol, ways: Mapping[str, Way], seeds: int) -> Study:
+    return Study(
+        lesson=f"24_{data.name}_{terms.replace(' ', '_')}",
+        question="Which network?",
+        ways=ways,
+        claims=(),  # judged together, by the least difference that means anything
+        protocol=protocol,
+        measures={} if terms == TUNING else {"costs": Costs(protocol.size, protocol.batch_size)},
+        seeds=seeds,
+        command="python -m studies.which run",
+    )

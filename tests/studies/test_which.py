@@ -1,0 +1,337 @@
+"""Which network: the networks that are compared, the terms, and that what is said follows from the rows."""
+
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+
+import nbformat
+import numpy as np
+import pytest
+import torch
+from scipy.stats import tukey_hsd
+from torch import nn
+
+from studies import Protocol, Way
+from studies.running import make_row
+from studies.statistics import spread
+from studies.which import __main__ as command
+from studies.which.answers import NOTHING, Answer
+from studies.which.costs import MACS, MEMORY, MILLISECONDS, Costs
+from studies.which.networks import NETWORKS, Network
+from studies.which.terms import (
+    DATA,
+    RATES,
+    STEPS,
+    TIME,
+    TUNING,
+    EqualTime,
+    OnVal,
+    chosen,
+    final,
+    tried,
+    tuning,
+)
+from tools.execution import ROOT
+
+
+class Flat(nn.Module):
+    """One convolution, which trains in no time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 11, 1)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.conv(images)
+
+
+SAYING = ("rates", "least", "table", "decisions")
+A, B, C = ({name: Network(Flat, "ours")} for name in "ABC")
+THREE = A | B | C
+
+
+# The networks
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_is_whole(name):
+    torch.manual_seed(0)
+    network, images = NETWORKS[name].build(), torch.rand(2, 3, 48, 64)
+    forward = getattr(network, "forward_with_aux", lambda images: (network(images),))
+    outputs = forward(images)
+    assert [tuple(logits.shape) for logits in outputs] == [(2, 11, 48, 64)] * len(outputs)
+    sum(logits.square().mean() for logits in outputs).backward()
+    assert [name for name, weight in network.named_parameters() if weight.grad is None] == []
+    assert network.eval()(images[:1]).shape == (1, 11, 48, 64)
+    assert NETWORKS[name].source in ("ours", "SMP", "torchvision")
+
+
+def test_networks_of_others_see_normalised_images():
+    seen = []
+    network = NETWORKS["LinkNet"].build()
+    network.network.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    network(torch.full((2, 3, 48, 64), 0.485))
+    assert seen[0][:, 0].abs().max() < 1e-6 and seen[0][:, 1].mean() == pytest.approx((0.485 - 0.456) / 0.224)
+
+
+def test_costs_by_hand():
+    found = Costs((8, 4), 2)(Flat(), None)
+    assert found[MACS] == pytest.approx(8 * 4 * 3 * 11 / 1e6)
+    assert found[MILLISECONDS] > 0
+    weights = 4 * (3 * 11 + 11)
+    images, logits = 4 * 2 * 3 * 8 * 4, 4 * 2 * 11 * 8 * 4
+    least = 3 * weights + images + logits  # the weights, and what AdamW keeps of them
+    assert least <= 1e6 * found[MEMORY] <= least + 2 * weights + 2 * logits
+
+
+# The terms
+
+
+def test_tuning_never_sees_test():
+    assert isinstance(DATA["street"].tuning, OnVal)
+    small = OnVal(size=(32, 40), scenes=8)
+    assert len(small.data("test")) == len(small.data("val")) == 100
+    assert np.array_equal(small.data("test").images[0], small.data("val").images[0])
+    assert not np.array_equal(small.data("val").images[0], Protocol(size=(32, 40)).data("test").images[0])
+
+
+def test_all_have_the_same_terms():
+    studies = [tuning(DATA["street"]), *(final(DATA["street"], terms) for terms in (STEPS, TIME))]
+    for study in studies:
+        assert all(set(way.terms) == {"lr"} for way in study.ways.values())
+        fixed = {
+            name: value for name, value in vars(study.protocol).items() if name not in ("epochs", "seconds")
+        }
+        assert fixed == {
+            name: vars(Protocol())[name] for name in fixed
+        }  # those of the other lessons' studies
+    assert {way.terms["lr"] for way in studies[0].ways.values()} == set(RATES)
+    assert len(studies[0].ways) == len(RATES) * len(NETWORKS)
+    assert (DATA["street"].steps.steps, DATA["street"].tuning.steps) == (608, 304)
+
+
+def test_seeds_of_tuning_are_no_others():
+    first = tuning(DATA["street"], A)
+    second = replace(first, lesson="24_street_equal_steps")
+    assert first.seed_of("A", 0) != second.seed_of("A", 0)
+
+
+class Clock:
+    """A processor's clock that trainings move on: `a_scene` seconds for each scene of an epoch."""
+
+    def __init__(self, a_scene: float) -> None:
+        self.a_scene, self.now, self.epochs = a_scene, 100.0, []
+
+    def train(self, network, protocol, train, valid, seed):
+        self.now += self.a_scene * (len(train) + len(valid) / 3) * protocol.epochs
+        self.epochs.append((protocol.epochs, len(train)))
+
+    def process_time(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize("a_scene, epochs", [(0.01, 9), (0.0305, 3), (0.05, 2), (1.0, 1), (0.001, 90)])
+def test_epochs_at_equal_time(monkeypatch, a_scene, epochs):
+    """300 scenes and 100 of val at a third of the price: an epoch takes 333 times a scene's seconds."""
+    clock = Clock(a_scene)
+    monkeypatch.setattr("studies.which.terms.time", clock)
+    protocol = EqualTime(seconds=30, epochs=28)
+    found = protocol.fitted(Way(build=Flat, train=clock.train), range(300), range(100))
+    assert found == replace(protocol, epochs=epochs)
+    assert clock.epochs == [(1, 16), (1, 300)]  # the first warms up
+    assert f"{epochs} epochs" in str(found) and str(found).endswith("for 30 CPU seconds")
+
+
+def test_a_row_at_equal_time_counts_its_own_seconds(monkeypatch):
+    few = EqualTime(size=(32, 40), scenes=8, seconds=1e-9)
+    study = replace(final(DATA["street"], TIME, {}), ways={"A": Way(build=Flat)}, protocol=few)
+    row = make_row(study, "A", 0)
+    assert row["steps"] == 1 and len(row["curve"]) == 1
+    assert set(row["measures"]) == {"mean IoU", MACS, MILLISECONDS, MEMORY}
+    assert row["command"] == "python -m studies.which run"
+
+
+# Rows, made up
+
+
+def row(way, seed, score, **more) -> dict:
+    costs = {MACS: 60.0, MILLISECONDS: 2.0, MEMORY: 30.0}
+    fields = {"way": way, "seed": seed, "measures": {"mean IoU": score} | costs, "parameters": 1000}
+    fields |= {"cpu_seconds": 30.0, "steps": 608, "machine": "a machine", "protocol": "", "curve": [[1, 0.1]]}
+    return fields | {"iou": {"Sky": score, "Car": score / 2}} | more
+
+
+@pytest.fixture
+def rows(tmp_path, monkeypatch):
+    """A function that stores rows for one of the three turns."""
+    monkeypatch.setattr("studies.study.RESULTS", tmp_path)
+
+    def store(terms: str, stored: list[dict]) -> None:
+        path = tmp_path / f"24_street_{terms.replace(' ', '_')}.json"
+        path.write_text(json.dumps(stored))
+
+    return store
+
+
+def tuned(names="ABC") -> list[dict]:
+    return [row(tried(name, rate), 0, 0.5 if rate == 3e-3 else 0.4) for name in names for rate in RATES]
+
+
+def scored(**scores) -> list[dict]:
+    return [row(name, seed, score) for name, each in scores.items() for seed, score in enumerate(each)]
+
+
+def test_val_chooses_the_rate(rows):
+    stored = [row(tried("A", rate), 0, score) for rate, score in zip(RATES, (0.3, 0.2, 0.1))]
+    stored += [row(tried("B", rate), 0, score) for rate, score in zip(RATES, (0.3, 0.2, 0.4))]
+    rows(TUNING, stored + [row(tried("C", RATES[0]), 0, 0.9)])  # not tried with all of them yet
+    assert chosen(tuning(DATA["street"], THREE), THREE) == {"A": RATES[0], "B": RATES[2]}
+    for terms in (STEPS, TIME):
+        ways = final(DATA["street"], terms, THREE).ways
+        assert {name: way.terms["lr"] for name, way in ways.items()} == {"A": RATES[0], "B": RATES[2]}
+    assert "**0.001** for A; **0.01** for B" in Answer(networks=THREE).rates
+    assert "For 2 of 2 that is the lowest or the highest" in Answer(networks=THREE).rates
+
+
+def test_the_least_difference_is_scipys():
+    groups = np.random.default_rng(0).normal(size=(6, 5)) * 0.01 + 0.5
+    found = spread(groups.tolist())
+    interval = tukey_hsd(*groups).confidence_interval(0.95)
+    assert found.least_difference == pytest.approx((interval.high - interval.low)[0, 1] / 2, rel=1e-4)
+    assert found.freedom == 24 and found.deviation == pytest.approx(np.sqrt(groups.var(1, ddof=1).mean()))
+    pair = spread(groups[:2].tolist())  # of two groups it is that of Student's t-test
+    from scipy.stats import t
+
+    assert pair.least_difference == pytest.approx(t.ppf(0.975, 8) * pair.deviation * np.sqrt(2 / 5), rel=1e-4)
+
+
+def test_the_spread_of_unequal_and_of_too_few():
+    found = spread([[1.0, 3.0], [2.0, 2.0, 2.0]])
+    assert found.deviation == pytest.approx(np.sqrt(2 / 3)) and (found.freedom, found.seeds) == (3, 2)
+    assert np.isnan(spread([[1.0, 2.0]]).least_difference)
+    for groups in ([], [[1.0, 2.0], [1.0]]):
+        with pytest.raises(ValueError, match="there must be one at least, and two seeds in each"):
+            spread(groups)
+
+
+def test_nothing_is_said_without_rows(rows):
+    answer = Answer(networks=THREE)
+    for said in (answer.table, answer.least, answer.decisions, answer.rates):
+        assert said == NOTHING
+    rows(TUNING, tuned())
+    rows(STEPS, scored(A=[0.5]))  # one seed says nothing
+    assert Answer(networks=THREE).decisions == NOTHING
+
+
+def test_one_network_alone(rows):
+    rows(TUNING, tuned("A"))
+    rows(STEPS, scored(A=[0.5, 0.52]))
+    answer = Answer(networks=THREE)
+    assert answer.decisions == (
+        "- Most accurate after 608 steps: **A** (0.510), the only one that has been tried."
+    )
+    assert answer.least == NOTHING and "| A | ours | 1,000 | 60 |" in answer.table
+
+
+def test_what_follows(rows):
+    """A and B lie together, C far below, and C answers fastest; at equal time C comes out ahead of both."""
+    rows(TUNING, tuned())
+    steps = scored(A=[0.50, 0.51, 0.52], B=[0.49, 0.50, 0.51], C=[0.30, 0.31, 0.32])
+    for each in steps:
+        each["parameters"] = {"A": 3000, "B": 2000, "C": 2500}[each["way"]]
+        each["measures"] |= {MILLISECONDS: {"A": 2.0, "B": 3.0, "C": 1.5}[each["way"]]}
+    rows(STEPS, steps)
+    rows(TIME, scored(A=[0.40, 0.41, 0.42], B=[0.39, 0.40, 0.41], C=[0.60, 0.61, 0.62]))
+    answer = Answer(networks=THREE)
+    assert list(answer.scores(STEPS)) == ["A", "B", "C"] and list(answer.scores(TIME)) == ["C", "A", "B"]
+    assert answer.alike(STEPS) == ["A", "B"] and answer.alike(TIME) == ["C"]
+    least = f"{answer.spreads[STEPS].least_difference:.3f}"
+    lines = answer.decisions.splitlines()
+    assert (
+        lines[0]
+        == f"- Most accurate after 608 steps: **A** (0.510). Not to be told from it, within {least}: B."
+    )
+    assert lines[1] == (
+        f"- Most accurate within 30 CPU s: **C** (0.610), and no other comes within the least difference of {least}."
+    )
+    assert "- Fewest parameters among those 2: **B** (2,000)." in lines
+    assert "- Fastest answer among those 2: **A** (2 CPU ms)." in lines
+    assert "- Fastest answer of all, at a price of 0.200 of mean IoU: **C** (1.5 CPU ms)." in lines
+    assert (
+        "- No other both answers faster and scores higher: **C** (1.5 CPU ms, 0.310) and **A** (2.0 CPU ms, 0.510)."
+        in lines
+    )
+    assert "Kendall's tau = -0.33" in lines[-1]
+    for name in "AB":
+        assert f"**{name}** is ahead of **C** after equal steps and behind it after equal time" in lines[-1]
+    assert f"**{least}** apart" in answer.least and "3 networks, 3 seeds" in answer.least
+    table = answer.table.splitlines()
+    assert table[2].startswith("| A | ours | 3,000 | 60 | 2.0 | 30 | **0.510** | 30 | 0.410 | 608 |")
+    assert table[4].startswith("| C |") and "| 0.310 | 30 | **0.610** |" in table[4]
+    assert answer.per_class(STEPS)["A"] == pytest.approx({"Sky": 0.51, "Car": 0.255})
+
+
+def test_ties_and_agreement(rows):
+    rows(TUNING, tuned())
+    rows(STEPS, scored(A=[0.5, 0.5], B=[0.5, 0.5], C=[0.4, 0.4]))
+    rows(TIME, scored(A=[0.5, 0.5], B=[0.5, 0.5], C=[0.4, 0.4]))
+    answer = Answer(networks=THREE)
+    assert answer.alike(STEPS) == ["A", "B"]  # the least difference is 0, and they are equal
+    assert "tau = 1.00; beyond the least differences, no two networks change places" in answer.decisions
+
+
+def test_a_network_without_rows_at_equal_time(rows):
+    rows(TUNING, tuned())
+    rows(STEPS, scored(A=[0.5, 0.6], B=[0.4, 0.5]))
+    rows(TIME, scored(A=[0.5, 0.6]))
+    answer = Answer(networks=THREE)
+    assert "Kendall" not in answer.decisions
+    assert answer.table.splitlines()[3].endswith("| 30 |  |  |")
+
+
+def test_unknown_data():
+    with pytest.raises(ValueError, match="no rows are planned on 'moon'; there are street"):
+        Answer("moon")
+
+
+# The command
+
+
+def test_the_command_names_what_there_is(capsys):
+    with pytest.raises(SystemExit):
+        command.main(["run", "--only", "UNet"])
+    assert "no network UNet; there are U-Net, U-Net with CBAM" in capsys.readouterr().err
+
+
+def test_the_order_of_the_rows(monkeypatch):
+    calls = []
+    monkeypatch.setattr(command, "run_seed", lambda study, seed, end: calls.append((study.lesson, seed)))
+    monkeypatch.setattr(command, "torch", SimpleNamespace(set_num_threads=lambda count: None))
+    command.main(["run", "--only", "U-Net", "--seeds", "2"])
+    steps, timed = "24_street_equal_steps", "24_street_equal_time"
+    assert calls == [("24_street_tuning", 0), (steps, 0), (steps, 1), (timed, 0), (timed, 1)]
+
+
+# The rows that are stored, and the page
+
+
+def test_the_page_says_what_the_rows_say():
+    page, answer = nbformat.read(ROOT / "notebooks" / "24_which_network.ipynb", as_version=4), Answer()
+    said = [cell for cell in page.cells if cell.source in {f"answer.{name}" for name in SAYING}]
+    assert len(said) == len(SAYING)
+    for cell in said:
+        for output in cell.outputs:
+            assert output.data["text/markdown"] == getattr(answer, cell.source.removeprefix("answer.")), (
+                "execute the page again: make notebooks"
+            )
+
+
+@pytest.mark.parametrize("terms", (STEPS, TIME))
+def test_rows_have_the_rate_that_val_chose(terms):
+    """And those of tuning its steps, on the plain processor that `python -m studies.which` asks for."""
+    study = final(DATA["street"], terms)
+    for each in tuning(DATA["street"]).rows:
+        assert "(304 steps)" in each["protocol"], each["way"]
+    for each in study.rows:
+        assert f"learning rate {study.ways[each['way']].terms['lr']:g}," in each["protocol"], each["way"]
+        assert each["machine"].endswith("1 threads, AVX2"), each["way"]

@@ -1,0 +1,38 @@
+"""Rankings and heat maps: the alt texts tell what the data are, and what cannot be drawn is refused."""
+
+import pytest
+from matplotlib.axes import Axes
+
+from nbhelpers.visualisation import show_heat, show_ranking
+
+STEPS = {"a": [0.4, 0.6], "b": [0.3, 0.3]}
+
+
+def test_a_ranking_tells_every_mean_and_its_bands_are_the_least_differences(monkeypatch):
+    bands = []
+    monkeypatch.setattr(Axes, "axvspan", lambda self, low, high, **_: bands.append((low, high)))
+    picture = show_ranking({"steps": STEPS, "time": {"b": [0.7, 0.8]}}, {"steps": 0.1, "time": float("nan")})
+    assert picture.alt == "Ranking of networks by mean IoU. steps: a 0.500, b 0.300; time: b 0.750."
+    assert bands == [(0.4, 0.5)]  # a single network has no least difference
+
+
+@pytest.mark.parametrize("terms, least", [({}, {}), ({"steps": {}}, {"steps": 0.1}), ({"steps": STEPS}, {})])
+def test_a_ranking_of_nothing_is_refused(terms, least):
+    with pytest.raises(
+        ValueError, match="a network at least under each of the terms, and a least difference"
+    ):
+        show_ranking(terms, least)
+
+
+def test_a_heat_map_tells_the_best_of_each_column():
+    nan = float("nan")
+    alt = show_heat(
+        {"a": {"sky": 0.9, "car": 0.2, "cat": nan}, "b": {"sky": 0.8, "car": 0.5, "cat": nan}}, "IoU"
+    ).alt
+    assert alt == "IoU in percent, a row for each network. The best, by column: sky a (90); car b (50)."
+
+
+@pytest.mark.parametrize("scores", [{}, {"a": {}}, {"a": {"sky": 0.1}, "b": {"car": 0.1}}])
+def test_a_heat_map_of_unequal_columns_is_refused(scores):
+    with pytest.raises(ValueError, match="the same columns in the same order, one at least"):
+        show_heat(scores, "IoU")
