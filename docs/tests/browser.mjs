@@ -1,6 +1,7 @@
 // Looks at the built site in a headless Chromium, and prints what it found as one line of JSON.
 // node browser.mjs pages ADDRESS PAGE...   faults of each page, wide and narrow, light and dark
 // node browser.mjs networks ADDRESS        what the networks in the pages compute
+// node browser.mjs slides ADDRESS DECK...  slides that are larger than the window
 // node browser.mjs pictures ADDRESS FOLDER PAGE...   pictures of the pages, to look at
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -184,6 +185,20 @@ async function networks() {
   found.menu = await page.$eval(".sidebar-drawer", (drawer) => drawer.getBoundingClientRect().left);
   await page.close();
 
+  page = await open("notebooks/05_fcn8.html", looks[0], faults);
+  await page.emulateMediaType("print");
+  found.printed = await page.evaluate(() => {
+    dispatchEvent(new Event("beforeprint"));
+    const count = (selector, holds = () => true) => [...document.querySelectorAll(selector)].filter((one) => one.checkVisibility({ opacityProperty: true }) && holds(one)).length;
+    return {
+      beside: count(".sidebar-drawer, .toc-drawer, .mobile-header, .skip-to-content, .related-pages"),
+      answers: count("details pre"),
+      hidden: document.querySelectorAll("details pre").length - count("details pre"),
+      cut: count("article pre, article img, article table", (one) => one.scrollWidth > one.clientWidth + 1),
+    };
+  });
+  await page.close();
+
   page = await browser.newPage();
   await page.setJavaScriptEnabled(false);
   found.fallbacks = {};
@@ -198,6 +213,30 @@ async function networks() {
   }
   await page.close();
   return { ...found, faults };
+}
+
+// Of each deck: how many slides, and which are higher or wider than the window with everything on them shown.
+async function slides() {
+  const found = {};
+  const page = await browser.newPage();
+  await page.setViewport({ width: 1280, height: 720 });
+  for (const path of rest) {
+    await page.goto(`${address}/${path}`, { waitUntil: "load" });
+    await page.waitForFunction(() => globalThis.Reveal?.isReady());
+    found[path] = await page.evaluate(() => {
+      const faults = [];
+      const total = Reveal.getTotalSlides();
+      for (let index = 0; index < total; index++) {
+        Reveal.slide(index, 0, Infinity);
+        const parts = [...Reveal.getCurrentSlide().querySelectorAll("*")].filter((part) => !part.closest("aside")).map((part) => part.getBoundingClientRect());
+        const [top, left] = ["top", "left"].map((side) => Math.min(...parts.map((part) => part[side])));
+        const [bottom, right] = ["bottom", "right"].map((side) => Math.max(...parts.map((part) => part[side])));
+        if (Math.min(top, left) < 0 || bottom > innerHeight || right > innerWidth) faults.push(`${index + 1}: ${Math.round(bottom)} high`);
+      }
+      return { total, faults };
+    });
+  }
+  return found;
 }
 
 async function pictures() {
@@ -218,7 +257,7 @@ async function pictures() {
 }
 
 try {
-  console.log(JSON.stringify(await { pages, networks, pictures }[task]()));
+  console.log(JSON.stringify(await { pages, networks, slides, pictures }[task]()));
 } finally {
   await browser.close();
 }
