@@ -98,7 +98,13 @@ MOODLE = {
     "essay": (
         COMMON | {"responseformat", "graderinfo"},
         {
-            *("generalfeedback", "defaultgrade", "responserequired", "responsefieldlines", "responsetemplate"),
+            *(
+                "generalfeedback",
+                "defaultgrade",
+                "responserequired",
+                "responsefieldlines",
+                "responsetemplate",
+            ),
             *("attachments", "attachmentsrequired"),
         },
     ),
