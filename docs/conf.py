@@ -30,6 +30,7 @@ myst_enable_extensions = ["dollarmath", "colon_fence", "attrs_block", "attrs_inl
 myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
+autodoc_inherit_docstrings = False  # or every forward repeats what torch says of forward
 autodoc_preserve_defaults = True  # and not the address of a default that is a function
 autodoc_typehints_format = "short"
 add_module_names = False

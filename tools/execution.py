@@ -173,6 +173,8 @@ def clean(notebook: NotebookNode) -> None:
     )
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
+        if "solution" in cell.metadata.get("tags", []):  # JupyterLab shows it folded
+            cell.metadata["jupyter"] = {"source_hidden": True}
         if cell.cell_type == "code":
             cell.outputs = merged_streams(cell.outputs)
             for output in cell.outputs:

@@ -200,6 +200,10 @@ def known_tags(page: Page) -> Iterator[str]:
     used = {tag for cell in page.notebook.cells for tag in cell.metadata.get("tags", [])}
     for tag in sorted(used - set(TAGS)):
         yield f"has the unknown tag {tag!r}; known are {', '.join(TAGS)}"
+    for number, cell in enumerate(page.code, start=1):
+        folded = cell.metadata.get("jupyter", {}).get("source_hidden")
+        if "solution" in cell.metadata.get("tags", []) and not folded:
+            yield f"code cell {number} is a solution that JupyterLab shows unfolded: run make notebooks"
 
 
 def any_python3(page: Page) -> Iterator[str]:

@@ -23,7 +23,10 @@ import pytest
 import torch
 
 from nbhelpers.datasets import Street
+from tools.classroom import slides
+from tools.classroom.__main__ import REVEAL
 from tools.execution import ROOT
+from tools.lesson_map import lessons
 from tools.page import page as page_of
 from tools.site.__main__ import OUT
 from tools.site.networks import LARGEST, FastIris, eyes
@@ -216,6 +219,12 @@ def test_words_are_found_and_the_menu_opens_by_a_key(seen):
     assert seen["menu"] == 0  # its left edge, which lies outside while it is closed
 
 
+def test_on_paper_there_is_the_lesson_alone_and_all_of_it(seen):
+    printed = seen["printed"]
+    assert printed.pop("answers") > 3
+    assert printed == {"beside": 0, "hidden": 0, "cut": 0}
+
+
 def test_without_scripts_a_picture_stands_in(seen):
     assert seen["fallbacks"] == {f"live/{name}.html": [1, 0] for name in ("iris", "street", "threshold")}
 
@@ -227,6 +236,18 @@ def test_nothing_fails_or_leaves_the_site(seen):
 def test_networks_are_small():
     sizes = {path.name: path.stat().st_size for path in (OUT / "_static" / "networks").glob("*.onnx")}
     assert set(sizes) == {"iris.onnx", "street.onnx"} and max(sizes.values()) <= LARGEST
+
+
+# Slides of make classroom
+
+
+def test_nothing_is_larger_than_its_slide(tmp_path):
+    slides.write_reveal(REVEAL, tmp_path / "reveal.js")
+    for name, notebook in lessons().items():
+        (tmp_path / f"{name}.html").write_text(slides.page(notebook, name, "reveal.js"), "utf-8")
+    found = browser("slides", tmp_path.as_uri(), *(f"{name}.html" for name in lessons()))
+    assert all(slides.FEWEST <= deck["total"] <= slides.MOST for deck in found.values())
+    assert {name: deck["faults"] for name, deck in found.items() if deck["faults"]} == {}
 
 
 # Building it again

@@ -1,6 +1,6 @@
 """Assignments and quizzes in the formats of nbgrader, otter-grader and Moodle, as those programs' manuals describe them.
 
-That the programs take them was tried by hand: docs/teaching.md says with which versions.
+That the programs take them was tried by hand: docs/teach/classroom.md says with which versions.
 """
 
 import re
@@ -89,6 +89,29 @@ def test_otters_cells(name):
     assert parts == " ".join(part for part, many in zip(graded, found) for _ in many)
 
 
+# What import_category, import_essay and import_numerical of Moodle's question/format/xml/format.php ask of a question,
+# and what else they read; anything else would be dropped without a word.
+COMMON = {"name", "questiontext"}
+MOODLE = {
+    "category": ({"category"}, {"info", "idnumber"}),
+    "numerical": (COMMON | {"answer"}, {"generalfeedback", "defaultgrade", "penalty", "units", "hint"}),
+    "essay": (
+        COMMON | {"responseformat", "graderinfo"},
+        {
+            *(
+                "generalfeedback",
+                "defaultgrade",
+                "responserequired",
+                "responsefieldlines",
+                "responsetemplate",
+            ),
+            *("attachments", "attachmentsrequired"),
+        },
+    ),
+}
+ANSWER = {"text", "tolerance", "feedback"}
+
+
 @pytest.mark.parametrize("name", LESSONS)
 def test_moodle_questions(name, tmp_path):
     """The numbers are those that the checks accept and refuse, and no two answers of a question overlap."""
@@ -96,8 +119,13 @@ def test_moodle_questions(name, tmp_path):
     asked = ElementTree.parse(tmp_path / "quiz.xml").getroot()
     kinds = [question.get("type") for question in asked]
     assert kinds[0] == "category" and kinds.count("essay") == len(quiz(LESSONS[name]))
-    assert set(kinds) <= {"category", "essay", "numerical"} and len(kinds) > 1
+    assert set(kinds) <= set(MOODLE) and len(kinds) > 1
     for question in asked.iter("question"):
+        held = {part.tag for part in question}
+        assert MOODLE[question.get("type")][0] <= held <= set.union(*MOODLE[question.get("type")])
+        for name in held & {"category", "name", "questiontext", "generalfeedback", "graderinfo"}:
+            assert [part.tag for part in question.find(name)] == ["text"], name
+        assert all({part.tag for part in one} == ANSWER for one in question.findall("answer"))
         if question.get("type") == "essay":
             assert len(question.findtext("graderinfo/text")) > 20
         if question.get("type") == "numerical":

@@ -60,11 +60,14 @@ def pip(monkeypatch):
 
 def test_what_pip_is_asked(pip, tmp_path):
     for machine in usb.MACHINES:
-        usb.fetch(tmp_path, machine, ["torch==2.15.0"], "3.11")
-    linux, macos, windows = (" ".join(command) for command in pip.asked)
-    assert "--platform=manylinux_2_28_x86_64" in linux and usb.TORCH_ON_CPU in linux
+        usb.fetch(tmp_path, machine, ["torch==2.15.0", "numpy==2.4.0"], "3.11")
+    torch, linux, macos, windows = (" ".join(command) for command in pip.asked)
+    assert f"--index-url {usb.TORCH_ON_CPU}" in torch and torch.endswith(" torch==2.15.0")
+    assert linux.endswith(" numpy==2.4.0") and "torch" not in linux
+    assert all(command.endswith(" torch==2.15.0 numpy==2.4.0") for command in (macos, windows))
+    assert "--platform=manylinux_2_28_x86_64" in torch and "--platform=manylinux_2_28_x86_64" in linux
     assert "--platform=macosx_14_0_arm64" in macos and "--platform=win_amd64" in windows
-    for command in (linux, macos, windows):
+    for command in (torch, linux, macos, windows):
         assert (
             "--only-binary=:all: " in command
             and "--python-version=3.11" in command
@@ -72,16 +75,21 @@ def test_what_pip_is_asked(pip, tmp_path):
         )
 
 
-def test_what_cannot_be_fetched(pip, tmp_path):
+@pytest.mark.parametrize(
+    ("machine", "message"),
+    [
+        ("macos", "the wheels for macos cannot be fetched, which needs the internet\nno such wheel"),
+        (
+            "linux",
+            r"torch==2\.15\.0 for linux cannot be fetched.*leave Linux out: make usb ON='macos windows'\n",
+        ),
+    ],
+)
+def test_what_cannot_be_fetched(pip, tmp_path, machine, message):
     pip.code = 1
-    with pytest.raises(RuntimeError, match="wheels for macos cannot be fetched.*\nno such wheel"):
-        usb.fetch(tmp_path, "macos", ["torch==2.15.0"], "3.11")
-
-
-def test_torch_with_cuda_is_refused(pip, tmp_path):
-    pip.wheels = ["torch-2.15.0-cp311-cp311-manylinux_2_28_x86_64.whl"]
-    with pytest.raises(RuntimeError, match="wants CUDA's libraries beside it.*leave Linux out"):
-        usb.fetch(tmp_path, "linux", ["torch==2.15.0"], "3.11")
+    with pytest.raises(RuntimeError, match=message):
+        usb.fetch(tmp_path, machine, ["torch==2.15.0"], "3.11")
+    assert len(pip.asked) == 1
 
 
 @pytest.fixture(scope="module")

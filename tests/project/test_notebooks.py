@@ -242,6 +242,10 @@ FAULTS = {
         edit(lambda nb: nb.cells[4].metadata.update(tags=["nbval-skip"])),
         "unknown tag 'nbval-skip'",
     ),
+    "a solution in the open": (
+        edit(lambda nb: nb.cells[4].metadata.update(tags=["solution"])),
+        "code cell 3 is a solution that JupyterLab shows unfolded",
+    ),
     "another kernel": (edit(lambda nb: nb.metadata.kernelspec.update(name="env")), "it must be 'python3'"),
     "a Python version": (
         edit(lambda nb: nb.metadata.update(language_info={"name": "python", "version": "3.9"})),

@@ -136,6 +136,8 @@ def test_the_pages_hold_every_sentence(sentences, tmp_path):
         assert f'id="{one.anchor}"' in pages[one.room]
     index = json.loads((tmp_path / "static" / "errors.json").read_text("utf-8"))
     assert len(index) == len(sentences) and f"\n{len(sentences)} sentences" in pages["index"]
+    table = pages["index"].partition("|---|--:|---|\n")[2].partition("\n\n")[0]
+    assert all(row.startswith("| [") and row.endswith(" |") for row in table.splitlines()[: len(pages) - 1])
     tried = sum("Tried in:" in line for page in pages.values() for line in page.splitlines())
     assert tried > len(sentences) / 3
 
@@ -180,6 +182,10 @@ def test_the_models_page_is_as_measured(tmp_path):
         ("Equals\n\n    x = y * 2", "Equals\n\n::\n\n    x = y * 2"),
         ("Args:\n    a: one\n        of many", "Args:\n    a: one\n        of many"),
         (">>> 2 * 3\n6", ">>> 2 * 3\n6"),
+        (
+            "Papers: one, 2018;\nanother, 2019.\nDepartures: no batch norm in\n`A`, which has none.",
+            "Papers: one, 2018;\nanother, 2019.\n\nDepartures: no batch norm in\n`A`, which has none.",
+        ),
         ("- one\n  goes on\n- two", "- one goes on\n\n- two"),
     ],
 )

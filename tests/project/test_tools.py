@@ -80,6 +80,12 @@ def test_cleaning_keeps_alt_text_and_tags():
     assert "widgets" not in notebook.metadata and "version" not in notebook.metadata["language_info"]
 
 
+def test_cleaning_folds_a_solution():
+    cell = new_code_cell("answer = 42", metadata={"tags": ["solution"]})
+    clean(new_notebook(cells=[cell]))
+    assert cell.metadata == {"tags": ["solution"], "jupyter": {"source_hidden": True}}
+
+
 # Execution, in real kernels
 
 

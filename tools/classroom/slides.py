@@ -30,7 +30,9 @@ html, body, main { height: 100%; margin: 0; } .anchor-link { display: none; }
 body .reveal { font-size: 28px; } body .reveal .small { font-size: .75em; }
 body .reveal h1, body .reveal h2 { text-transform: none; font-size: 1.9em; } body .reveal h2 { font-size: 1.4em; }
 body .reveal p, body .reveal ul { text-align: left; line-height: 1.35; margin: .4em 0; display: block; }
-body .reveal .slides section img { max-width: 100%; max-height: 430px; width: auto; margin: .3em auto; display: block; }
+body .reveal code { font-size: .85em; }
+body .reveal .slides section img { max-width: 100%; max-height: 470px; width: auto; margin: .3em auto; display: block; }
+body .reveal .slides section .fragment img { max-height: 430px; } /* below a question */
 </style>"""
 # nbconvert's own page fetches require.js, jQuery, MathJax and Mermaid from other servers: a room without internet has none.
 TEMPLATE = """{%- extends 'reveal/index.html.j2' -%}
@@ -51,7 +53,7 @@ TEMPLATE = """{%- extends 'reveal/index.html.j2' -%}
 {%- block footer_js -%}
 <script src="{{ resources.reveal.url_prefix }}/dist/reveal.js"></script>
 <script src="{{ resources.reveal.url_prefix }}/plugin/notes/notes.js"></script>
-<script>Reveal.initialize({ hash: true, slideNumber: true, transition: "none", plugins: [RevealNotes] });</script>
+<script>Reveal.initialize({ hash: true, slideNumber: "c", transition: "none", plugins: [RevealNotes] });</script>
 {%- endblock footer_js -%}"""
 
 

@@ -79,22 +79,21 @@ def pins(constraints: str, machine: str, python: str) -> list[str]:
 
 
 def fetch(folder: Path, machine: str, wanted: list[str], python: str) -> None:
-    """Download the wheels. Raises RuntimeError where one cannot be had, and where torch for Linux is not the CPU's."""
+    """Download the wheels. Raises RuntimeError where one cannot be had; torch for Linux is asked of its own index alone."""
+    of_torch = [pin for pin in wanted if machine == "linux" and pin.startswith(("torch==", "torchvision=="))]
     platforms = [f"--platform={name}" for name in MACHINES[machine][1]]
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
-    source = ["--extra-index-url", TORCH_ON_CPU] if machine == "linux" else []
-    asked = [*pip, *source, f"--python-version={python}", *platforms, "--dest", str(folder), *wanted]
-    done = subprocess.run(asked, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(
-            f"the wheels for {machine} cannot be fetched, which needs the internet:\n{done.stderr.strip()[-2000:]}"
-        )
-    heavy = [path.name for path in folder.glob("torch-*linux*.whl") if "+cpu" not in path.name]
-    if heavy:
-        raise RuntimeError(
-            f"{heavy[0]} wants CUDA's libraries beside it: {TORCH_ON_CPU} could not be reached; "
-            "try again where it can, or leave Linux out, make usb ON='macos windows'"
-        )
+    pip += [f"--python-version={python}", *platforms, "--dest", str(folder)]
+    # torch first: where its index cannot be reached, nothing has been fetched in vain
+    for asked, source in ((of_torch, ["--index-url", TORCH_ON_CPU, "--retries=1"]), (wanted, [])):
+        pins = [pin for pin in asked if source or pin not in of_torch]
+        done = subprocess.run([*pip, *source, *pins], capture_output=True, text=True) if pins else None
+        if done and done.returncode:
+            cure = f"{TORCH_ON_CPU} must be reached, or leave Linux out: make usb ON='macos windows'"
+            raise RuntimeError(
+                f"{pins[0] if source else 'the wheels'} for {machine} cannot be fetched, which needs the internet"
+                f"{f': {cure}' if source else ''}\n{done.stderr.strip()[-2000:]}"
+            )
 
 
 def build(out: Path, machines: list[str], *, constraints: Path, classroom: Path, site: Path | None) -> None:

@@ -2,7 +2,10 @@
 
 import re
 
-ARGUMENT = re.compile(r"([\w*]+(?:, [\w*]+)*): (.*)", re.DOTALL)  # `order: who is painted later`
+ARGUMENT = re.compile(
+    r"(?![A-Z][a-z])([\w*]+(?:, [\w*]+)*): (.*)", re.DOTALL
+)  # `order: who is painted later`
+HEAD = re.compile(r"[A-Z][a-z]+: ")  # `Papers: ...` and `Departures: ...` begin paragraphs
 SECTIONS = ("Args:", "Returns:", "Raises:", "Yields:", "Example:", "Examples:")
 
 
@@ -33,6 +36,8 @@ def as_rest(lines: list[str]) -> list[str]:
 def _blocks(lines: list[str]) -> list[list[str]]:
     blocks: list[list[str]] = [[]]
     for line in lines:
+        if HEAD.match(line) and blocks[-1]:
+            blocks.append([])
         if line.strip():
             blocks[-1].append(line.rstrip())
         elif blocks[-1]:

@@ -272,7 +272,9 @@ def write_errors(stage: Path) -> None:
     (stage / "static").mkdir(exist_ok=True)
     (stage / "static" / "errors.json").write_text(json.dumps(index, indent=0), "utf-8")
     rows = [
-        f"| [{room}]({room}.md) | {len(inside)} | {told.get(f'nbhelpers.{room}', '').partition('. ')[0]} |"
+        f"| [{room}]({room}.md) | {len(inside)} | {told.get(f'nbhelpers.{room}', '').partition('. ')[0]} |".replace(
+            "\n", " "
+        )
         for room, inside in rooms.items()
     ]
     template = (ROOT / "docs" / "errors.md").read_text("utf-8")
