@@ -60,7 +60,9 @@ def make_row(study: Study, way: str, seed: int) -> dict:
     plan = study.ways[way]
     protocol = plan.protocol(study.protocol).for_seed(seed)
     train, valid, test = (protocol.data(split) for split in ("train", "val", "test"))
-    protocol = protocol.fitted(plan, train, valid)
+    fitted = protocol.fitted(plan, train, valid)
+    if fitted is not protocol:  # which may change what an epoch is
+        protocol, train = fitted, fitted.data("train")
     torch.manual_seed(study.seed_of(way, seed))
     network = plan.build()
     started, cpu = time.perf_counter(), time.process_time()

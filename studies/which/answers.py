@@ -17,7 +17,7 @@ from studies.which.costs import MACS, MEMORY, MILLISECONDS
 from studies.which.networks import NETWORKS, Network
 from studies.which.terms import DATA, RATES, chosen, final, tried, tuning
 
-NOTHING = "*No network has two seeds yet: make rows by `python -m studies.which run`.*"
+NOTHING = "*No network has two seeds yet: make rows by `{command}`.*"
 PARAMETERS, SECONDS = "parameters", "CPU s"
 WANTED = {  # the least of what: how the sentence begins
     PARAMETERS: "Fewest parameters",
@@ -48,6 +48,10 @@ class Answer:
         """Mean IoU on what scores, a number for each seed, the best mean first; of networks with two seeds at least."""
         several = {name: each for name, each in self.studies[terms].scores().items() if len(each) > 1}
         return dict(sorted(several.items(), key=lambda item: -mean(item[1])))
+
+    @property
+    def _nothing(self) -> Page:
+        return Page(NOTHING.format(command=self.studies[self.first].command))
 
     @cached_property
     def spreads(self) -> dict[str, Spread]:
@@ -110,13 +114,13 @@ class Answer:
                     f"**{found.least_difference:.3f}** apart mean nothing, whichever two of all you look at; a single "
                     f"network's mean is known to ± {found.half_interval:.3f}."
                 )
-        return Page("\n".join(sentences) or NOTHING)
+        return Page("\n".join(sentences) or self._nothing)
 
     @property
     def table(self) -> Page:
         """A line for each network, the best on the first terms first; bold is what nothing tells from the best."""
         if not self.scores(self.first):
-            return Page(NOTHING)
+            return self._nothing
         alike = {terms: self.alike(terms) for terms in self.studies}
         head = ["network", "by", "parameters", "million MACs", "CPU ms", "MB in training"]
         for protocol in self.data.finals.values():
@@ -156,7 +160,7 @@ class Answer:
         """Which learning rates val chose, and how often the highest or the lowest one that was tried."""
         found = chosen(self.tuning, self.networks)
         if not found:
-            return Page(NOTHING)
+            return self._nothing
         counted = {rate: [name for name in found if found[name] == rate] for rate in RATES}
         listed = "; ".join(f"**{rate:g}** for {_and(names)}" for rate, names in counted.items() if names)
         edge = len(counted[min(RATES)]) + len(counted[max(RATES)])
@@ -171,7 +175,7 @@ class Answer:
     def decisions(self) -> Page:
         """The list to decide by."""
         if not self.scores(self.first):
-            return Page(NOTHING)
+            return self._nothing
         lines = [self._best(terms) for terms in self.studies if self.scores(terms)]
         alike = self.alike(self.first)
         if len(alike) > 1:

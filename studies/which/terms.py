@@ -8,13 +8,14 @@ Two on CamVid's photographs, of one and of five minutes of two cores, with the r
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from torch.utils.data import Subset
 
 from nbhelpers.datasets import SegmentationDataset
+from nbhelpers.training import evaluate
 from studies import Protocol, Study, Way
 from studies.photographs import Photographs
 from studies.which.costs import Costs
@@ -65,24 +66,30 @@ class TimedPhotographs(Photographs):
     epochs: int = 5
 
     def fitted(self, way: Way, train: Any, valid: Any) -> "TimedPhotographs":
-        """Counts the draws: a fresh network warms up, then a short and a longer training tell a step from a look."""
+        """Counts the draws: a fresh network warms up, then two trainings and a look tell what takes how long."""
         protocol, network = super().fitted(way, train, valid), way.build()
 
-        def seconds(steps: int) -> float:
+        def trained(steps: int) -> None:
             one = replace(protocol, epochs=1, draws=steps * self.batch_size)
-            started = time.process_time()
             way.train(network, one, one.data("train"), valid, 0)
-            return time.process_time() - started
 
-        seconds(TRIAL)
-        short, long = seconds(TRIAL), seconds(3 * TRIAL)
+        trained(TRIAL)
+        short, long = _seconds(trained, TRIAL), _seconds(trained, 3 * TRIAL)
+        look = _seconds(evaluate, network, valid, batch_size=self.batch_size, precision="fp32")
         step = max(1e-3, (long - short) / (2 * TRIAL))
-        look = max(0.0, short - TRIAL * step)
-        steps = max(1, round((self.seconds / self.epochs - look) / step))
+        begin = max(0.0, short - TRIAL * step - look)  # `fit` tries all out before its first step
+        steps = max(1, round(((self.seconds - begin) / self.epochs - look) / step))
         return replace(protocol, draws=steps * self.batch_size)
 
     def __str__(self) -> str:
         return f"{super().__str__()}; for {self.seconds:g} CPU seconds"
+
+
+def _seconds(job: Callable[..., Any], *given: Any, **options: Any) -> float:
+    """Of the processor."""
+    started = time.process_time()
+    job(*given, **options)
+    return time.process_time() - started
 
 
 @dataclass(frozen=True, kw_only=True)

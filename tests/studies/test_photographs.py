@@ -9,6 +9,7 @@ from torch import nn
 
 from nbhelpers.datasets import class_weights
 from nbhelpers.models.unet import UNet
+from nbhelpers.training.engine import Engine
 from studies import Way, load
 from studies.photographs import Draws, Photographs, photographs
 from studies.running import make_row
@@ -19,16 +20,15 @@ SMALL = (32, 40)
 
 
 class Flat(nn.Module):
-    """One convolution; it notes the sizes that it sees, and how often it is trained on."""
+    """One convolution; it notes the sizes that it sees."""
 
     def __init__(self) -> None:
         super().__init__()
         self.conv = nn.Conv2d(3, 11, 1)
-        self.sizes, self.steps = set(), 0
+        self.sizes = set()
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         self.sizes.add(tuple(images.shape[-2:]))
-        self.steps += self.training
         return self.conv(images)
 
 
@@ -105,14 +105,22 @@ def study(**changes):
     )
 
 
-def test_a_row_takes_as_many_steps_as_it_says(monkeypatch):
-    networks = []
-    way = Way(build=lambda: networks.append(Flat()) or networks[-1])
-    row = make_row(replace(study(), ways={"A": way}), "A", 0)
-    tried_out = 1  # by `fit`, before the first step
-    assert networks[0].steps - tried_out == row["steps"] == tiny(epochs=3).steps == 6
-    assert networks[0].sizes == {SMALL}  # though it is scored at 36 x 48
-    assert [step for step, _ in row["curve"]] == [2, 4, 6]
+@pytest.mark.parametrize("seconds", [None, 0.02, 0.1])
+def test_a_row_takes_as_many_steps_as_it_says(monkeypatch, seconds):
+    networks, steps, step = [], [], Engine.step
+    monkeypatch.setattr(Engine, "step", lambda *given: steps.append(1) or step(*given))
+    way, row_of = Way(build=lambda: networks.append(Flat()) or networks[-1]), study()
+    tried, epochs = 0, 3
+    if seconds:
+        timed = TimedPhotographs(size=SMALL, seen_at=SMALL, scenes=8, draws=80, batch_size=4, seconds=seconds)
+        row_of, tried, epochs = replace(row_of, protocol=timed), 5 * TRIAL, 5
+    row = make_row(replace(row_of, ways={"A": way}), "A", 0)
+    assert len(steps) - tried == row["steps"]
+    assert f"{row['steps']:,} steps" in row["protocol"] and (seconds or row["steps"] == 6)
+    assert networks[-1].sizes == {SMALL}  # though it is scored at 36 x 48
+    assert [step for step, _ in row["curve"]] == [
+        row["steps"] * (epoch + 1) // epochs for epoch in range(epochs)
+    ]
 
 
 def test_class_weights_are_of_the_photographs_that_are_trained_on():
@@ -130,13 +138,16 @@ def test_class_weights_are_of_the_photographs_that_are_trained_on():
 class Clock:
     """A processor's clock that trainings move on, and the lengths of those trainings in steps."""
 
-    def __init__(self, step: float, look: float) -> None:
-        self.step, self.look, self.now, self.trained = step, look, 50.0, []
+    def __init__(self, step: float, look: float, begin: float) -> None:
+        self.step, self.look, self.begin, self.now, self.trained = step, look, begin, 50.0, []
 
     def train(self, network, protocol, train, valid, seed):
         steps = len(train) // protocol.batch_size
-        self.now += protocol.epochs * (steps * self.step + self.look)
+        self.now += self.begin + protocol.epochs * (steps * self.step + self.look)
         self.trained.append(steps)
+
+    def evaluate(self, network, valid, batch_size, precision):
+        self.now += self.look
 
     def process_time(self) -> float:
         return self.now
@@ -152,10 +163,10 @@ class Clock:
         (10, 0.3, 2.0, 8),
     ],
 )
-def test_steps_that_a_budget_pays(monkeypatch, seconds, step, look, draws):
-    """Five epochs: of 120 s, 24 each; less a look of 4 s, 20 steps of a second, of eight draws each."""
-    clock = Clock(step, look)
+def test_steps_that_a_budget_pays(monkeypatch, seconds, step, look, begin, draws):
+    clock = Clock(step, look, begin)
     monkeypatch.setattr("studies.which.terms.time", clock)
+    monkeypatch.setattr("studies.which.terms.evaluate", clock.evaluate)
     protocol = TimedPhotographs(size=SMALL, seen_at=SMALL, seconds=seconds)
     found = protocol.fitted(Way(build=Flat, train=clock.train), protocol.data("train"), None)
     assert (found.draws, found.epochs) == (draws, 5) and found.steps == 5 * draws // 8

@@ -45,6 +45,7 @@ class Flat(nn.Module):
         return self.conv(images)
 
 
+EMPTY = NOTHING.format(command="python -m studies.which run")
 SAYING = ("rates", "least", "table", "decisions")
 A, B, C = ({name: Network(Flat, "ours")} for name in "ABC")
 THREE = A | B | C
@@ -217,10 +218,10 @@ def test_the_spread_of_unequal_and_of_too_few():
 def test_nothing_is_said_without_rows(rows):
     answer = Answer(networks=THREE)
     for said in (answer.table, answer.least, answer.decisions, answer.rates):
-        assert said == NOTHING
+        assert said == EMPTY
     rows(TUNING, tuned())
     rows(STEPS, scored(A=[0.5]))  # one seed says nothing
-    assert Answer(networks=THREE).decisions == NOTHING
+    assert Answer(networks=THREE).decisions == EMPTY
 
 
 def test_one_network_alone(rows):
@@ -230,7 +231,7 @@ def test_one_network_alone(rows):
     assert answer.decisions == (
         "- Most accurate after 608 steps: **A** (0.510), the only one that has been tried."
     )
-    assert answer.least == NOTHING and "| A | ours | 1,000 | 60 |" in answer.table
+    assert answer.least == EMPTY and "| A | ours | 1,000 | 60 |" in answer.table
 
 
 def test_what_follows(rows):
@@ -287,6 +288,7 @@ def test_what_follows_on_photographs(rows, tmp_path):
     assert "**A** is ahead of **B** after one minute and behind it after five minutes" in answer.decisions
     assert "Shortest training" not in answer.decisions
     assert "At five minutes (2 networks, 3 seeds" in answer.least
+    assert "`python -m studies.which run --data camvid`" in Answer("camvid", {}).table
 
 
 def test_ties_and_agreement(rows):
