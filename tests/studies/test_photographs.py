@@ -154,13 +154,14 @@ class Clock:
 
 
 @pytest.mark.parametrize(
-    "seconds, step, look, draws",
+    "seconds, step, look, begin, draws",
     [
-        (120, 1.0, 4.0, 160),
-        (600, 1.0, 4.0, 928),
-        (120, 0.5, 0.0, 384),
-        (120, 40.0, 9.0, 8),
-        (10, 0.3, 2.0, 8),
+        (120, 1.0, 4.0, 0.0, 160),  # 24 s an epoch, less a look of 4 s, are 20 steps of eight draws
+        (120, 1.0, 4.0, 10.0, 144),  # the beginning takes 2 s off each
+        (600, 1.0, 4.0, 0.0, 928),
+        (120, 0.5, 0.0, 0.0, 384),
+        (120, 40.0, 9.0, 0.0, 8),
+        (10, 0.3, 2.0, 0.6, 8),  # no time, and yet a step
     ],
 )
 def test_steps_that_a_budget_pays(monkeypatch, seconds, step, look, begin, draws):
