@@ -11,6 +11,7 @@ from benchmarks import camvid_speed
 from benchmarks.camvid_recipes import RECIPES, OnCells, Phase, Recipe
 from benchmarks.camvid_speed import key, measure, shortened, stops, table
 from nbhelpers.losses import pixel_loss
+from studies.which.costs import Costs
 from tests.camvid_like import RED, camvid_like
 
 
@@ -33,6 +34,20 @@ def test_every_recipe_takes_a_step(name):
         assert {tuple(train[0][0].shape[-2:]), tuple(train[0][1].shape)} == {phase.crop or phase.size}
         assert phase.drawn or {image[0, 0, 0] for image in train.images} == {RED["train"]}
     assert not recipe.phases[-1].drawn and recipe.phases[-1].size[0] >= recipe.seen_at[0]
+
+
+def operations(recipe: Recipe) -> float:
+    """Multiplications of all passes forward over what is trained on; backward takes about twice as many in all."""
+    network = recipe.build()
+    return sum(
+        phase.epochs * phase.pictures * Costs(phase.crop or phase.size, 1).macs(network)
+        for phase in recipe.phases
+    )
+
+
+@pytest.mark.parametrize("name", list(RECIPES)[1:])
+def test_no_other_has_more_than_a_third_of_todays_operations(name):
+    assert 0.25 < operations(RECIPES[name]) / operations(RECIPES["today"]) <= 0.335
 
 
 def test_the_first_is_the_lessons():
