@@ -29,7 +29,6 @@ class Protocol:
     schedule: str = "poly"
     options: Mapping[str, Any] = field(default_factory=dict)  # more arguments of fit
     dataset: Callable[..., SegmentationDataset] = Street
-
     seen_at: tuple[int, int] | None = (
         None  # what test's pictures are shrunk to on their way in; see `evaluate`
     )
@@ -38,6 +37,10 @@ class Protocol:
         """The pairs of a split, decoded once."""
         length = {"train": self.scenes, "val": 100, "test": 200}[split]
         return in_memory(self.dataset(split, size=self.size, length=length))
+
+    def for_seed(self, seed: int) -> "Protocol":
+        """The protocol for a row's seed: here the same for all, elsewhere such as choose their data by it."""
+        return self
 
     def fitted(self, way: "Way", train: Any, valid: Any) -> "Protocol":
         """The protocol for one way: here the same for all, elsewhere such as depend on what the network costs."""

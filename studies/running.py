@@ -58,15 +58,17 @@ def _run_once(study: Study, way: str, seed: int) -> None:
 def make_row(study: Study, way: str, seed: int) -> dict:
     """One training, scored on the test split."""
     plan = study.ways[way]
-    protocol = plan.protocol(study.protocol)
+    protocol = plan.protocol(study.protocol).for_seed(seed)
     train, valid, test = (protocol.data(split) for split in ("train", "val", "test"))
-    protocol = protocol.fitted(plan, train, valid)
+    fitted = protocol.fitted(plan, train, valid)
+    if fitted is not protocol:  # which may change what an epoch is
+        protocol, train = fitted, fitted.data("train")
     torch.manual_seed(study.seed_of(way, seed))
     network = plan.build()
     started, cpu = time.perf_counter(), time.process_time()
     history = plan.train(network, protocol, train, valid, study.seed_of(way, seed))
     seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
-    confusion = evaluate(network, test, precision="fp32")
+    confusion = evaluate(network, test, size=protocol.seen_at, precision="fp32")
     measures = {MEAN_IOU: confusion.mean_iou}
     for name, measure in study.measures.items():
         value = measure(network, test)

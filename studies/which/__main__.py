@@ -11,18 +11,18 @@ import torch
 from studies.running import run_seed
 from studies.which.answers import Answer
 from studies.which.networks import NETWORKS
-from studies.which.terms import DATA, RATES, STEPS, TIME, TUNING, Data, final, tuning
+from studies.which.terms import DATA, RATES, TUNING, Data, final, tuning
 
 # What every processor of the last ten years can do: seconds and rounding are alike from machine to machine
 PLAIN = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
 
 
 def run(data: Data, names: Sequence[str], seeds: int | None, minutes: float) -> None:
-    """Make what is missing of `names`: tuning, then equal steps, then equal time; all of one seed before the next."""
+    """Make what is missing of `names`: tuning, then the terms in turn; all of one seed before the next."""
     end = time.monotonic() + 60 * minutes
     networks = {name: network for name, network in NETWORKS.items() if name in names}
     run_seed(tuning(data, networks), 0, end)
-    for terms in (STEPS, TIME):
+    for terms in data.finals:
         for seed in range(seeds or data.seeds):  # made anew: another process may have tuned more of them
             run_seed(final(data, terms, networks), seed, end)
 
@@ -30,6 +30,9 @@ def run(data: Data, names: Sequence[str], seeds: int | None, minutes: float) -> 
 def main(argv: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m studies.which", description="Which network?")
     parser.add_argument("action", nargs="?", choices=("run",), help="make rows; without it, show the table")
+    parser.add_argument(
+        "--data", choices=DATA, default="street", help="camvid is looked for in $NBHELPERS_DATA"
+    )
     parser.add_argument("--only", action="append", metavar="NAME", help="a network; may be given repeatedly")
     parser.add_argument("--seeds", type=int, help="of the final rows; default: the study's own")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no row after so long")
@@ -38,10 +41,10 @@ def main(argv: Sequence[str]) -> None:
         parser.error(f"no network {', '.join(sorted(unknown))}; there are {', '.join(NETWORKS)}")
     if arguments.action == "run":
         torch.set_num_threads(1)
-        run(DATA["street"], arguments.only or list(NETWORKS), arguments.seeds, arguments.minutes)
+        run(DATA[arguments.data], arguments.only or list(NETWORKS), arguments.seeds, arguments.minutes)
         return
     networks = {name: NETWORKS[name] for name in arguments.only or NETWORKS}
-    answer = Answer("street", networks)
+    answer = Answer(arguments.data, networks)
     for terms, study in {TUNING: answer.tuning, **answer.studies}.items():
         of_each = len(RATES) if terms == TUNING else study.seeds
         print(f"{terms}: {len(study.rows)} of {len(networks) * of_each} rows are there")

@@ -10,13 +10,14 @@ from statistics import mean, median
 
 from scipy.stats import kendalltau
 
+from studies.protocol import Protocol
 from studies.statistics import Spread, spread
 from studies.study import Page, Study
 from studies.which.costs import MACS, MEMORY, MILLISECONDS
 from studies.which.networks import NETWORKS, Network
-from studies.which.terms import DATA, RATES, STEPS, TIME, chosen, final, tried, tuning
+from studies.which.terms import DATA, RATES, chosen, final, tried, tuning
 
-NOTHING = "*No network has two seeds yet: make rows by `python -m studies.which run`.*"
+NOTHING = "*No network has two seeds yet: make rows by `{command}`.*"
 PARAMETERS, SECONDS = "parameters", "CPU s"
 WANTED = {  # the least of what: how the sentence begins
     PARAMETERS: "Fewest parameters",
@@ -28,7 +29,7 @@ WANTED = {  # the least of what: how the sentence begins
 
 
 class Answer:
-    """Which network, on one data set ("street"). `networks` are all, unless a few are given.
+    """Which network, on one data set ("street" or "camvid"). `networks` are all, unless a few are given.
 
     Raises ValueError for a data set that has no rows planned.
     """
@@ -38,12 +39,19 @@ class Answer:
             raise ValueError(f"no rows are planned on {data!r}; there are {', '.join(DATA)}")
         self.data, self.networks = DATA[data], networks
         self.tuning = tuning(self.data, networks)
-        self.studies: dict[str, Study] = {terms: final(self.data, terms, networks) for terms in (STEPS, TIME)}
+        self.studies: dict[str, Study] = {
+            terms: final(self.data, terms, networks) for terms in self.data.finals
+        }
+        self.first = next(iter(self.studies))  # the terms that give the costs and the order
 
     def scores(self, terms: str) -> dict[str, list[float]]:
-        """Mean IoU on test, a number for each seed, the best mean first; of networks with two seeds at least."""
+        """Mean IoU on what scores, a number for each seed, the best mean first; of networks with two seeds at least."""
         several = {name: each for name, each in self.studies[terms].scores().items() if len(each) > 1}
         return dict(sorted(several.items(), key=lambda item: -mean(item[1])))
+
+    @property
+    def _nothing(self) -> Page:
+        return Page(NOTHING.format(command=self.studies[self.first].command))
 
     @cached_property
     def spreads(self) -> dict[str, Spread]:
@@ -52,7 +60,7 @@ class Answer:
 
     @property
     def ranking(self) -> dict[str, dict[str, list[float]]]:
-        """`scores` at both terms, where there are some."""
+        """`scores` on all terms, where there are some."""
         return {terms: scores for terms in self.studies if (scores := self.scores(terms))}
 
     @property
@@ -68,8 +76,8 @@ class Answer:
         return {name: {f"{rate:g}": scores[tried(name, rate)][0] for rate in RATES} for name in found}
 
     def costs(self, *what: str) -> dict[str, dict[str, float]]:
-        """{cost: {network: number}} for keys of `WANTED`, the best network at equal steps first."""
-        return {each: {name: self.cost(name, each) for name in self.scores(STEPS)} for each in what}
+        """{cost: {network: number}} for keys of `WANTED`, the best network on the first terms first."""
+        return {each: {name: self.cost(name, each) for name in self.scores(self.first)} for each in what}
 
     def alike(self, terms: str) -> list[str]:
         """The best network, and those that the least difference does not tell from it."""
@@ -80,8 +88,8 @@ class Answer:
         return [name for name, each in scores.items() if best - mean(each) < least or mean(each) == best]
 
     def cost(self, name: str, what: str) -> float:
-        """Of a network at equal steps: a key of `WANTED`, the median over seeds."""
-        rows = [row for row in self.studies[STEPS].rows if row["way"] == name]
+        """Of a network on the first terms: a key of `WANTED`, the median over seeds."""
+        rows = [row for row in self.studies[self.first].rows if row["way"] == name]
         if what == SECONDS:
             return median(row["cpu_seconds"] for row in rows)
         return median(row[PARAMETERS] if what == PARAMETERS else row["measures"][what] for row in rows)
@@ -96,7 +104,7 @@ class Answer:
 
     @property
     def least(self) -> Page:
-        """The least difference that means anything, at both terms, in a sentence each."""
+        """The least difference that means anything, on all terms, in a sentence each."""
         sentences = []
         for terms in self.studies:
             if len(self.scores(terms)) > 1:
@@ -106,44 +114,45 @@ class Answer:
                     f"**{found.least_difference:.3f}** apart mean nothing, whichever two of all you look at; a single "
                     f"network's mean is known to ± {found.half_interval:.3f}."
                 )
-        return Page("\n".join(sentences) or NOTHING)
+        return Page("\n".join(sentences) or self._nothing)
 
     @property
     def table(self) -> Page:
-        """A line for each network, the best at equal steps first; bold is what nothing tells from the best."""
-        steps, timed = self.scores(STEPS), self.scores(TIME)
-        if not steps:
-            return Page(NOTHING)
+        """A line for each network, the best on the first terms first; bold is what nothing tells from the best."""
+        if not self.scores(self.first):
+            return self._nothing
         alike = {terms: self.alike(terms) for terms in self.studies}
-        head = [
-            *("network", "by", "parameters", "million MACs", "CPU ms", "MB in training"),
-            *(f"mean IoU, {self.data.steps.steps:,} steps", "in CPU s"),
-            *(f"mean IoU, {self.data.time.seconds:g} CPU s", "in steps"),
-        ]
+        head = ["network", "by", "parameters", "million MACs", "CPU ms", "MB in training"]
+        for protocol in self.data.finals.values():
+            head += [f"mean IoU, {_budget(protocol)}", "in steps" if _timed(protocol) else "in CPU s"]
         lines = ["| " + " | ".join(head) + " |", "|---|---|" + "---:|" * (len(head) - 2)]
-        for name in steps:
+        for name in self.scores(self.first):
             cells = [name, self.networks[name].source, f"{self.cost(name, PARAMETERS):,.0f}"]
             cells += [f"{self.cost(name, MACS):.0f}", f"{self.cost(name, MILLISECONDS):.1f}"]
-            cells += [f"{self.cost(name, MEMORY):.0f}", self._mean(STEPS, name, alike)]
-            cells += [f"{self.cost(name, SECONDS):.0f}"]
-            cells += [self._mean(TIME, name, alike), self._steps(name)] if name in timed else ["", ""]
+            cells += [f"{self.cost(name, MEMORY):.0f}"]
+            for terms in self.studies:
+                cells += self._mean(terms, name, alike[terms])
             lines.append("| " + " | ".join(cells) + " |")
         return Page("\n".join([*lines, "", self._caption()]))
 
-    def _mean(self, terms: str, name: str, alike: Mapping[str, list[str]]) -> str:
-        text = f"{mean(self.scores(terms)[name]):.3f}"
-        return f"**{text}**" if name in alike[terms] else text
-
-    def _steps(self, name: str) -> str:
-        return f"{median(row['steps'] for row in self.studies[TIME].rows if row['way'] == name):,.0f}"
+    def _mean(self, terms: str, name: str, alike: list[str]) -> tuple[str, str]:
+        """The mean IoU, and what was not laid down: the steps of equal time, the CPU seconds of equal steps."""
+        if name not in self.scores(terms):
+            return "", ""
+        text, other = f"{mean(self.scores(terms)[name]):.3f}", "cpu_seconds"
+        if _timed(self.data.finals[terms]):
+            other = "steps"
+        value = median(row[other] for row in self.studies[terms].rows if row["way"] == name)
+        return f"**{text}**" if name in alike else text, f"{value:,.0f}"
 
     def _caption(self) -> str:
         rows = [row for study in self.studies.values() for row in study.rows]
-        size = " x ".join(map(str, self.data.steps.size))
+        protocol = self.data.finals[self.first]
+        size = " x ".join(map(str, protocol.size))
         machines = sorted({row["machine"] for row in rows})
         return (
             f"Bold: not to be told from the best of its column. MACs and CPU milliseconds of an answer, for one picture of "
-            f"{size}; MB of a training step of {self.data.steps.batch_size}. Made on {'; '.join(machines)}."
+            f"{size}; MB of a training step of {protocol.batch_size}. Scored on {self.data.scored}. Made on {'; '.join(machines)}."
         )
 
     @cached_property
@@ -151,7 +160,7 @@ class Answer:
         """Which learning rates val chose, and how often the highest or the lowest one that was tried."""
         found = chosen(self.tuning, self.networks)
         if not found:
-            return Page(NOTHING)
+            return self._nothing
         counted = {rate: [name for name in found if found[name] == rate] for rate in RATES}
         listed = "; ".join(f"**{rate:g}** for {_and(names)}" for rate, names in counted.items() if names)
         edge = len(counted[min(RATES)]) + len(counted[max(RATES)])
@@ -165,30 +174,33 @@ class Answer:
     @property
     def decisions(self) -> Page:
         """The list to decide by."""
-        if not self.scores(STEPS):
-            return Page(NOTHING)
+        if not self.scores(self.first):
+            return self._nothing
         lines = [self._best(terms) for terms in self.studies if self.scores(terms)]
-        alike = self.alike(STEPS)
+        alike = self.alike(self.first)
         if len(alike) > 1:
-            for what, words in WANTED.items():
+            for what, words in self._wanted.items():
                 name = min(alike, key=lambda name, what=what: self.cost(name, what))
                 lines.append(f"{words} among those {len(alike)}: {self._with(name, what)}.")
-        for what, words in WANTED.items():
-            name = min(self.scores(STEPS), key=lambda name, what=what: self.cost(name, what))
+        for what, words in self._wanted.items():
+            name = min(self.scores(self.first), key=lambda name, what=what: self.cost(name, what))
             if name not in alike:
-                behind = mean(self.scores(STEPS)[alike[0]]) - mean(self.scores(STEPS)[name])
+                behind = mean(self.scores(self.first)[alike[0]]) - mean(self.scores(self.first)[name])
                 lines.append(
                     f"{words} of all, at a price of {behind:.3f} of mean IoU: {self._with(name, what)}."
                 )
         return Page("\n".join(f"- {line}" for line in [*lines, *self._front(), *self._order()]))
 
+    @property
+    def _wanted(self) -> dict[str, str]:
+        """`WANTED`, without the seconds of a training where they are laid down."""
+        timed = _timed(self.data.finals[self.first])
+        return {what: words for what, words in WANTED.items() if what != SECONDS or not timed}
+
     def _best(self, terms: str) -> str:
         best, *others = self.alike(terms)
-        when = (
-            f"after {self.data.steps.steps:,} steps"
-            if terms == STEPS
-            else f"within {self.data.time.seconds:g} CPU s"
-        )
+        protocol = self.data.finals[terms]
+        when = f"{'within' if _timed(protocol) else 'after'} {_budget(protocol)}"
         text = f"Most accurate {when}: **{best}** ({mean(self.scores(terms)[best]):.3f})"
         if len(self.scores(terms)) == 1:
             return f"{text}, the only one that has been tried."
@@ -204,7 +216,7 @@ class Answer:
 
     def _front(self) -> list[str]:
         """The networks that no other beats in time and score at once, the fastest first."""
-        scores = {name: mean(each) for name, each in self.scores(STEPS).items()}
+        scores = {name: mean(each) for name, each in self.scores(self.first).items()}
         times = {name: self.cost(name, MILLISECONDS) for name in scores}
         fastest = sorted(scores, key=lambda name: (times[name], -scores[name]))
         front = [
@@ -216,24 +228,31 @@ class Answer:
         return [f"No other both answers faster and scores higher: {listed}."] if len(scores) > 1 else []
 
     def _order(self) -> list[str]:
-        """Whether the order is another one at equal time."""
-        steps, timed = self.scores(STEPS), self.scores(TIME)
-        both = [name for name in steps if name in timed]
+        """Whether the order is another one on the second terms."""
+        one, other = self.studies
+        both = [name for name in self.scores(one) if name in self.scores(other)]
         if len(both) < 2:
             return []
         means = {terms: [mean(self.scores(terms)[name]) for name in both] for terms in self.studies}
-        tau = kendalltau(means[STEPS], means[TIME]).statistic
+        tau = kendalltau(means[one], means[other]).statistic
         least = {terms: self.spreads[terms].least_difference for terms in self.studies}
         swapped = [
-            f"**{first}** is ahead of **{second}** after equal steps and behind it after equal time"
+            f"**{first}** is ahead of **{second}** after {one} and behind it after {other}"
             for (a, first), (b, second) in combinations(enumerate(both), 2)
-            if means[STEPS][a] - means[STEPS][b] > least[STEPS]
-            and means[TIME][b] - means[TIME][a] > least[TIME]
+            if means[one][a] - means[one][b] > least[one] and means[other][b] - means[other][a] > least[other]
         ]
         said = "; ".join(swapped) if swapped else "no two networks change places"
         return [
-            f"Equal steps and equal time agree by Kendall's tau = {tau:.2f}; beyond the least differences, {said}."
+            f"{one.capitalize()} and {other} agree by Kendall's tau = {tau:.2f}; beyond the least differences, {said}."
         ]
+
+
+def _timed(protocol: Protocol) -> bool:
+    return hasattr(protocol, "seconds")
+
+
+def _budget(protocol: Protocol) -> str:
+    return f"{protocol.seconds:g} CPU s" if _timed(protocol) else f"{protocol.steps:,} steps"
 
 
 def _and(names: list[str]) -> str:

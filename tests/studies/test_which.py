@@ -45,6 +45,7 @@ class Flat(nn.Module):
         return self.conv(images)
 
 
+EMPTY = NOTHING.format(command="python -m studies.which run")
 SAYING = ("rates", "least", "table", "decisions")
 A, B, C = ({name: Network(Flat, "ours")} for name in "ABC")
 THREE = A | B | C
@@ -107,7 +108,7 @@ def test_all_have_the_same_terms():
         }  # those of the other lessons' studies
     assert {way.terms["lr"] for way in studies[0].ways.values()} == set(RATES)
     assert len(studies[0].ways) == len(RATES) * len(NETWORKS)
-    assert (DATA["street"].steps.steps, DATA["street"].tuning.steps) == (608, 304)
+    assert (DATA["street"].finals[STEPS].steps, DATA["street"].tuning.steps) == (608, 304)
 
 
 def test_seeds_of_tuning_are_no_others():
@@ -217,10 +218,10 @@ def test_the_spread_of_unequal_and_of_too_few():
 def test_nothing_is_said_without_rows(rows):
     answer = Answer(networks=THREE)
     for said in (answer.table, answer.least, answer.decisions, answer.rates):
-        assert said == NOTHING
+        assert said == EMPTY
     rows(TUNING, tuned())
     rows(STEPS, scored(A=[0.5]))  # one seed says nothing
-    assert Answer(networks=THREE).decisions == NOTHING
+    assert Answer(networks=THREE).decisions == EMPTY
 
 
 def test_one_network_alone(rows):
@@ -230,7 +231,7 @@ def test_one_network_alone(rows):
     assert answer.decisions == (
         "- Most accurate after 608 steps: **A** (0.510), the only one that has been tried."
     )
-    assert answer.least == NOTHING and "| A | ours | 1,000 | 60 |" in answer.table
+    assert answer.least == EMPTY and "| A | ours | 1,000 | 60 |" in answer.table
 
 
 def test_what_follows(rows):
@@ -271,6 +272,25 @@ def test_what_follows(rows):
     assert answer.per_class(STEPS)["A"] == pytest.approx({"Sky": 0.51, "Car": 0.255})
 
 
+def test_what_follows_on_photographs(rows, tmp_path):
+    """Both terms lay the seconds down, so that the steps are told, and no training is the shortest."""
+    rows(TUNING, tuned())
+    stored = scored(A=[0.50, 0.51, 0.52], B=[0.30, 0.31, 0.32])
+    (tmp_path / "24_camvid_one_minute.json").write_text(json.dumps(stored))
+    stored = scored(A=[0.50, 0.51, 0.52], B=[0.60, 0.61, 0.62])
+    (tmp_path / "24_camvid_five_minutes.json").write_text(json.dumps(stored))
+    answer = Answer("camvid", THREE)
+    table = answer.table.splitlines()
+    assert table[0].endswith("| mean IoU, 120 CPU s | in steps | mean IoU, 600 CPU s | in steps |")
+    assert table[2].endswith("| 30 | **0.510** | 608 | 0.510 | 608 |")
+    assert "for one picture of 192 x 256" in table[-1] and "Scored on all 101 photographs of val" in table[-1]
+    assert "- Most accurate within 120 CPU s: **A** (0.510)" in answer.decisions
+    assert "**A** is ahead of **B** after one minute and behind it after five minutes" in answer.decisions
+    assert "Shortest training" not in answer.decisions
+    assert "At five minutes (2 networks, 3 seeds" in answer.least
+    assert "`python -m studies.which run --data camvid`" in Answer("camvid", {}).table
+
+
 def test_ties_and_agreement(rows):
     rows(TUNING, tuned())
     rows(STEPS, scored(A=[0.5, 0.5], B=[0.5, 0.5], C=[0.4, 0.4]))
@@ -290,7 +310,7 @@ def test_a_network_without_rows_at_equal_time(rows):
 
 
 def test_unknown_data():
-    with pytest.raises(ValueError, match="no rows are planned on 'moon'; there are street"):
+    with pytest.raises(ValueError, match="no rows are planned on 'moon'; there are street, camvid"):
         Answer("moon")
 
 
@@ -310,6 +330,9 @@ def test_the_order_of_the_rows(monkeypatch):
     command.main(["run", "--only", "U-Net", "--seeds", "2"])
     steps, timed = "24_street_equal_steps", "24_street_equal_time"
     assert calls == [("24_street_tuning", 0), (steps, 0), (steps, 1), (timed, 0), (timed, 1)]
+    calls.clear()
+    command.main(["run", "--data", "camvid", "--only", "U-Net", "--seeds", "1"])
+    assert calls == [("24_street_tuning", 0), ("24_camvid_one_minute", 0), ("24_camvid_five_minutes", 0)]
 
 
 # The rows that are stored, and the page

@@ -1,0 +1,187 @@
+"""Recipes against today's: which reaches the mean IoU of lesson 02's on CamVid in a third of its CPU seconds?
+
+Recipes take turns, each training in a process of its own, in float32 and with AVX2 alone, so that machines compare.
+Each row is stored in benchmarks/results/camvid_speed.json as soon as it is there; what is there is not made again.
+Its curve has mean IoU on all of val at 360 x 480 beside the CPU seconds of training so far, without those of scoring;
+the verdict is by the score at the end. Decoding and drawing of the pictures is not counted.
+Run: NBHELPERS_DATA=folder python -m benchmarks.camvid_speed run [--only NAME] [--seeds 3] [--scale 0.1]
+Without `run`: the table of the rows that are there. A scale shortens all epochs, for trials, and is told in the row.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import mean
+
+from filelock import FileLock
+from torch import nn
+
+from benchmarks.camvid_recipes import RECIPES, Phase, Recipe
+from nbhelpers.datasets import CamVid, InMemory, class_weights, in_memory
+from nbhelpers.inference.writing import written_whole
+from nbhelpers.notebook import setup
+from nbhelpers.training import evaluate, fit
+from studies.which.__main__ import PLAIN
+from tools.record import RESULTS, provenance
+
+PATH = RESULTS / "camvid_speed.json"
+TODAY = "today"
+LOOKS = 4  # of a phase, at 360 x 480
+WATCHED = 40  # of val, small, after every epoch, as in lesson 02
+
+
+class Clock:
+    """CPU and wall seconds of the blocks it is around."""
+
+    def __init__(self) -> None:
+        self.cpu = self.wall = 0.0
+
+    def __enter__(self) -> None:
+        self._started = time.process_time(), time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self.cpu += time.process_time() - self._started[0]
+        self.wall += time.perf_counter() - self._started[1]
+
+
+def shortened(phase: Phase, scale: float) -> tuple[int, int | None]:
+    """Epochs, and pictures where less than one epoch is left; None: all."""
+    epochs = scale * phase.epochs
+    if epochs >= 1:
+        return round(epochs), None
+    return 1, max(2 * phase.batch_size, round(epochs * phase.pictures))
+
+
+def stops(epochs: int) -> list[int]:
+    """After which epochs to score: `LOOKS` of them, evenly, with the last."""
+    return sorted({max(1, round(epochs * (look + 1) / LOOKS)) for look in range(LOOKS)})
+
+
+def measure(recipe: Recipe, seed: int, scale: float) -> dict:
+    """One training by `recipe`; what it scores and costs."""
+    setup(seed, "camvid")
+    pictures = in_memory(CamVid("val"), limit=None if scale >= 0.1 else 8)
+    valid = in_memory(pictures, recipe.seen_at, limit=WATCHED)
+    network, clock, curve = recipe.build(), Clock(), []
+    for number, phase in enumerate(recipe.phases):
+        epochs, limit = shortened(phase, scale)
+        train = phase.train(limit)
+        weights = class_weights(train).sqrt()
+        with tempfile.TemporaryDirectory() as folder:
+            for stop in stops(epochs):  # a plan in pieces is the same training: see `fit`
+                with clock:
+                    fit(
+                        network,
+                        train,
+                        valid,
+                        epochs=epochs,
+                        stop_after=stop,
+                        resume=Path(folder) / "checkpoint.pt",
+                        lr=phase.lr,
+                        batch_size=phase.batch_size,
+                        class_weights=weights,
+                        average=phase.average,
+                        precision="fp32",
+                        seed=100 * seed + number,
+                        quiet=True,
+                    )
+                curve.append([round(clock.cpu, 1), round(_score(network, pictures, recipe), 4)])
+    return {
+        "mean_iou": curve[-1][1],
+        "cpu_seconds": curve[-1][0],
+        "seconds": round(clock.wall, 1),
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "curve": curve,
+        "recipe": str(recipe),
+        "protocol": f"all steps in float32; scored on {len(pictures)} photographs of val at 360 x 480, void ignored",
+    }
+
+
+def _score(network: nn.Module, pictures: InMemory, recipe: Recipe) -> float:
+    return evaluate(network, pictures, size=recipe.seen_at, batch_size=4, precision="fp32").mean_iou
+
+
+def key(name: str, seed: int, scale: float) -> str:
+    return f"{name}, seed {seed}" + ("" if scale == 1 else f", a trial of {scale:g}")
+
+
+def rows() -> dict[str, dict]:
+    return json.loads(PATH.read_text("utf-8")) if PATH.exists() else {}
+
+
+def store(name: str, row: dict) -> None:
+    """Add a row, whatever another process may have added meanwhile."""
+    with FileLock(Path(tempfile.gettempdir()) / "nbhelpers-camvid-speed.lock"):
+        content = dict(sorted((rows() | {name: row}).items()))
+        with written_whole(PATH) as temporary:
+            Path(temporary).write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+
+
+def run(names: list[str], seeds: int, scale: float, minutes: float) -> None:
+    """What is missing, each in a new process; all recipes of one seed before the next; begin none after `minutes`."""
+    end = time.monotonic() + 60 * minutes
+    for seed in range(seeds):
+        for name in names:
+            if key(name, seed, scale) in rows() or time.monotonic() > end:
+                continue
+            one = [sys.executable, "-m", "benchmarks.camvid_speed", "one", "--only", name]
+            one += ["--seeds", str(seed), "--scale", str(scale)]
+            subprocess.run(one, env=os.environ | PLAIN | {"NBHELPERS_PRECISION": "fp32"}, check=True)
+
+
+def table(stored: dict[str, dict]) -> str:
+    """A line for each recipe: CPU seconds, their share of today's, mean IoU over seeds. Trials are left out."""
+    whole = {
+        name: [row for row in stored.values() if (row["name"], row["scale"]) == (name, 1)] for name in RECIPES
+    }
+    lines = [
+        "| recipe | seeds | CPU s | of today's | peak MB | mean IoU on val |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    means = {name: mean(row["cpu_seconds"] for row in found) for name, found in whole.items() if found}
+    for name, seconds in means.items():
+        share = f"{seconds / means[TODAY]:.2f}" if TODAY in means else ""
+        score = mean(row["mean_iou"] for row in whole[name])
+        peak = max(row["peak_mb"] for row in whole[name])
+        lines.append(f"| {name} | {len(whole[name])} | {seconds:.0f} | {share} | {peak} | {score:.3f} |")
+    return "\n".join(lines)
+
+
+def main(argv: list[str]) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.camvid_speed", description="Recipes on CamVid."
+    )
+    parser.add_argument("action", nargs="?", choices=("run", "one"), help="`one` makes a row in this process")
+    parser.add_argument(
+        "--only", action="append", choices=RECIPES, metavar="NAME", help="may be given repeatedly"
+    )
+    parser.add_argument("--seeds", type=int, default=1, help="how many; for `one`, which")
+    parser.add_argument("--scale", type=float, default=1, help="of all epochs; below 1 it is a trial")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no row after so long")
+    given = parser.parse_args(argv)
+    names = given.only or list(RECIPES)
+    if given.action == "one":
+        (name,) = names
+        row = {"name": name, "seed": given.seeds, "scale": given.scale}
+        row |= measure(RECIPES[name], given.seeds, given.scale)
+        command = f"python -m benchmarks.camvid_speed run --only {name!r}"
+        command += "" if given.scale == 1 else f" --scale {given.scale:g}"
+        store(key(name, given.seeds, given.scale), row | provenance(command))
+        print(
+            f"{key(name, given.seeds, given.scale)}: {row['mean_iou']:.3f} in {row['cpu_seconds']:.0f} CPU s"
+        )
+    elif given.action == "run":
+        run(names, given.seeds, given.scale, given.minutes)
+    else:
+        print(table(rows()))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

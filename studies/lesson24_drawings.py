@@ -1,0 +1,62 @@
+"""24 Which network: how many photographs is a drawing worth?
+
+A U-Net learns from 10, 50 or all 367 of CamVid's photographs, either from random weights or from those that it has
+learnt on toy street, whose eleven classes are CamVid's in the same order. All ways have as many steps, so that a
+photograph is seen the more often, the fewer there are; which they are, the seed says, for both ways alike. The start
+is one stored network for all rows: its own row, "drawings alone", tells its cost, and its score without a photograph.
+"""
+
+from functools import cache
+
+from torch import nn
+
+from nbhelpers.datasets import InMemory, Street, in_memory
+from nbhelpers.models.unet import UNet
+from studies import Claim, Study, Way
+from studies.photographs import Photographs
+
+COUNTS = (10, 50, 367)
+ALONE = "drawings alone"
+SIZE = (144, 192)
+
+
+@cache
+def drawings(split: str, size: tuple[int, int]) -> InMemory:
+    """600 scenes of toy street, drawn once in a process."""
+    return in_memory(Street(split, size, length=600))
+
+
+def unet() -> UNet:
+    return UNet(num_classes=11, widths=(16, 32, 64, 96, 128))
+
+
+def started() -> nn.Module:
+    """The network that was trained on drawings. Raises FileNotFoundError before the row of that is made."""
+    return STUDY.network(ALONE)
+
+
+def scratch(count: int) -> str:
+    return f"{count} photographs"
+
+
+def after_drawings(count: int) -> str:
+    return f"{count} photographs after drawings"
+
+
+STUDY = Study(
+    lesson="24_drawings",
+    question="How many photographs is a drawing worth?",
+    protocol=Photographs(size=SIZE, seen_at=SIZE, epochs=6, draws=200, batch_size=4),
+    ways={
+        ALONE: Way(build=unet, terms={"dataset": drawings, "scenes": 600, "draws": 600}, keep=True),
+        **{
+            name(count): Way(build=build, terms={"scenes": count})
+            for count in COUNTS
+            for name, build in ((scratch, unet), (after_drawings, started))
+        },
+    },
+    claims=(
+        *(Claim(after_drawings(count), scratch(count)) for count in COUNTS),
+        *(Claim(after_drawings(few), scratch(more)) for few, more in ((10, 50), (50, 367))),
+    ),
+)

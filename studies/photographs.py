@@ -1,0 +1,109 @@
+"""CamVid's photographs as the data of a study: trained on small, scored as they are."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+
+from nbhelpers.datasets import (
+    CamVid,
+    InMemory,
+    SegmentationDataset,
+    class_weights,
+    in_memory,
+    train_transform,
+)
+from studies.protocol import Protocol, Way
+
+SIZE = (
+    192,
+    256,
+)  # (height, width) of training: about half the photographs' 360 x 480, and whole at stride 32
+WATCHED = 40
+
+
+@cache
+def photographs(split: str, size: tuple[int, int] | None = None) -> InMemory:
+    """All pairs of a split, decoded once in a process, and shrunk to `size` where it is given."""
+    return in_memory(CamVid(split), size)
+
+
+def some(pairs: InMemory, places: np.ndarray) -> InMemory:
+    """Those at `places` (K,), in their order."""
+    few = copy.copy(pairs)
+    few.images, few.masks = ([each[place] for place in places] for each in (pairs.images, pairs.masks))
+    return few
+
+
+class Draws(SegmentationDataset):
+    """`count` draws from `pairs`, which make an epoch: the first from their first part, and so on.
+
+    So an epoch is as long as the study says, whatever the number of pairs. It shows of all parts equally many, and of
+    each another one every time. Which one is drawn from torch's generator, which `fit` seeds for each sample.
+    """
+
+    def __init__(self, pairs: InMemory, count: int) -> None:
+        super().__init__(train_transform())
+        self.pairs, self.count = pairs, count
+        self.classes, self.palette, self.void = pairs.classes, pairs.palette, pairs.void
+
+    def __len__(self) -> int:
+        return self.count
+
+    def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        share = (index + torch.rand(()).item()) / self.count  # 0 <= share < 1
+        return self.pairs.read(int(share * len(self.pairs)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Photographs(Protocol):
+    """A protocol on CamVid: `scenes` of its 367 training photographs, epochs of `draws` from them, scored on all of val.
+
+    The seed of a row chooses the photographs, for all ways the same; fewer are a part of more. Their class weights are
+    the square roots of the median frequency's, as in lesson 02. The best epoch is chosen by up to 40 of the photographs
+    that are trained on, for val scores and so chooses nothing; the rate falls to zero, so it is mostly the last.
+    CamVid's own test split is not touched.
+    """
+
+    size: tuple[int, int] = SIZE
+    seen_at: tuple[int, int] = SIZE
+    scenes: int = 367
+    draws: int = 200
+    seed: int = 0
+    dataset: Callable[..., InMemory] = photographs  # (split, size) -> pairs to train on
+
+    def for_seed(self, seed: int) -> "Photographs":
+        return replace(self, seed=seed)
+
+    def data(self, split: str) -> SegmentationDataset:
+        """Draws, augmented, as "train"; those to watch, as "val"; CamVid's val at its own size, as "test"."""
+        if split == "test":
+            return photographs("val")
+        every = self.dataset("train", self.size)
+        order = np.random.default_rng(self.seed).permutation(len(every))
+        labelled = some(every, np.sort(order[: self.scenes]))
+        if split == "train":
+            return Draws(labelled, self.draws)
+        places = np.linspace(0, len(labelled) - 1, min(WATCHED, len(labelled)))
+        return some(labelled, places.astype(int))
+
+    def fitted(self, way: Way, train: Any, valid: Any) -> "Photographs":
+        """With the class weights of what is trained on."""
+        return replace(self, options={**self.options, "class_weights": class_weights(train.pairs).sqrt()})
+
+    @property
+    def steps(self) -> int:
+        return self.epochs * (self.draws // self.batch_size)
+
+    def __str__(self) -> str:
+        height, width = self.size
+        falling = ", falling all the time" if self.schedule == "poly" else ""
+        return (
+            f"{self.scenes} {self.dataset.__name__} of {height} x {width}, augmented, {self.steps:,} steps of batches of "
+            f"{self.batch_size}, learning rate {self.lr:g}{falling}, weighted classes; scored on all of CamVid's val at "
+            "360 x 480, void ignored"
+        )
