@@ -29,7 +29,7 @@ class Repeated(Protocol):
 
     @property
     def steps(self) -> int:
-        return self.epochs * -(-self.scenes * self.passes // self.batch_size)
+        return self.epochs * max(1, self.scenes * self.passes // self.batch_size)
 
     def __str__(self) -> str:
         """Without the number of different scenes, which the name of a way tells."""

@@ -48,7 +48,8 @@ class Protocol:
 
     @property
     def steps(self) -> int:
-        return self.epochs * -(-self.scenes // self.batch_size)
+        """As `fit` counts them: a last batch that is not full is left out."""
+        return self.epochs * max(1, self.scenes // self.batch_size)
 
     def __str__(self) -> str:
         height, width = self.size

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from nbhelpers.datasets import Street
+from nbhelpers.training.randomness import Batches
 from studies import Claim, Protocol, Study, Way, load
 from studies.measures import borders_and_interiors, near_border, recall_by_size
 from studies.running import make_row, run_missing
@@ -260,3 +261,9 @@ def test_the_page_says_what_the_rows_say(path: Path):
             assert cell.outputs[-1].data["text/markdown"] == str(said), (
                 "execute the page again: make notebooks"
             )
+
+
+@pytest.mark.parametrize("scenes", (300, 320, 100, 5))
+def test_steps_are_counted_as_fit_makes_them(scenes):
+    protocol = Protocol(scenes=scenes, epochs=3, batch_size=8)
+    assert protocol.steps == 3 * len(Batches(scenes, 8, seed=0))
