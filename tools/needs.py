@@ -124,7 +124,9 @@ def _statements(module: str) -> list[Statement]:
     base = ROOT.joinpath(*module.split("."))
     for file in (base / "__init__.py", base.with_suffix(".py")):
         if file.is_file():
-            return [Statement(node) for node in ast.parse(file.read_text("utf-8")).body if not _is_script(node)]
+            return [
+                Statement(node) for node in ast.parse(file.read_text("utf-8")).body if not _is_script(node)
+            ]
     return []
 
 

@@ -289,7 +289,9 @@ def test_what_a_module_does_as_a_script_is_no_need():
 
 
 def test_what_the_wheel_does_not_hold_is_no_need_but_an_error():
-    with pytest.raises(ValueError, match="imports benchmarks, which is in the repository and not in the wheel"):
+    with pytest.raises(
+        ValueError, match="imports benchmarks, which is in the repository and not in the wheel"
+    ):
         needs.needs(lesson("from benchmarks.timer import seconds"))
 
 
