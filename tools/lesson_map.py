@@ -29,7 +29,10 @@ LESSONS = {  # name: (its question, words of the cell whose picture stands for i
     "04_unet_fastai": ("What does progressive resizing save?", "show_comparison"),
     "05_fcn8": ("What do separable convolutions save, and what do they cost in score?", "show_alternatives"),
     "06_segnet": ("Indices or bilinear: how should a map grow?", "show_alternatives"),
-    "07_unet_plusplus": ("Which depth is enough?", "show_nested(model, images[:1])"),
+    "07_unet_plusplus": (
+        "Which depth is enough, and would a U-Net of equal cost do as well?",
+        "show_nested(model, images[:1])",
+    ),
     "08_fpn": ("Which level finds which size of object, and which one is needed?", "show_changes"),
     "09_pspnet": ("What does global context fix?", "show_error_kinds"),
     "10_gcn": ("How large must the kernel be?", "show_receptive_field"),
