@@ -61,7 +61,7 @@ LESSONS = {  # name: (its question, words of the cell whose picture stands for i
     ),
     "26_another_laboratory": (
         "Which augmentation carries over to another laboratory?",
-        "show_batch(\n    home",
+        "show_measures(panels",
     ),
 }
 

@@ -259,7 +259,7 @@ def tracked() -> list[Path]:
 def test_no_file_names_a_machine_or_a_package_mirror():
     machine = re.compile(r"(?<![\w.:/-])/(?:home|Users|root|work|mnt|private)/\w")
     mirror = re.compile(
-        r"(?<!extra)-index-url|find-links|pythonhosted|artifactory|(?<!\w)pypi\.(?!org/project)"
+        r"(?<!extra)-index-url(?!\W+(?:usb\.)?TORCH_ON_CPU)|find-links|pythonhosted|artifactory|(?<!\w)pypi\.(?!org/project)"
     )
     this = Path(__file__).resolve()
     found = []

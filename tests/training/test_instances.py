@@ -50,11 +50,12 @@ def train(model, data=None, valid=None, **options):
 
 def test_two_squares_are_learnt_as_two_objects():
     model, data = small(), Squares()
-    history = train(model, data, epochs=90, lr=3e-3, weights=Weights(dice=5.0, no_object=1.0))
-    assert [row["epoch"] for row in history.rows] == list(range(1, 91))
+    history = train(model, data, epochs=150, lr=3e-3, weights=Weights(dice=5.0, no_object=1.0))
+    assert [row["epoch"] for row in history.rows] == list(range(1, 151))
     assert history.rows[-1]["train_loss"] < 0.4 * history.rows[0]["train_loss"]
     last = history.rows[-1]
-    assert last["mean_iou"] > 0.9 and last["valid_loss"] < last["train_loss"] * 2 and not model.training
+    assert last["mean_iou"] > 0.9 and not model.training
+    assert last["valid_loss"] < 0.4 * history.rows[0]["valid_loss"]
     images = torch.from_numpy(data.images).permute(0, 3, 1, 2) / 255
     assert ((model(images).argmax(1) == 1) == torch.from_numpy(data.ids > 0)).float().mean() > 0.98
     counts = [int(each.max()) for each in model.instances(images)]
