@@ -28,8 +28,8 @@ class Repeated(Protocol):
         return Subset(pairs, list(range(len(pairs))) * self.passes) if split == "train" else pairs
 
     @property
-    def steps(self) -> int:
-        return self.epochs * max(1, self.scenes * self.passes // self.batch_size)
+    def drawn(self) -> int:
+        return self.scenes * self.passes
 
     def __str__(self) -> str:
         """Without the number of different scenes, which the name of a way tells."""

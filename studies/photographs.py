@@ -96,14 +96,13 @@ class Photographs(Protocol):
         return replace(self, options={**self.options, "class_weights": class_weights(train.pairs).sqrt()})
 
     @property
-    def steps(self) -> int:
-        return self.epochs * (self.draws // self.batch_size)
+    def drawn(self) -> int:
+        return self.draws
 
     def __str__(self) -> str:
         height, width = self.size
-        falling = ", falling all the time" if self.schedule == "poly" else ""
         return (
             f"{self.scenes} {self.dataset.__name__} of {height} x {width}, augmented, {self.steps:,} steps of batches of "
-            f"{self.batch_size}, learning rate {self.lr:g}{falling}, weighted classes; scored on all of CamVid's val at "
+            f"{self.batch_size}, {self.rate}, weighted classes; scored on all of CamVid's val at "
             "360 x 480, void ignored"
         )

@@ -47,16 +47,25 @@ class Protocol:
         return self
 
     @property
+    def drawn(self) -> int:
+        """How many pictures an epoch takes, the same one again counted again."""
+        return self.scenes
+
+    @property
     def steps(self) -> int:
         """As `fit` counts them: a last batch that is not full is left out."""
-        return self.epochs * max(1, self.scenes // self.batch_size)
+        return self.epochs * max(1, self.drawn // self.batch_size)
+
+    @property
+    def rate(self) -> str:
+        """The learning rate, in words."""
+        return f"learning rate {self.lr:g}" + (", falling all the time" if self.schedule == "poly" else "")
 
     def __str__(self) -> str:
         height, width = self.size
-        falling = ", falling all the time" if self.schedule == "poly" else ""
         return (
             f"{self.scenes} scenes of {height} x {width}, {self.epochs} epochs of batches of {self.batch_size} "
-            f"({self.steps:,} steps), learning rate {self.lr:g}{falling}"
+            f"({self.steps:,} steps), {self.rate}"
         )
 
 

@@ -19,6 +19,7 @@ from studies.measures import borders_and_interiors, near_border, recall_by_size
 from studies.running import make_row, run_missing
 from studies.statistics import LEVEL
 from studies.study import CHECKPOINTS, HERE, RESULTS, last_fifth
+from tests.flat import Flat
 from tools.execution import ROOT
 
 LESSONS = sorted(file.stem.removeprefix("lesson") for file in HERE.glob("lesson*.py"))
@@ -26,17 +27,6 @@ KEYS = {
     *("way", "seed", "measures", "iou", "curve", "steps", "parameters", "seconds", "cpu_seconds"),
     *("protocol", "command", "machine", "versions", "commit"),
 }
-
-
-class Flat(nn.Module):
-    """One convolution, which trains in no time."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(3, 11, 1)
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.conv(images)
 
 
 def tiny(**changes) -> Study:

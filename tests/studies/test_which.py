@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import tukey_hsd
-from torch import nn
 
 from studies import Protocol, Way
 from studies.running import make_row
@@ -30,18 +29,7 @@ from studies.which.terms import (
     tried,
     tuning,
 )
-
-
-class Flat(nn.Module):
-    """One convolution, which trains in no time."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(3, 11, 1)
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.conv(images)
-
+from tests.flat import Flat
 
 EMPTY = NOTHING.format(command="python -m studies.which run")
 SAYING = ("rates", "least", "table", "decisions")
