@@ -1,8 +1,8 @@
 """TIFF by its tags: any number of bands, every depth and number type, by tiles or strips, one page of many.
 
 Pillow parses the tags and its libtiff decompresses; what Pillow has no mode for (five bands, 16-bit colour, signed or
-float numbers, white stored as 0) is put together from the bytes, in `tiff_pixels`. tifffile would do that too, but without
-imagecodecs, 26 MB of binaries that no platform's image holds, it reads neither LZW nor JPEG.
+float numbers, white stored as 0) is put together from the bytes by `tiff_pixels`. tifffile would do that too, but
+without imagecodecs, 26 MB of binaries that no platform's image holds, it reads neither LZW nor JPEG.
 TIFF 6.0, https://www.itu.int/itudoc/itu-t/com16/tiff-fx/docs/tiff6.pdf; float predictor: Adobe's Technical Note 3.
 """
 

@@ -1,4 +1,4 @@
-"""The numbers of one page of a TIFF, put together from the bytes of its tiles or strips; see `nbhelpers.datasets.tiff`."""
+"""The numbers of one page of a TIFF, put together from the bytes of its tiles or strips; `tiff` finds the pages."""
 
 import io
 from pathlib import Path
