@@ -6,6 +6,7 @@ from nbhelpers.kaggle.bundle import find_bundle, find_input, input_folder
 from nbhelpers.kaggle.decisions import by_mask, by_presence
 from nbhelpers.kaggle.folds import make_folds, near_duplicates, out_of_fold, perceptual_hash, strata
 from nbhelpers.kaggle.instances import by_components, by_watershed
+from nbhelpers.kaggle.linting import lint_submission
 from nbhelpers.kaggle.looks import alike, stain, top_hat
 from nbhelpers.kaggle.present import presence
 from nbhelpers.kaggle.pseudo import sure_mask, with_pseudo_labels
@@ -15,7 +16,6 @@ from nbhelpers.kaggle.submissions import (
     class_rows,
     image_rows,
     instance_rows,
-    lint_submission,
     read_submission,
     write_submission,
 )
