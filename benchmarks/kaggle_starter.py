@@ -30,7 +30,9 @@ from tools.record import RESULTS, machine, record
 NOTEBOOK = ROOT / "notebooks" / "18_kaggle_starter.ipynb"
 PARTS = 5  # each held out once
 OFF = "switches = set()"  # how the notebook's line begins
-SWITCHES = ("", "ema", "hard", "stains", "tiles", "copy-paste", "pseudo")  # "" is the page as it is
+TOP_HAT = "    same[..., 1] = kaggle.top_hat(same)\n"
+WITHOUT = "no top-hat"  # the page as it was before that
+SWITCHES = ("", WITHOUT, "ema", "hard", "stains", "tiles", "copy-paste", "pseudo")  # "" is the page as it is
 ROWS = "kaggle_switches"
 
 
@@ -47,12 +49,19 @@ def held_out(pictures: kaggle.TrainImages, part: int = 0) -> tuple[np.ndarray, i
 
 def switched(notebook: nbformat.NotebookNode, switches: str) -> nbformat.NotebookNode:
     """The notebook with switches on, "ema+hard"; ValueError where it has not the one line for them."""
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and OFF in cell.source]
-    if len(cells) != 1 or cells[0].source.count(OFF) != 1:
-        raise ValueError(f"{NOTEBOOK.name} has {OFF!r} in {len(cells)} cells; it must have it once")
     names = set(filter(None, switches.split("+")))
-    cells[0].source = cells[0].source.replace(OFF, f"switches = {sorted(names)!r}" if names else OFF)
+    if WITHOUT in names:
+        _replace(notebook, TOP_HAT, "")
+    on = sorted(names - {WITHOUT})
+    _replace(notebook, OFF, f"switches = {on!r}" if on else OFF)
     return notebook
+
+
+def _replace(notebook: nbformat.NotebookNode, line: str, by: str) -> None:
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and line in cell.source]
+    if len(cells) != 1 or cells[0].source.count(line) != 1:
+        raise ValueError(f"{NOTEBOOK.name} has {line.strip()!r} in {len(cells)} cells; it must have it once")
+    cells[0].source = cells[0].source.replace(line, by)
 
 
 def run(switches: str = "", part: int = 0) -> dict:
@@ -109,12 +118,16 @@ def stored_rows() -> list[dict]:
 
 
 def gains(rows: list[dict]) -> dict[str, dict[str, str]]:
-    """What each switch changed of either score of an image, and of the CPU seconds, against none in the same fifths."""
+    """What each switch changed of either score of an image, and of the CPU seconds, against none in the same fifths.
+
+    The top-hat is on the page, so its gain is that of the page over the page without it.
+    """
     by_key = {(row["switches"], row["part"]): row for row in rows}
     found = {}
     for switches in dict.fromkeys(row["switches"] for row in rows if row["switches"]):
         parts = [part for part in range(PARTS) if {(switches, part), ("", part)} <= by_key.keys()]
-        pairs = [(by_key["", part], by_key[switches, part]) for part in parts]
+        sides = (switches, "") if switches == WITHOUT else ("", switches)
+        pairs = [tuple(by_key[side, part] for side in sides) for part in parts]
         if not pairs:
             continue
         before, after = (
@@ -123,7 +136,7 @@ def gains(rows: list[dict]) -> dict[str, dict[str, str]]:
             )
             for side in (0, 1)
         )
-        found[switches] = {
+        found["top-hat" if switches == WITHOUT else switches] = {
             "images": len(before),
             "mean IoU": str(kaggle.paired_gain(before[:, 0], after[:, 0])),
             "Bowl's score": str(kaggle.paired_gain(before[:, 1], after[:, 1])),

@@ -4,7 +4,7 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -68,6 +68,9 @@ class Photographs(Protocol):
     that are trained on, for val scores and so chooses nothing; the rate falls to zero, so it is mostly the last.
     CamVid's own test split is not touched.
     """
+
+    watched: ClassVar[str] = "pictures that it trains on"
+    scored: ClassVar[str] = "CamVid's val"
 
     size: tuple[int, int] = SIZE
     seen_at: tuple[int, int] = SIZE

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import nn
 
@@ -19,7 +19,12 @@ class Protocol:
     Trained on `scenes` pictures of toy street's train split, watched on 100 of val, which also choose the best epoch,
     and scored once on 200 of test. Few scenes, seen often: the curve is flat at its end after about two minutes, which
     more scenes would put off. Float32 everywhere, so that rows of different machines may stand side by side.
+
+    watched, scored: what the curve and the score are of, in words.
     """
+
+    watched: ClassVar[str] = "val"
+    scored: ClassVar[str] = "test"
 
     size: tuple[int, int] = (48, 64)  # (height, width), pixels
     scenes: int = 300

@@ -120,7 +120,8 @@ class Study:
     @property
     def table(self) -> "Page":
         """A row for each way: seeds, parameters, CPU seconds of a training, mean IoU with its standard deviation."""
-        lines = ["| way | seeds | parameters | CPU seconds | mean IoU on test |", "|---|---:|---:|---:|---:|"]
+        score = f"{MEAN_IOU} on {self.protocol.scored}"
+        lines = [f"| way | seeds | parameters | CPU seconds | {score} |", "|---|---:|---:|---:|---:|"]
         for way, scores in self.scores().items():
             rows = [row for row in self.rows if row["way"] == way]
             seconds = np.median([row["cpu_seconds"] for row in rows])
@@ -137,7 +138,7 @@ class Study:
         )
         caption = (
             f"{each}; ± is the standard deviation over seeds. The last fifth of a training gained {gain:.3f} "
-            "of mean IoU on val, on average."
+            f"of mean IoU on {self.protocol.watched}, on average."
         )
         return Page("\n".join([*lines, "", caption]))
 

@@ -55,6 +55,7 @@ LESSONS = {  # name: (its question, words of the cell whose picture stands for i
     "21_which_score": ("How often does the ranking of networks change with the score?", "photos[:3]"),
     "22_losses": ("Which loss, at which rarity?", "show_pulls(mask, start"),
     "23_your_labels": ("How does a mask go wrong between the annotation tool and the training?", "pairs[:3]"),
+    "24_which_network": ("Which network, at equal steps and at equal time?", "show_ranking"),
     "25_iris_recognition": (
         "How does the error of recognition grow as the mask is degraded?",
         "show_rubber_sheet",

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from nbhelpers.checks.care import random_state_kept
-from nbhelpers.datasets.contract import Fault
+from nbhelpers.datasets.contract import Fault, dtype_of
 
 
 def logits_of(model: nn.Module, images: Tensor, num_classes: int | None = None) -> Tensor:
@@ -55,8 +55,9 @@ def answer_fault(output: object, images: Tensor, num_classes: int | None = None)
         return f"the model gives {type(output).__name__}; {due}", cure
     shape, asked = tuple(output.shape), tuple(images.shape)
     if not output.is_floating_point():
-        kind = str(output.dtype).removeprefix("torch.")
-        sentence = f"the model gives {kind} {shape}; it must give logits, floats (N, num_classes, H, W)"
+        sentence = (
+            f"the model gives {dtype_of(output)} {shape}; it must give logits, floats (N, num_classes, H, W)"
+        )
         return sentence, "take argmax and rounding out of it: scoring decides the classes"
     channels = shape[1] if len(shape) == 4 else 0
     if num_classes is not None and not (channels == num_classes or (channels, num_classes) == (1, 2)):

@@ -29,6 +29,7 @@ from PIL import Image, ImageOps, TiffImagePlugin, WebPImagePlugin  # noqa: F401 
 
 from nbhelpers.datasets import tiff
 from nbhelpers.datasets.samples import Samples
+from nbhelpers.datasets.tiff_pixels import Page
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif")
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")
@@ -90,7 +91,7 @@ def read_samples(data: bytes | Path, name: str | Path, frame: int | None = None)
             file.seek(0)
             return _picture_samples(file.read(), name, None)
     with _decoding(name):
-        page = tiff.Page(data, pages[frame or 0], name)
+        page = Page(data, pages[frame or 0], name)
         _check_size(name, *page.shape[1::-1])
         values = upright(page.read(), page.orientation)
     return Samples(values, name, page.top, page.colours, page.alpha, page.palette)
@@ -132,14 +133,14 @@ def _decoding(name: str | Path) -> Iterator[None]:
         raise ValueError(f"{name} cannot be read as an image ({error}); copy or download it again") from error
 
 
-def tiff_page(path: Path) -> tiff.Page:
+def tiff_page(path: Path) -> Page:
     """The page of a TIFF, which must have one, for reading it by blocks; ValueError as in `read_image`."""
     with _decoding(path):
         with path.open("rb") as file:
             pages = tiff.pages(file)
     _check_frame(path, len(pages), None)
     with _decoding(path):
-        return tiff.Page(path, pages[0], path)
+        return Page(path, pages[0], path)
 
 
 def bits_of(path: Path) -> int:

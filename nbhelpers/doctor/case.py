@@ -119,10 +119,6 @@ def name_of(check: Callable) -> str:
     return check.__name__.replace("_", " ")
 
 
-def dtype_of(tensor: Tensor) -> str:
-    return str(tensor.dtype).removeprefix("torch.")
-
-
 def text_of(error: Exception) -> str:
     text = f"{type(error).__name__}: {error}".splitlines()[0]
     return text if len(text) < 200 else f"{text[:200]}..."

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from nbhelpers.datasets.contract import SLACK, image_fault
+from nbhelpers.datasets.contract import SLACK, dtype_of, image_fault
 from nbhelpers.datasets.gate import leaves, random_states_kept
-from nbhelpers.doctor.case import Case, Unchecked, Verdict, dtype_of
+from nbhelpers.doctor.case import Case, Unchecked, Verdict
 
 
 def image_type(case: Case) -> Verdict:

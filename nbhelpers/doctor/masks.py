@@ -5,9 +5,9 @@ from collections import Counter
 import torch
 
 from nbhelpers.checks import Gate
-from nbhelpers.datasets.contract import IGNORE, find_ids, mask_id_fault, mask_type_fault
+from nbhelpers.datasets.contract import IGNORE, dtype_of, find_ids, mask_id_fault, mask_type_fault
 from nbhelpers.datasets.dataset import num_classes_of
-from nbhelpers.doctor.case import Case, Unchecked, Verdict, dtype_of
+from nbhelpers.doctor.case import Case, Unchecked, Verdict
 from nbhelpers.doctor.network import channels
 
 

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from nbhelpers.checks import check_finite, evaluating, logits_of
+from nbhelpers.datasets.contract import SLACK, dtype_of
 from nbhelpers.inference.tta import TTA
 from nbhelpers.training.engine import PRECISIONS, fastest_precision
 
 Image = Tensor | np.ndarray
 PLAIN = TTA()
-SLACK = 1e-3  # by which floats may leave 0..1: resizing an image makes 1.0000004 of 1
 
 
 def predict(
@@ -145,9 +145,7 @@ def as_floats(image: Image, grey: int = 3) -> Tensor:
     if image.dtype == torch.uint16:
         return image.float() / 65535
     if not image.is_floating_point():
-        raise ValueError(
-            f"image is {str(image.dtype).removeprefix('torch.')}; it must be uint8, uint16 or floats in 0..1"
-        )
+        raise ValueError(f"image is {dtype_of(image)}; it must be uint8, uint16 or floats in 0..1")
     low, high = (end.item() for end in image.aminmax())
     if not (low >= -SLACK and high <= 1 + SLACK):  # also true for nan
         raise ValueError(

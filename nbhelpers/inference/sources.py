@@ -64,7 +64,7 @@ class ScaledArray:
 class TiledTiff:
     """A TIFF (BigTIFF too) of which only the tiles or strips under a window are decoded: uint8 (H, W, in_channels).
 
-    Every compression works that Pillow's libtiff knows, and all that `nbhelpers.datasets.tiff` reads. `reads(path)`
+    Every compression works that Pillow's libtiff knows, and all that `nbhelpers.datasets.tiff_pixels` reads. `reads(path)`
     tells whether a file suits: several tiles, not turned by a tag. At most CACHE_BYTES of decoded tiles are kept.
     Raises ValueError for another file and for a stack of pages, and for a damaged tile when it is read.
     """

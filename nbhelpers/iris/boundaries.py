@@ -13,7 +13,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from nbhelpers.datasets.toy.eye_scene import Ellipse
+from nbhelpers.datasets.toy.eye_scene import Ellipse, rotation
 from nbhelpers.iris.fitting import Pair, arcs, find_pair, outline_of
 
 LEAST = 40  # pixels of a mask
@@ -59,8 +59,7 @@ def check_mask(mask: np.ndarray) -> np.ndarray:
 
 def matrix_of(ellipse: Ellipse) -> np.ndarray:
     """The symmetric matrix (2, 2) that maps the unit circle to the ellipse around its centre."""
-    turn = np.radians(ellipse.angle)
-    axes = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    axes = rotation(np.radians(ellipse.angle))
     return axes @ np.diag([ellipse.a, ellipse.b]) @ axes.T
 
 

@@ -6,7 +6,8 @@ from nbhelpers.kaggle.bundle import find_bundle, find_input, input_folder
 from nbhelpers.kaggle.decisions import by_mask, by_presence
 from nbhelpers.kaggle.folds import make_folds, near_duplicates, out_of_fold, perceptual_hash, strata
 from nbhelpers.kaggle.instances import by_components, by_watershed
-from nbhelpers.kaggle.looks import alike, stain
+from nbhelpers.kaggle.linting import lint_submission
+from nbhelpers.kaggle.looks import alike, stain, top_hat
 from nbhelpers.kaggle.present import presence
 from nbhelpers.kaggle.pseudo import sure_mask, with_pseudo_labels
 from nbhelpers.kaggle.rle import CONVENTIONS, Convention, conventions_table, rle_decode, rle_encode
@@ -15,7 +16,6 @@ from nbhelpers.kaggle.submissions import (
     class_rows,
     image_rows,
     instance_rows,
-    lint_submission,
     read_submission,
     write_submission,
 )
@@ -62,6 +62,7 @@ __all__ = [
     "surface_dice",
     "time_budget",
     "to_instances",
+    "top_hat",
     "tune",
     "tune_by_folds",
     "uw_madison_score",

@@ -27,7 +27,7 @@ from nbhelpers.visualisation.diagnosis import show_against, show_patient
 from nbhelpers.visualisation.error_kinds import KINDS, error_kinds, error_shares, show_error_kinds
 from nbhelpers.visualisation.first_steps import show_ids, show_scores, show_tasks
 from nbhelpers.visualisation.grid import show_changes
-from nbhelpers.visualisation.iris import show_boundaries, show_distances, show_roc, show_rubber_sheet
+from nbhelpers.visualisation.iris import show_boundaries, show_rubber_sheet
 from nbhelpers.visualisation.judging import show_pulls, show_reliability
 from nbhelpers.visualisation.labels import colour_mask
 from nbhelpers.visualisation.links import show_links
@@ -40,6 +40,7 @@ from nbhelpers.visualisation.source import show_source
 from nbhelpers.visualisation.staircase import show_staircase
 from nbhelpers.visualisation.studies import show_study
 from nbhelpers.visualisation.tracing import trace_shapes
+from nbhelpers.visualisation.verification import show_distances, show_roc
 
 __all__ = [
     "KINDS",

@@ -54,10 +54,10 @@ def show_patient(
     predictions = [as_ids(mask, len(classes)) for mask in predictions]
     patches = class_patches([*truths, *predictions], classes, palette) | {"wrong": np.zeros(3)}
 
-    rows, height, width = 2, *truths[0].shape
-    side, head, gap, edge = 1.46, 0.24, 0.06, 0.05  # inches
-    tall, foot = side * height / width, 0.74
-    full = rows * (head + tall) + foot
+    height, width = truths[0].shape
+    side, head, gap, edge, foot = 1.46, 0.24, 0.06, 0.05, 0.74  # inches
+    tall = side * height / width
+    full = 2 * (head + tall) + foot
     figure = Figure(figsize=(WIDTH, full), dpi=DPI)
     left = WIDTH - edge - 4 * side - 3 * gap
     words = []
@@ -65,45 +65,36 @@ def show_patient(
     for row, (index, (image, _), truth, prediction) in enumerate(shown):
         bottom = full - (row + 1) * (head + tall)
         score, text = describe_score(truth, prediction, classes)
+        titles = f"image {index}", "truth", "prediction", score
         panels = [
-            figure.add_axes(
-                ((left + column * (side + gap)) / WIDTH, bottom / full, side / WIDTH, tall / full),
-                xticks=[],
-                yticks=[],
-            )
-            for column in range(4)
+            _add_axes(figure, left + column * (side + gap), bottom, side, tall, xticks=[], yticks=[])
+            for column in range(len(titles))
         ]
+        for panel, title in zip(panels, titles, strict=True):
+            panel.set_title(title, pad=3, size=9)
+            panel.spines[:].set_visible(True)
         draw_image(panels[0], as_rgb(image))
         draw_mask(panels[1], truth, palette)
         draw_mask(panels[2], prediction, palette)
         panels[3].imshow(error_map(truth, prediction, palette), interpolation="nearest")
-        for panel, title in zip(panels, (f"image {index}", "truth", "prediction", score), strict=True):
-            panel.set_title(title, pad=3, size=9)
-            panel.spines[:].set_visible(True)
         words.append(f"Image {index}: {text}")
-    curve_side = left - 0.75
     for row, (title, keys) in enumerate(CURVES.items()):
         bottom = full - (row + 1) * (head + tall) + (0.12 if row == 0 else 0.04)
-        axes = figure.add_axes((0.5 / WIDTH, bottom / full, curve_side / WIDTH, (tall - 0.1) / full))
+        axes = _add_axes(figure, 0.5, bottom, left - 0.75, tall - 0.1)
         _draw_curves(axes, history, healthy, keys)
         axes.set_title(f"{name}: {title}" if name else title, loc="left", pad=3, size=9)
         axes.tick_params(labelsize=8, labelbottom=row == 1)
         if row == 1:
             axes.set_xlabel("epoch", size=8, labelpad=1)
+    swatches = [
+        Patch(facecolor=np.asarray(colour) / 255, edgecolor=INK, linewidth=0.6, label=label)
+        for label, colour in patches.items()
+    ]
+    ncols = -(-len(swatches) // 2) if len(swatches) > 5 else len(swatches)
+    look = {"fontsize": 8, "columnspacing": 1}
+    figure.legend(handles=_lines(), loc="lower left", bbox_to_anchor=(0, 0), ncols=2, **look)
     figure.legend(
-        handles=_lines(), loc="lower left", bbox_to_anchor=(0.0, 0.0), ncols=2, fontsize=8, columnspacing=1
-    )
-    figure.legend(
-        handles=[
-            Patch(facecolor=np.asarray(colour) / 255, edgecolor=INK, linewidth=0.6, label=label)
-            for label, colour in patches.items()
-        ],
-        loc="lower right",
-        bbox_to_anchor=(1.0, 0.0),
-        ncols=-(-len(patches) // 2) if len(patches) > 5 else len(patches),
-        fontsize=8,
-        handlelength=1.2,
-        columnspacing=1,
+        handles=swatches, loc="lower right", bbox_to_anchor=(1, 0), ncols=ncols, handlelength=1.2, **look
     )
     return Picture(
         figure,
@@ -155,6 +146,13 @@ def show_against(histories: Mapping[str, HasRows], reference: str) -> Picture:
 
 
 CURVES = {"loss": ("train_loss", "valid_loss"), "mean IoU": ("mean_iou",)}  # the last of each is solid
+
+
+def _add_axes(figure: Figure, x: float, y: float, width: float, height: float, **options) -> Axes:
+    """Axes at a place in inches, from the lower left corner of the figure."""
+    full_width, full_height = figure.get_size_inches()
+    place = (x / full_width, y / full_height, width / full_width, height / full_height)
+    return figure.add_axes(place, **options)
 
 
 def _draw_curves(axes: Axes, history: HasRows, healthy: HasRows, keys: Sequence[str]) -> None:

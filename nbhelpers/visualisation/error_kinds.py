@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import cv2
 import numpy as np
 import torch
+from PIL.ImageColor import getrgb
 from torch import Tensor, nn
 
 from nbhelpers.datasets.dataset import IGNORE, SegmentationDataset
@@ -119,7 +120,7 @@ def show_error_kinds(models: Mapping[str, nn.Module], dataset: SegmentationDatas
     row[0].set_title(f"image {index}", pad=4)
     row[1].set_title("truth", pad=4)
     pale = (0.25 * colour_mask(truth, palette) + 0.75 * 255).astype(np.uint8)
-    colours = [_rgb(colour) for colour in KINDS.values()]
+    colours = [getrgb(colour) for colour in KINDS.values()]
     words = []
     for panel, (name, model) in zip(row[2:], models.items(), strict=True):
         kinds = error_kinds(predict_ids(model, dataset[index][0]), truth)
@@ -134,7 +135,3 @@ def show_error_kinds(models: Mapping[str, nn.Module], dataset: SegmentationDatas
         )
         words.append(f"{name}: {', '.join(shares)} of the scored pixels")
     return Picture(figure, f"Image {index}, its truth, and the errors by kind. {'; '.join(words)}.")
-
-
-def _rgb(colour: str) -> np.ndarray:
-    return np.array([int(colour[start : start + 2], 16) for start in (1, 3, 5)], dtype=np.uint8)

@@ -7,11 +7,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from nbhelpers.datasets.dataset import IGNORE
+from nbhelpers.datasets.contract import IGNORE, SLACK
 from nbhelpers.datasets.palette import VOID
 
 VOID_LABEL = "void, not scored"
-SLACK = 1e-3  # by which floats may leave 0..1, as in `predict`: resizing an image makes 1.0000001 of 1
 
 
 def class_patches(

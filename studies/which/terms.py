@@ -10,7 +10,7 @@ Two on CamVid's photographs, of one and of five minutes of two cores, with the r
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from torch.utils.data import Subset
 
@@ -30,6 +30,8 @@ TRIAL = 2  # steps of the shortest training that is timed
 
 class OnVal(Protocol):
     """A protocol whose rows are scored on val, so that what is chosen by them has not seen test."""
+
+    scored: ClassVar[str] = "val"
 
     def data(self, split: str) -> SegmentationDataset:
         return super().data("val" if split == "test" else split)

@@ -57,6 +57,10 @@ def _irises(draw):
     return predicted, true
 
 
+def _networks(draw):
+    return tuple(np.random.randint(1, draw(2, 6), (2, draw(1, 7))) / 4)
+
+
 def _masks(draw):
     shape = draw(1, 5), draw(1, 5)
     return tuple((np.random.random(shape) < draw(0, 4) / 4).astype(int) for _ in range(2))
@@ -112,6 +116,7 @@ INPUTS = {
     "21.3": lambda draw: tuple(np.random.normal(size=(draw(1, 6), 2)) * draw(1, 3) for _ in range(2)),
     "22.3": _told,
     "23.3": lambda draw: ((np.random.random((draw(1, 5), draw(1, 5))) < draw(0, 4) / 4).astype(int),),
+    "24.3": _networks,
     "25.2": _circles,
     "25.3": _codes,
     "26.3": _batches,

@@ -49,6 +49,7 @@ SURVIVORS = {
         r"- b, axis=2": "(m, 2) broadcasts as (1, m, 2) does",
     },
     "22.3": {r"minimum\(bins - 1, \(told": ORDER},
+    "24.3": {r"\(costs <=? costs|\(scores >=? scores": "(n,) broadcasts as (1, n) does"},
     "25.2": {r"return \(\(1 - r\)": "a generator of the same two numbers"},
     "25.3": {r"/ both.sum\(\)$": "numpy's 0 / 0 is nan by itself"},
     "26.3": {r"transpose\(1, 0\)": ORDER},

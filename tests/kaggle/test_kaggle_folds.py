@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
 from nbhelpers.datasets import Cells, Nuclei, Street
 from nbhelpers.kaggle import (
@@ -23,6 +24,7 @@ from nbhelpers.kaggle import (
     score_submission,
     stain,
     strata,
+    top_hat,
     write_submission,
 )
 from nbhelpers.kaggle.submissions import instance_rows
@@ -101,6 +103,42 @@ def test_pictures_made_alike_have_bright_objects_on_dark():
         brighter.append(same[nuclei].mean() > same[~nuclei].mean() + 20)
     assert np.mean(brighter) > 0.9
     assert not alike(np.full((4, 4, 3), 9, np.uint8)).any()  # nothing to stretch
+
+
+def test_a_top_hat_is_the_picture_less_its_smoothed_opening():
+    """Against scipy, which works in other types and rounds later: two grey levels."""
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (21, 21))
+    for image in IMAGES[:6]:
+        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+        opened = ndimage.grey_opening(grey, footprint=disc, mode="nearest").astype(float)
+        wanted = (grey - ndimage.gaussian_filter(opened, 21 / 4, mode="mirror")).clip(0)
+        assert np.abs(top_hat(image, 21) - wanted).max() <= 2
+
+
+def test_a_top_hat_removes_uneven_light_and_large_things_and_keeps_small_ones():
+    rows, columns = np.mgrid[:200, :200]
+    small = (rows % 50 - 25) ** 2 + (columns % 50 - 25) ** 2 < 64
+    large = (rows - 100) ** 2 + (columns - 100) ** 2 < 70**2
+    glow = columns * 0.4
+    image = np.repeat((glow + 40 * large + 60 * small).astype(np.uint8)[..., None], 3, axis=2)
+    found = top_hat(image)
+    assert found.shape == (200, 200) and found.dtype == np.uint8
+    inside = large & ~small & (np.hypot(rows - 100, columns - 100) < 30)
+    assert found[small].min() >= 40 and found[inside].max() < 20  # of 60 and of 40
+
+
+@pytest.mark.parametrize(
+    "image", [np.zeros((9, 9), np.uint8), np.zeros((9, 9, 3)), np.zeros((9, 9, 4), np.uint8)]
+)
+def test_a_top_hat_is_taken_of_a_picture_alone(image):
+    with pytest.raises(ValueError, match="a top-hat is taken of a picture, uint8"):
+        top_hat(image)
+
+
+@pytest.mark.parametrize("size", [0, 8, -3])
+def test_the_disc_of_a_top_hat_has_a_middle(size):
+    with pytest.raises(ValueError, match=f"the size of the disc is {size}.*take an odd number"):
+        top_hat(IMAGES[0], size)
 
 
 # Look-alikes

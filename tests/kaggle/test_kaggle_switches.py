@@ -3,7 +3,7 @@
 import nbformat
 import pytest
 
-from benchmarks.kaggle_starter import NOTEBOOK, SWITCHES, gains, switched
+from benchmarks.kaggle_starter import NOTEBOOK, SWITCHES, TOP_HAT, WITHOUT, gains, switched
 
 
 def code(notebook: nbformat.NotebookNode) -> str:
@@ -16,7 +16,8 @@ def test_the_notebook_knows_every_switch(switches):
     before = code(notebook)
     after = code(switched(notebook, switches))
     assert (before == after) == (switches == "")
-    for name in filter(None, switches.split("+")):
+    assert (TOP_HAT in before, TOP_HAT in after) == (True, switches != WITHOUT)
+    for name in set(filter(None, switches.split("+"))) - {WITHOUT}:
         assert f'"{name}" in switches' in before and f"'{name}'" in after
 
 
@@ -31,11 +32,18 @@ def test_gains_are_of_the_fifths_that_both_have():
         return {"switches": switches, "part": part, "cpu_seconds": seconds, "images": images}
 
     rows = [row("", 0, 0, 10), row("", 1, 0, 10), row("ema", 0, 0.1, 20), row("hard", 2, 0.1, 10)]
+    rows += [row(WITHOUT, 1, -0.1, 8)]
     assert gains(rows) == {
         "ema": {
             "images": 6,
             "mean IoU": "+0.100, 95 % between +0.100 and +0.100: a gain",
             "Bowl's score": "+0.100, 95 % between +0.100 and +0.100: a gain",
             "CPU seconds, times": 2.0,
-        }
+        },
+        "top-hat": {
+            "images": 6,
+            "mean IoU": "+0.100, 95 % between +0.100 and +0.100: a gain",
+            "Bowl's score": "+0.100, 95 % between +0.100 and +0.100: a gain",
+            "CPU seconds, times": 1.25,
+        },
     }

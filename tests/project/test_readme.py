@@ -7,7 +7,7 @@ import pytest
 import torch
 from nbformat.v4 import new_notebook
 
-from tools import lesson_map, platforms
+from tools import lesson_map, platforms, which_table
 from tools.badges import badge_line, repository
 from tools.execution import ROOT
 
@@ -55,6 +55,11 @@ def test_what_was_tried_on_the_platforms_is_as_recorded():
     """`make platforms` writes it."""
     lines = README.split(platforms.START)[1].split(platforms.END)[0].strip()
     assert lines == platforms.summary(json.loads(platforms.RESULTS.read_text("utf-8")))
+
+
+def test_the_networks_are_as_the_rows_say():
+    """`python -m tools.which_table` writes them."""
+    assert README.split(which_table.START)[1].split(which_table.END)[0].strip() == which_table.summary()
 
 
 def test_every_lesson_has_its_picture():

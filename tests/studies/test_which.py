@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from types import SimpleNamespace
 
+import nbformat
 import numpy as np
 import pytest
 import torch
@@ -30,6 +31,7 @@ from studies.which.terms import (
     tuning,
 )
 from tests.flat import Flat
+from tools.execution import ROOT
 
 EMPTY = NOTHING.format(command="python -m studies.which run")
 SAYING = ("rates", "least", "table", "decisions")
@@ -321,7 +323,18 @@ def test_the_order_of_the_rows(monkeypatch):
     assert calls == [("24_street_tuning", 0), ("24_camvid_one_minute", 0), ("24_camvid_five_minutes", 0)]
 
 
-# The rows that are stored
+# The rows that are stored, and the page
+
+
+def test_the_page_says_what_the_rows_say():
+    page, answer = nbformat.read(ROOT / "notebooks" / "24_which_network.ipynb", as_version=4), Answer()
+    said = [cell for cell in page.cells if cell.source in {f"answer.{name}" for name in SAYING}]
+    assert len(said) == len(SAYING)
+    for cell in said:
+        for output in cell.outputs:
+            assert output.data["text/markdown"] == getattr(answer, cell.source.removeprefix("answer.")), (
+                "execute the page again: make notebooks"
+            )
 
 
 @pytest.mark.parametrize("terms", (STEPS, TIME))
