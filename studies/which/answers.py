@@ -233,15 +233,20 @@ class Answer:
         both = [name for name in self.scores(one) if name in self.scores(other)]
         if len(both) < 2:
             return []
-        means = {terms: [mean(self.scores(terms)[name]) for name in both] for terms in self.studies}
-        tau = kendalltau(means[one], means[other]).statistic
+        means = {terms: {name: mean(self.scores(terms)[name]) for name in both} for terms in self.studies}
+        tau = kendalltau(*(list(each.values()) for each in means.values())).statistic
         least = {terms: self.spreads[terms].least_difference for terms in self.studies}
-        swapped = [
-            f"**{first}** is ahead of **{second}** after {one} and behind it after {other}"
-            for (a, first), (b, second) in combinations(enumerate(both), 2)
-            if means[one][a] - means[one][b] > least[one] and means[other][b] - means[other][a] > least[other]
+        swapped: dict[str, list[str]] = {}
+        for first, second in combinations(both, 2):  # in the order of the first terms
+            before, after = (means[terms][first] - means[terms][second] for terms in (one, other))
+            if before > least[one] and -after > least[other]:
+                swapped.setdefault(first, []).append(f"**{second}**")
+        sentences = [
+            f"**{first}** is ahead of {_and(others)} after {one} and behind {'it' if len(others) == 1 else 'them'} "
+            f"after {other}"
+            for first, others in swapped.items()
         ]
-        said = "; ".join(swapped) if swapped else "no two networks change places"
+        said = "; ".join(sentences) or "no two networks change places"
         return [
             f"{one.capitalize()} and {other} agree by Kendall's tau = {tau:.2f}; beyond the least differences, {said}."
         ]

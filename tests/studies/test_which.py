@@ -279,6 +279,14 @@ def test_what_follows_on_photographs(rows, tmp_path):
     assert "`python -m studies.which run --data camvid`" in Answer("camvid", {}).table
 
 
+def test_who_falls_behind_several_is_told_once(rows):
+    rows(TUNING, tuned())
+    rows(STEPS, scored(A=[0.50, 0.51, 0.52], B=[0.30, 0.31, 0.32], C=[0.10, 0.11, 0.12]))
+    rows(TIME, scored(A=[0.10, 0.11, 0.12], B=[0.30, 0.31, 0.32], C=[0.30, 0.31, 0.32]))
+    said = "**A** is ahead of **B** and **C** after equal steps and behind them after equal time."
+    assert Answer(networks=THREE).decisions.endswith(said)
+
+
 def test_ties_and_agreement(rows):
     rows(TUNING, tuned())
     rows(STEPS, scored(A=[0.5, 0.5], B=[0.5, 0.5], C=[0.4, 0.4]))
@@ -331,10 +339,10 @@ def test_the_page_says_what_the_rows_say():
     said = [cell for cell in page.cells if cell.source in {f"answer.{name}" for name in SAYING}]
     assert len(said) == len(SAYING)
     for cell in said:
-        for output in cell.outputs:
-            assert output.data["text/markdown"] == getattr(answer, cell.source.removeprefix("answer.")), (
-                "execute the page again: make notebooks"
-            )
+        (output,) = cell.outputs
+        assert output.data["text/markdown"] == getattr(answer, cell.source.removeprefix("answer.")), (
+            "execute the page again: make notebooks"
+        )
 
 
 @pytest.mark.parametrize("terms", (STEPS, TIME))
