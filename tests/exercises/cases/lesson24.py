@@ -63,6 +63,24 @@ def by_torch(costs, scores):
     return ~(no_worse & better).any(1)
 
 
+def by_counting(costs, scores):
+    """As many are at least as good in both as are equal in both."""
+    as_good = (costs[None] <= costs[:, None]) & (scores[None] >= scores[:, None])
+    equal = (costs[None] == costs[:, None]) & (scores[None] == scores[:, None])
+    return as_good.sum(1) == equal.sum(1)
+
+
+def by_a_walk(costs, scores):
+    """From the cheapest on, the best of equal costs first: who joins beats the last that joined, or is its twin."""
+    front = []
+    for place in sorted(range(len(costs)), key=lambda place: (costs[place], -scores[place])):
+        last = front[-1] if front else None
+        twin = front and (costs[place], scores[place]) == (costs[last], scores[last])
+        if not front or twin or scores[place] > scores[last]:
+            front.append(place)
+    return np.isin(np.arange(len(costs)), front)
+
+
 def strictly(costs, scores):
     return [
         not any(c < cost and s > score for c, s in zip(costs, scores)) for cost, score in zip(costs, scores)
@@ -102,6 +120,8 @@ RIGHT = [
     (check_front, by_loops),
     (check_front, by_sorting),
     (check_front, by_torch),
+    (check_front, by_counting),
+    (check_front, by_a_walk),
 ]
 WRONG = [
     (check, answer, hint)
