@@ -69,6 +69,7 @@ def black_and_white_masks(recipe: Recipe) -> None:
     for data in (recipe.train, recipe.valid, recipe.fresh):
         data.masks = [np.where(mask == ROAD, 255, 0).astype(np.uint8) for mask in data.masks]
         data.classes, data.palette = ("Elsewhere", "Road"), data.palette[[1, ROAD]]
+        data.void = None  # nobody says that 255 is void in such a file
     recipe.fresh.masks = [mask // 255 for mask in recipe.fresh.masks]  # scored by masks that are right
     recipe.model = partial(UNet, num_classes=1, widths=(16, 32, 64))
     recipe.loss = lambda logits, masks: F.binary_cross_entropy_with_logits(logits[:, 0], masks.float())

@@ -229,7 +229,7 @@ def show_curves(histories: HasRows | Mapping[str, HasRows]) -> Picture:
         axes.grid(axis="y")
     for line, label in (("--", "training"), ("-", "validation")):
         loss.plot([], [], color=INK, linestyle=line, label=label)
-    loss.legend(loc="upper right")
+    loss.legend(loc="best")  # upper right, unless curves are there
     figure.legend(loc="outside upper center", ncols=3, handles=iou.get_legend_handles_labels()[0])
     loss.set_ylim(bottom=min(0, loss.get_ylim()[0]))
     iou.set_ylim(0, 1)

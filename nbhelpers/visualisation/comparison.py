@@ -41,8 +41,10 @@ def show_comparison(
     for (name, values), centre in zip(groups.items(), draw_dots(axes, groups, middle, digits), strict=True):
         words.append(f"{name} {centre:.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})")
     axes.margins(x=0.08)
-    if not is_share:
-        axes.set_xlim(min(axes.get_xlim()[0], 0), max(axes.get_xlim()[1], 0))
+    if not is_share:  # a rim beyond the outermost dots, as wide as the axis that begins at 0 asks for
+        first, last = min(low, 0), max(high, 0)
+        rim = 0.04 * (last - first)
+        axes.set_xlim(first - rim * (low < 0), last + rim * (high > 0))
     if low < 0:
         axes.axvline(0, color=INK, linewidth=1, zorder=1)
     return Picture(figure, f"{label} over {each}s, {middle_name} and range: {'; '.join(words)}.")

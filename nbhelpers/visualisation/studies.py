@@ -24,6 +24,7 @@ class HasCurvesAndScores(Protocol):
 def show_study(study: HasCurvesAndScores) -> Picture:
     """Left: mean IoU on val over the steps, a line for each seed. Right: on test, a dot for each seed, a bar at the mean.
 
+    There are 7 colours; the curves of an eighth way and of those after it are dashed, which its name says.
     Raises ValueError for a study without rows.
     """
     scores = study.scores()
@@ -36,8 +37,12 @@ def show_study(study: HasCurvesAndScores) -> Picture:
     means = draw_dots(right, scores, mean, 3, size=8)
     for row, ((name, values), centre) in enumerate(zip(scores.items(), means, strict=True)):
         for curve in study.curves()[name]:
-            left.plot(curve.keys(), curve.values(), color=RUNS[row % len(RUNS)], linewidth=1.2, alpha=0.7)
+            dashes = "-" if row < len(RUNS) else "--"  # colours come again
+            colour = RUNS[row % len(RUNS)]
+            left.plot(curve.keys(), curve.values(), dashes, color=colour, linewidth=1.2, alpha=0.7)
         words.append(f"{name} {centre:.3f} ({min(values):.3f} to {max(values):.3f}, {len(values)} seeds)")
+    labels = [f"{name}{' (dashed)' * (row >= len(RUNS))}" for row, name in enumerate(scores)]
+    right.set_yticks(range(len(labels)), labels)
     left.set(xlabel="training step", ylabel="mean IoU on val", ylim=(0, None), xlim=(0, None))
     left.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
     left.grid(axis="y")

@@ -56,9 +56,7 @@ def show_distances(
             )
         lost = np.isnan(genuine).mean()
         panel.set_title(f"{name}: equal error rate {_fine(rate)}", loc="left", weight="bold", pad=3)
-        panel.text(
-            0.01, 0.88, f"not comparable: {percent(lost)} of the same eye", transform=panel.transAxes, va="top", size=9
-        )  # fmt: skip
+        panel.set_title(f"not comparable: {percent(lost)} of the same eye", loc="right", size=9, pad=3)
         panel.set_yticks([])
         panel.set_ylim(bottom=0)
         panel.spines["left"].set_visible(False)

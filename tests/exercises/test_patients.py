@@ -5,6 +5,7 @@ import torch
 
 from nbhelpers.datasets import Street, in_memory
 from nbhelpers.exercises import patients, symptoms
+from nbhelpers.training import fit
 
 CHECK_OF = {
     "A": "mask ids",
@@ -54,6 +55,12 @@ def test_the_doctor_names_the_fault(name, recipe, healthy):
 
 def test_every_fault_has_its_check():
     assert list(patients.FAULTS) == list(CHECK_OF)
+
+
+def test_fit_refuses_black_and_white_masks(recipe):
+    sick = patients.spoilt(recipe, patients.black_and_white_masks)
+    with pytest.raises(ValueError, match="masks hold 0 and 255, .*pass binary=True"):
+        fit(sick.model(), sick.train, sick.valid, epochs=1, quiet=True)
 
 
 def test_scoring_twice_differs_only_where_eval_was_forgotten(recipe, healthy):

@@ -10,6 +10,7 @@ import pytest
 import torch
 from IPython.core.formatters import DisplayFormatter
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from torch import nn
 
 from nbhelpers.datasets.dataset import SegmentationDataset
@@ -351,6 +352,23 @@ def test_curves_tell_the_best_epoch_and_bear_a_missing_score():
     assert "plain, training loss 2.00 to 0.67" in picture.alt and "best 0.60 in epoch 2" in picture.alt
     assert "one, training loss 2.00 to 2.00" in picture.alt
     assert show_curves(history(0.2)).alt.startswith("Learning curves: training loss")
+
+
+@pytest.mark.parametrize("low", [0.1, 0.9])
+def test_the_legend_of_the_losses_covers_no_curve(low, monkeypatch):
+    legends, real = [], Axes.legend
+    monkeypatch.setattr(
+        Axes, "legend", lambda *arguments, **options: legends.append(real(*arguments, **options))
+    )
+    flat = history(0.2, 0.3)
+    flat.rows = [row | {"train_loss": 1.0, "valid_loss": valid} for row, valid in zip(flat.rows, (1.0, low))]
+    show_curves(flat)
+    (legend,) = legends
+    box, axes = legend.get_window_extent(), legend.axes
+    curves = [line for line in axes.lines if len(line.get_xdata())]
+    assert not any(
+        line.get_path().intersects_bbox(box.transformed(axes.transData.inverted())) for line in curves
+    )
 
 
 @pytest.mark.parametrize("histories", [history(), {"run": history()}, {}])

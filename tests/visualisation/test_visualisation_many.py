@@ -73,6 +73,21 @@ def test_each_of_many_is_told_and_drawn_with_a_look_of_its_own(chart, monkeypatc
     assert chart not in CALLS or len(looks) >= len(names)
 
 
+@pytest.mark.parametrize("values", [(9.2, 9.7), (-9.7, -9.2), (-2.0, 3.0)])
+def test_no_dot_lies_on_the_rim_of_an_axis_that_holds_0(values, monkeypatch):
+    limits, real = [], Axes.set_xlim
+
+    def spy(*arguments, **options):
+        limits.append(real(*arguments, **options))
+        return limits[-1]
+
+    monkeypatch.setattr(Axes, "set_xlim", spy)
+    vis.show_comparison({"a": values})
+    left, right = limits[-1]
+    rim = 0.03 * (right - left)
+    assert left <= 0 <= right and left < min(values) - rim and max(values) + rim < right
+
+
 @pytest.mark.parametrize("marks", [MARKERS, DASHES])
 def test_no_two_of_forty_runs_look_alike(marks):
     assert len(set(map(str, runs_and(marks, 40)))) == 40
