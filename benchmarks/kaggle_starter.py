@@ -3,11 +3,11 @@
 The images of the Data Science Bowl 2018 that are there are laid out as a competition, a fifth of them as hidden test
 images, chosen by the folds of `nbhelpers.kaggle`: near-duplicates stay on one side. The notebook sees their images only.
 
-    NBHELPERS_DATA=folder python -m benchmarks.kaggle_starter                     # as it is, the first fifth held out
-    NBHELPERS_DATA=folder python -m benchmarks.kaggle_starter --switches          # with each switch, every fifth in turn
-    NBHELPERS_DATA=folder python -m benchmarks.kaggle_starter --switches ema+hard # with these together
+    NBHELPERS_DATA=folder python -m benchmarks.kaggle_starter                     # as it is, and with each switch
+    NBHELPERS_DATA=folder python -m benchmarks.kaggle_starter --parts 1           # the first fifth held out alone
+    NBHELPERS_DATA=folder python -m benchmarks.kaggle_starter --switches ema+hard # as it is, and with these together
 
-Runs of switches are rows of results/kaggle_switches.json, each stored as soon as it is there; what is there is not run
+Runs are rows of results/kaggle_starter.json, each stored as soon as it is there; what is there is not run
 again, so stop it at any time. All switches get the first fifth before any gets the second. The gains are those of the
 held-out images of the fifths that both have, image by image, with their intervals.
 """
@@ -16,6 +16,7 @@ import argparse
 import json
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import nbformat
@@ -33,7 +34,7 @@ OFF = "switches = set()"  # how the notebook's line begins
 TOP_HAT = "    same[..., 1] = kaggle.top_hat(same)\n"
 WITHOUT = "no top-hat"  # the page as it was before that
 SWITCHES = ("", WITHOUT, "ema", "hard", "stains", "tiles", "copy-paste", "pseudo")  # "" is the page as it is
-ROWS = "kaggle_switches"
+ROWS = "kaggle_starter"
 
 
 def held_out(pictures: kaggle.TrainImages, part: int = 0) -> tuple[np.ndarray, int]:
@@ -147,7 +148,7 @@ def gains(rows: list[dict]) -> dict[str, dict[str, str]]:
     return found
 
 
-def run_switches(wanted: list[str], parts: int) -> None:
+def run_switches(wanted: Sequence[str], parts: int) -> None:
     for part in range(parts):
         for switches in dict.fromkeys(["", *wanted]):
             rows = stored_rows()
@@ -168,16 +169,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--switches", nargs="*", metavar="NAMES", help="all of them, or these; + joins some")
+    parser.add_argument(
+        "--switches", nargs="+", metavar="NAMES", default=SWITCHES, help="+ joins some; default: each"
+    )
     parser.add_argument(
         "--parts", type=int, default=PARTS, help="how many fifths are held out, one after the other"
     )
     arguments = parser.parse_args()
-    if arguments.switches is not None:
-        run_switches(arguments.switches or list(SWITCHES), arguments.parts)
-        return
-    results = run()
-    print(results, "->", record("kaggle_starter", results))
+    run_switches(arguments.switches, arguments.parts)
 
 
 if __name__ == "__main__":
