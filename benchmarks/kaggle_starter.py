@@ -24,6 +24,7 @@ import numpy as np
 import torch
 
 from nbhelpers import kaggle
+from nbhelpers.kaggle.tuning import Gain
 from nbhelpers.metrics import ConfusionMatrix
 from tools.execution import ROOT, execute
 from tools.record import RESULTS, machine, record
@@ -35,6 +36,7 @@ TOP_HAT = "    same[..., 1] = kaggle.top_hat(same)\n"
 WITHOUT = "no top-hat"  # the page as it was before that
 SWITCHES = ("", WITHOUT, "ema", "hard", "stains", "tiles", "copy-paste", "pseudo")  # "" is the page as it is
 ROWS = "kaggle_starter"
+SCORE = "the Bowl's score"
 
 
 def held_out(pictures: kaggle.TrainImages, part: int = 0) -> tuple[np.ndarray, int]:
@@ -118,7 +120,7 @@ def stored_rows() -> list[dict]:
     return json.loads(path.read_text("utf-8"))["results"]["rows"] if path.exists() else []
 
 
-def gains(rows: list[dict]) -> dict[str, dict[str, str]]:
+def gains(rows: list[dict]) -> dict[str, dict]:
     """What each switch changed of either score of an image, and of the CPU seconds, against none in the same fifths.
 
     The top-hat is on the page, so its gain is that of the page over the page without it.
@@ -139,13 +141,29 @@ def gains(rows: list[dict]) -> dict[str, dict[str, str]]:
         )
         found["top-hat" if switches == WITHOUT else switches] = {
             "images": len(before),
-            "mean IoU": str(kaggle.paired_gain(before[:, 0], after[:, 0])),
-            "Bowl's score": str(kaggle.paired_gain(before[:, 1], after[:, 1])),
+            "mean IoU": kaggle.paired_gain(before[:, 0], after[:, 0]),
+            SCORE: kaggle.paired_gain(before[:, 1], after[:, 1]),
             "CPU seconds, times": round(
                 float(np.mean([b["cpu_seconds"] / a["cpu_seconds"] for a, b in pairs])), 2
             ),
         }
     return found
+
+
+def table(rows: list[dict]) -> str:
+    """The gains for the page; bold is an interval on one side of 0."""
+
+    def told(gain: Gain) -> str:
+        mark = "**" if gain.low > 0 or gain.high < 0 else ""
+        return f"{mark}{gain.mean:+.3f}{mark} ({gain.low:+.3f} to {gain.high:+.3f})"
+
+    lines = ["| | images | mean IoU | the Bowl's score | CPU seconds |", "|---|---:|---:|---:|---:|"]
+    for name, found in gains(rows).items():
+        lines.append(
+            f"| {name} | {found['images']} | {told(found['mean IoU'])} | {told(found[SCORE])} | "
+            f"{found['CPU seconds, times']:.2f} times |"
+        )
+    return "\n".join(lines)
 
 
 def run_switches(wanted: Sequence[str], parts: int) -> None:
@@ -156,13 +174,12 @@ def run_switches(wanted: Sequence[str], parts: int) -> None:
                 continue
             row = {"switches": switches, "part": part, "machine": machine(), **run(switches, part)}
             rows.append(row)
-            record(ROWS, {"gains": gains(rows), "rows": rows})
+            record(ROWS, {"rows": rows})
             print(
                 f"part {part}, {switches or 'as it is'}: mean IoU {row['mean_iou']}, Bowl {row['bowl_score']}",
                 flush=True,
             )
-    for switches, told in gains(stored_rows()).items():
-        print(switches, told)
+    print(table(stored_rows()))
 
 
 def main() -> None:

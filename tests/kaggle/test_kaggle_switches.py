@@ -3,7 +3,17 @@
 import nbformat
 import pytest
 
-from benchmarks.kaggle_starter import NOTEBOOK, SWITCHES, TOP_HAT, WITHOUT, gains, switched
+from benchmarks.kaggle_starter import (
+    NOTEBOOK,
+    SCORE,
+    SWITCHES,
+    TOP_HAT,
+    WITHOUT,
+    gains,
+    stored_rows,
+    switched,
+    table,
+)
 
 
 def code(notebook: nbformat.NotebookNode) -> str:
@@ -33,17 +43,19 @@ def test_gains_are_of_the_fifths_that_both_have():
 
     rows = [row("", 0, 0, 10), row("", 1, 0, 10), row("ema", 0, 0.1, 20), row("hard", 2, 0.1, 10)]
     rows += [row(WITHOUT, 1, -0.1, 8)]
-    assert gains(rows) == {
-        "ema": {
-            "images": 6,
-            "mean IoU": "+0.100, 95 % between +0.100 and +0.100: a gain",
-            "Bowl's score": "+0.100, 95 % between +0.100 and +0.100: a gain",
-            "CPU seconds, times": 2.0,
-        },
-        "top-hat": {
-            "images": 6,
-            "mean IoU": "+0.100, 95 % between +0.100 and +0.100: a gain",
-            "Bowl's score": "+0.100, 95 % between +0.100 and +0.100: a gain",
-            "CPU seconds, times": 1.25,
-        },
-    }
+    found = gains(rows)
+    assert list(found) == ["ema", "top-hat"]
+    for name, times in {"ema": 2.0, "top-hat": 1.25}.items():
+        assert found[name]["images"] == 6 and found[name]["CPU seconds, times"] == times
+        for score in ("mean IoU", SCORE):
+            gain = found[name][score]
+            assert (gain.low, gain.mean, gain.high) == pytest.approx((0.1, 0.1, 0.1))
+    assert table(rows).splitlines()[2] == (
+        "| ema | 6 | **+0.100** (+0.100 to +0.100) | **+0.100** (+0.100 to +0.100) | 2.00 times |"
+    )
+
+
+def test_the_page_has_the_table_of_the_stored_rows():
+    """`python -m benchmarks.kaggle_starter` prints it."""
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    assert any(table(stored_rows()) in cell.source for cell in notebook.cells)
