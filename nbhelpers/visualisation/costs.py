@@ -107,8 +107,8 @@ def show_measures(measures: Mapping[str, Mapping[str, float]], *, unit: str = ""
             "each measure must have the same names in the same order, one at least, but here are "
             f"{ {measure: list(values) for measure, values in measures.items()} }"
         )
-    columns = min(len(measures), 5)
-    lines = -(-len(measures) // columns)
+    lines = -(-len(measures) // 5)  # of at most five panels, as evenly filled as can be
+    columns = -(-len(measures) // lines)
     figure = Figure(
         figsize=(WIDTH, lines * (0.55 + 0.42 * len(names)) + 0.25 * bool(unit)), dpi=DPI, layout="constrained"
     )
