@@ -150,6 +150,14 @@ def gains(rows: list[dict]) -> dict[str, dict]:
     return found
 
 
+def scores(rows: list[dict]) -> dict[str, str]:
+    """Of each run, as the page tells them: mean IoU over all pixels, and the Bowl's score."""
+    return {
+        f"{row['switches'] or 'as it is'}, fifth {row['part']}": f"{row['mean_iou']:.3f}, {row['bowl_score']:.3f}"
+        for row in rows
+    }
+
+
 def table(rows: list[dict]) -> str:
     """The gains for the page; bold is an interval on one side of 0."""
 
@@ -174,7 +182,7 @@ def run_switches(wanted: Sequence[str], parts: int) -> None:
                 continue
             row = {"switches": switches, "part": part, "machine": machine(), **run(switches, part)}
             rows.append(row)
-            record(ROWS, {"rows": rows})
+            record(ROWS, {"in three digits": scores(rows), "table": table(rows).splitlines(), "rows": rows})
             print(
                 f"part {part}, {switches or 'as it is'}: mean IoU {row['mean_iou']}, Bowl {row['bowl_score']}",
                 flush=True,

@@ -206,6 +206,12 @@ def known_tags(page: Page) -> Iterator[str]:
             yield f"code cell {number} is a solution that JupyterLab shows unfolded: run make notebooks"
 
 
+def checked_outputs(page: Page) -> Iterator[str]:
+    for number, cell in enumerate(page.code, start=1):
+        if "nbval-check-output" in cell.metadata.get("tags", []) and not cell.outputs:
+            yield f"code cell {number} is tagged nbval-check-output and shows nothing, so that nothing is checked"
+
+
 def any_python3(page: Page) -> Iterator[str]:
     metadata = page.notebook.metadata
     if metadata.get("kernelspec", {}).get("name") != "python3":
@@ -283,6 +289,7 @@ RULES: tuple[Callable[[Page], Iterator[str]], ...] = (
     plain_python,
     no_accounts,
     known_tags,
+    checked_outputs,
     any_python3,
     light,
     nothing_of_the_machine,

@@ -246,6 +246,10 @@ FAULTS = {
         edit(lambda nb: nb.cells[4].metadata.update(tags=["solution"])),
         "code cell 3 is a solution that JupyterLab shows unfolded",
     ),
+    "a check of nothing": (
+        edit(lambda nb: nb.cells[4].update(outputs=[], metadata={"tags": ["nbval-check-output"]})),
+        "code cell 3 is tagged nbval-check-output and shows nothing",
+    ),
     "another kernel": (edit(lambda nb: nb.metadata.kernelspec.update(name="env")), "it must be 'python3'"),
     "a Python version": (
         edit(lambda nb: nb.metadata.update(language_info={"name": "python", "version": "3.9"})),
