@@ -17,7 +17,7 @@ from studies.photographs import Photographs
 
 COUNTS = (10, 50, 367)
 ALONE = "drawings alone"
-SIZE = (144, 192)
+SIZE = (72, 96)
 
 
 @cache
@@ -46,7 +46,7 @@ def after_drawings(count: int) -> str:
 STUDY = Study(
     lesson="24_drawings",
     question="How many photographs is a drawing worth?",
-    protocol=Photographs(size=SIZE, seen_at=SIZE, epochs=6, draws=200, batch_size=4),
+    protocol=Photographs(size=SIZE, seen_at=SIZE, epochs=6, draws=600, batch_size=4),
     ways={
         ALONE: Way(build=unet, terms={"dataset": drawings, "scenes": 600, "draws": 600}, keep=True),
         **{

@@ -224,7 +224,7 @@ def test_all_ways_of_drawings_have_as_many_steps():
     protocols = {name: way.protocol(study.protocol) for name, way in study.ways.items()}
     alone = protocols.pop("drawings alone")
     assert {protocol.steps for protocol in protocols.values()} == {study.protocol.steps}
-    assert alone.steps == 3 * study.protocol.steps
-    assert {(p.size, p.seen_at, p.lr) for p in protocols.values()} == {((144, 192), (144, 192), 4e-3)}
+    assert alone.steps == study.protocol.steps
+    assert {(p.size, p.seen_at, p.lr) for p in protocols.values()} == {((72, 96), (72, 96), 4e-3)}
     assert sorted(protocol.scenes for protocol in protocols.values()) == [10, 10, 50, 50, 367, 367]
     assert len(study.claims) == 5
