@@ -156,7 +156,14 @@ def show_gains(gains: Mapping[str, object], label: str) -> Picture:
         colour = RUNS[0] if gain.low > 0 else RUNS[1] if gain.high < 0 else FAINT
         axes.plot([gain.low, gain.high], [row, row], color=colour, linewidth=3, solid_capstyle="butt")
         axes.plot(gain.mean, row, marker="o", markersize=9, color=colour)
-        axes.annotate(f"{gain.mean:+.3f}", (gain.mean, row), (0, 8), textcoords="offset points", ha="center")
+        axes.annotate(
+            f"{gain.mean:+.3f}",
+            (gain.mean, row),
+            (0, 8),
+            textcoords="offset points",
+            ha="center",
+            bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "linewidth": 0},
+        )
     axes.set_yticks(range(len(gains)), list(gains))
     axes.set_ylim(len(gains) - 0.5, -0.7)
     widest = max(max(abs(gain.low), abs(gain.high)) for gain in gains.values())
