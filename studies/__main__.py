@@ -29,7 +29,7 @@ def main() -> None:
         study = load(lesson)
         done = {way: len(study.values(way)) for way in study.ways}
         print(f"{lesson}  {study.question}\n    {study.protocol}; seeds: {done}")
-        print(f"    {len(study.missing())} of {study.seeds * len(study.ways)} rows missing", end="")
+        print(f"    {len(study.missing())} rows missing", end="")
         print(f"; {study.settled:.0%} at a plateau" if study.rows else "")
         for verdict in study.verdicts if lessons else []:
             print(f"  - {verdict}")

@@ -48,7 +48,9 @@ STUDY = Study(
     question="How many photographs is a drawing worth?",
     protocol=Photographs(size=SIZE, seen_at=SIZE, epochs=6, draws=600, batch_size=4),
     ways={
-        ALONE: Way(build=unet, terms={"dataset": drawings, "scenes": 600, "draws": 600}, keep=True),
+        ALONE: Way(
+            build=unet, terms={"dataset": drawings, "scenes": 600, "draws": 600}, keep=True, once=True
+        ),
         **{
             name(count): Way(build=build, terms={"scenes": count})
             for count in COUNTS

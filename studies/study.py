@@ -73,7 +73,12 @@ class Study:
     def missing(self, seeds: int | None = None) -> list[tuple[int, str]]:
         """(seed, way) of the rows that are not there yet: all ways of one seed before the next seed."""
         there = {(row["seed"], row["way"]) for row in self.rows}
-        wanted = [(seed, way) for seed in range(self.seeds if seeds is None else seeds) for way in self.ways]
+        wanted = [
+            (seed, name)
+            for seed in range(self.seeds if seeds is None else seeds)
+            for name, way in self.ways.items()
+            if seed == 0 or not way.once
+        ]
         return [run for run in wanted if run not in there]
 
     def values(self, way: str, measure: str = MEAN_IOU) -> list[float]:

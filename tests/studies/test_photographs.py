@@ -228,3 +228,11 @@ def test_all_ways_of_drawings_have_as_many_steps():
     assert {(p.size, p.seen_at, p.lr) for p in protocols.values()} == {((72, 96), (72, 96), 4e-3)}
     assert sorted(protocol.scenes for protocol in protocols.values()) == [10, 10, 50, 50, 367, 367]
     assert len(study.claims) == 5
+
+
+def test_the_start_of_all_others_is_trained_once():
+    study = load("24_drawings")
+    study.__dict__["rows"] = []
+    wanted = study.missing()
+    assert [run for run in wanted if run[1] == "drawings alone"] == [(0, "drawings alone")]
+    assert wanted[0] == (0, "drawings alone") and len(wanted) == 1 + 5 * 6
