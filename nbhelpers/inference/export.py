@@ -51,6 +51,7 @@ def export(model: nn.Module, path: str | Path, *, in_channels: int = 3, stride: 
                 )
                 _store_halves(program.model)  # first, since optimising folds batch norms into the weights
                 program.optimize()
+                _forget_where_it_was_made(program.model)
         except Exception as error:  # the exporter has many kinds, and all mean the same to the caller
             # the exporter's own error only says in which step it happened
             why = " ".join(str(error.__cause__ or error).split()) or type(error).__name__
@@ -63,6 +64,18 @@ def export(model: nn.Module, path: str | Path, *, in_channels: int = 3, stride: 
             session = OnnxModel(temporary)
             for one in images:
                 _check_equal(model(one), session(one), tuple(one.shape), path)
+
+
+def _forget_where_it_was_made(model: object) -> None:
+    """Drop the notes that torch's exporter leaves at every node: source files by their paths, functions by their addresses.
+
+    Nobody who loads the file needs them, and with them two exports of one model differ, and tell whose folder they are of.
+    """
+    from onnx_ir.passes.common import (
+        ClearMetadataAndDocStringPass,
+    )  # comes with onnxscript, as slow to import
+
+    ClearMetadataAndDocStringPass()(model)
 
 
 def _store_halves(model: object) -> None:

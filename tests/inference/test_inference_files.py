@@ -7,8 +7,10 @@ import sys
 import weakref
 import zlib
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from PIL import Image, TiffImagePlugin
@@ -177,6 +179,27 @@ def test_half_weights_make_a_file_of_half_the_size_that_computes_the_same(tmp_pa
     export(model, tmp_path / "full.onnx")
     half, full = ((tmp_path / f"{name}.onnx").stat().st_size for name in ("half", "full"))
     assert half < 0.75 * full  # the small tensors stay as they are, and so does what the network is
+
+
+def test_a_file_does_not_tell_where_it_was_made(tmp_path):
+    """No path of a source file and no address of a function: torch's exporter notes both at every node."""
+    export(Rooted(), tmp_path / "rooted.onnx")
+    stored = onnx.load(tmp_path / "rooted.onnx")
+    assert [node.name for node in stored.graph.node if node.metadata_props or node.doc_string] == []
+    assert {prop.key for prop in stored.metadata_props} == {"stride"}
+    content = (tmp_path / "rooted.onnx").read_bytes()
+    assert Path(__file__).name.encode() not in content and b" at 0x" not in content
+
+
+class Rooted(nn.Module):
+    """Divides by the root of the picture's height, which the exporter makes a call of a Python function of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 2, 1)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.conv(images) / torch.sym_sqrt(images.shape[2] / 2)
 
 
 def test_a_model_that_takes_no_small_image_is_exported(tmp_path):
