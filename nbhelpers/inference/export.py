@@ -71,11 +71,9 @@ def _forget_where_it_was_made(model: object) -> None:
 
     Nobody who loads the file needs them, and with them two exports of one model differ, and tell whose folder they are of.
     """
-    from onnx_ir.passes.common import (
-        ClearMetadataAndDocStringPass,
-    )  # comes with onnxscript, as slow to import
+    from onnxscript import ir
 
-    ClearMetadataAndDocStringPass()(model)
+    ir.passes.common.ClearMetadataAndDocStringPass()(model)
 
 
 def _store_halves(model: object) -> None:
