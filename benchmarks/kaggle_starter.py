@@ -129,17 +129,15 @@ def gains(rows: list[dict]) -> dict[str, dict]:
     found = {}
     for switches in dict.fromkeys(row["switches"] for row in rows if row["switches"]):
         parts = [part for part in range(PARTS) if {(switches, part), ("", part)} <= by_key.keys()]
-        sides = (switches, "") if switches == WITHOUT else ("", switches)
+        name, *sides = ("top-hat", WITHOUT, "") if switches == WITHOUT else (switches, "", switches)
         pairs = [tuple(by_key[side, part] for side in sides) for part in parts]
         if not pairs:
             continue
         before, after = (
-            np.array(
-                [row["images"][name] for pair in pairs for row in [pair[side]] for name in pair[0]["images"]]
-            )
+            np.array([pair[side]["images"][image] for pair in pairs for image in pair[0]["images"]])
             for side in (0, 1)
         )
-        found["top-hat" if switches == WITHOUT else switches] = {
+        found[name] = {
             "images": len(before),
             "mean IoU": kaggle.paired_gain(before[:, 0], after[:, 0]),
             SCORE: kaggle.paired_gain(before[:, 1], after[:, 1]),
@@ -165,7 +163,7 @@ def table(rows: list[dict]) -> str:
         mark = "**" if gain.low > 0 or gain.high < 0 else ""
         return f"{mark}{gain.mean:+.3f}{mark} ({gain.low:+.3f} to {gain.high:+.3f})"
 
-    lines = ["| | images | mean IoU | the Bowl's score | CPU seconds |", "|---|---:|---:|---:|---:|"]
+    lines = [f"| | images | mean IoU | {SCORE} | CPU seconds |", "|---|---:|---:|---:|---:|"]
     for name, found in gains(rows).items():
         lines.append(
             f"| {name} | {found['images']} | {told(found['mean IoU'])} | {told(found[SCORE])} | "

@@ -1,8 +1,8 @@
 #!/bin/sh
 # torch 2.15.0 with onnxscript 0.7.2: torch.onnx.export notes at a node that a Python function makes, such as torch.sym_sqrt
-# by a translation table, the function's repr with its address in memory, and writes the note into the file. So one network, exported twice, gives two different files
-# of the same numbers; checksums, caches and reproducible builds see a change where there is none. Networks without such a
-# function come out byte for byte the same.
+# by a translation table, the function's repr with its address in memory, and writes the note into the file. So one
+# network, exported twice, gives two different files of the same numbers; checksums, caches and reproducible builds see a
+# change where there is none. Networks without such a function come out byte for byte the same.
 # Seen below: "<function _sym_sqrt at 0x7f...>" in the file, with another address in each of two processes.
 set -e
 folder=$(mktemp -d)

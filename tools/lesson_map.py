@@ -15,6 +15,7 @@ import nbformat
 import PIL.Image
 from nbformat import NotebookNode
 
+from tools import readme
 from tools.badges import badge_line, repository
 from tools.execution import ROOT, is_code
 
@@ -157,10 +158,7 @@ def main(root: Path = ROOT) -> None:
         if header != notebook.cells[0].source:
             notebook.cells[0].source = header
             nbformat.write(notebook, root / "notebooks" / f"{name}.ipynb")
-    readme = root / "README.md"
-    before, rest = readme.read_text("utf-8").split(START)
-    _, after = rest.split(END)
-    readme.write_text(f"{before}{START}\n\n{table()}\n\n{END}{after}", "utf-8")
+    readme.write(root, START, END, table())
     folder = root / PICTURES
     folder.mkdir(parents=True, exist_ok=True)
     names = lessons()

@@ -30,6 +30,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 
+from tools import readme
 from tools.badges import repository
 from tools.execution import ROOT, is_code
 from tools.needs import PLATFORMS
@@ -251,10 +252,7 @@ def keep(name: str, result: dict) -> None:
     known = json.loads(RESULTS.read_text("utf-8")) | {name: result}
     results = {one: known[one] for one in TITLES if one in known}
     RESULTS.write_text(json.dumps(results, indent=2) + "\n", "utf-8", newline="\n")
-    readme = ROOT / "README.md"
-    before, rest = readme.read_text("utf-8").split(START)
-    text = f"{before}{START}\n\n{summary(results)}\n\n{END}{rest.split(END)[1]}"
-    readme.write_text(text, "utf-8", newline="\n")
+    readme.write(ROOT, START, END, summary(results))
 
 
 def failed(result: dict) -> bool:

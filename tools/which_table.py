@@ -1,6 +1,7 @@
 """The README's table of networks, from the rows of studies/results: python -m tools.which_table."""
 
 from studies.which.answers import Answer
+from tools import readme
 from tools.execution import ROOT
 
 START, END = "<!-- the networks, written by tools/which_table.py -->", "<!-- end of the networks -->"
@@ -13,10 +14,7 @@ def summary() -> str:
 
 
 def main() -> None:
-    readme = ROOT / "README.md"
-    before, rest = readme.read_text("utf-8").split(START)
-    text = f"{before}{START}\n\n{summary()}\n\n{END}{rest.split(END)[1]}"
-    readme.write_text(text, "utf-8", newline="\n")
+    readme.write(ROOT, START, END, summary())
 
 
 if __name__ == "__main__":

@@ -34,15 +34,16 @@ def show_study(study: HasCurvesAndScores) -> Picture:
     figure = Figure(figsize=(WIDTH, height), dpi=DPI, layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.1))
     words = []
-    means = draw_dots(right, scores, mean, 3, size=8)
+    dashed = len(RUNS)  # from this row on, where the colours come again
+    labelled = {
+        f"{name}{' (dashed)' * (row >= dashed)}": each for row, (name, each) in enumerate(scores.items())
+    }
+    means = draw_dots(right, labelled, mean, 3, size=8)
     for row, ((name, values), centre) in enumerate(zip(scores.items(), means, strict=True)):
         for curve in study.curves()[name]:
-            dashes = "-" if row < len(RUNS) else "--"  # colours come again
-            colour = RUNS[row % len(RUNS)]
-            left.plot(curve.keys(), curve.values(), dashes, color=colour, linewidth=1.2, alpha=0.7)
+            style = {"color": RUNS[row % len(RUNS)], "linestyle": "--" if row >= dashed else "-"}
+            left.plot(curve.keys(), curve.values(), linewidth=1.2, alpha=0.7, **style)
         words.append(f"{name} {centre:.3f} ({min(values):.3f} to {max(values):.3f}, {len(values)} seeds)")
-    labels = [f"{name}{' (dashed)' * (row >= len(RUNS))}" for row, name in enumerate(scores)]
-    right.set_yticks(range(len(labels)), labels)
     left.set(xlabel="training step", ylabel="mean IoU on val", ylim=(0, None), xlim=(0, None))
     left.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
     left.grid(axis="y")

@@ -7,7 +7,7 @@ import pytest
 import torch
 from nbformat.v4 import new_notebook
 
-from tools import lesson_map, platforms, which_table
+from tools import lesson_map, platforms, readme, which_table
 from tools.badges import badge_line, repository
 from tools.execution import ROOT
 
@@ -40,7 +40,7 @@ def test_its_commands_are_make_targets():
 
 
 def test_its_map_is_the_territory():
-    table = README.split(lesson_map.START)[1].split(lesson_map.END)[0]
+    table = readme.written(README, lesson_map.START, lesson_map.END)
     listed = re.findall(r"\(notebooks/(\w+)\.ipynb\)", table)
     assert listed == sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
     for name in listed:
@@ -49,18 +49,18 @@ def test_its_map_is_the_territory():
 
 def test_the_map_is_as_measured():
     """`python -m tools.lesson_map` writes it; minutes and questions are not kept by hand."""
-    assert README.split(lesson_map.START)[1].split(lesson_map.END)[0].strip() == lesson_map.table()
+    assert readme.written(README, lesson_map.START, lesson_map.END) == lesson_map.table()
 
 
 def test_what_was_tried_on_the_platforms_is_as_recorded():
     """`make platforms` writes it."""
-    lines = README.split(platforms.START)[1].split(platforms.END)[0].strip()
+    lines = readme.written(README, platforms.START, platforms.END)
     assert lines == platforms.summary(json.loads(platforms.RESULTS.read_text("utf-8")))
 
 
 def test_the_networks_are_as_the_rows_say():
     """`python -m tools.which_table` writes them."""
-    assert README.split(which_table.START)[1].split(which_table.END)[0].strip() == which_table.summary()
+    assert readme.written(README, which_table.START, which_table.END) == which_table.summary()
 
 
 def test_every_lesson_has_its_picture():
