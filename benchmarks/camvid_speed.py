@@ -34,6 +34,7 @@ PATH = RESULTS / "camvid_speed.json"
 TODAY = "today"
 LOOKS = 4  # of a phase, at 360 x 480
 WATCHED = 40  # of val, small, after every epoch, as in lesson 02
+SEEN_AT = ((144, 192), (192, 256), (240, 320))  # at the end, all networks: a crop shows things larger than val does
 
 
 class Clock:
@@ -91,9 +92,11 @@ def measure(recipe: Recipe, seed: int, scale: float) -> dict:
                         seed=100 * seed + number,
                         quiet=True,
                     )
-                curve.append([round(clock.cpu, 1), round(_score(network, pictures, recipe), 4)])
+                curve.append([round(clock.cpu, 1), round(_score(network, pictures, recipe.seen_at), 4)])
+    by_size = {" x ".join(map(str, size)): round(_score(network, pictures, size), 4) for size in SEEN_AT}
     return {
         "mean_iou": curve[-1][1],
+        "mean_iou_seen_at": by_size,
         "cpu_seconds": curve[-1][0],
         "seconds": round(clock.wall, 1),
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
@@ -104,8 +107,8 @@ def measure(recipe: Recipe, seed: int, scale: float) -> dict:
     }
 
 
-def _score(network: nn.Module, pictures: InMemory, recipe: Recipe) -> float:
-    return evaluate(network, pictures, size=recipe.seen_at, batch_size=4, precision="fp32").mean_iou
+def _score(network: nn.Module, pictures: InMemory, size: tuple[int, int]) -> float:
+    return evaluate(network, pictures, size=size, batch_size=4, precision="fp32").mean_iou
 
 
 def key(name: str, seed: int, scale: float) -> str:

@@ -100,7 +100,9 @@ def test_a_row(monkeypatch):
 
     monkeypatch.setattr(camvid_speed, "evaluate", noted)
     row = measure(recipe, seed=0, scale=1)
-    assert scored == [(5, (36, 48), (32, 48))] * 6 and len(row["curve"]) == 6
+    assert scored[:6] == [(5, (36, 48), (32, 48))] * 6 and len(row["curve"]) == 6
+    assert scored[6:] == [(5, (36, 48), size) for size in camvid_speed.SEEN_AT]
+    assert list(row["mean_iou_seen_at"]) == ["144 x 192", "192 x 256", "240 x 320"]
     assert row["mean_iou"] == row["curve"][-1][1] and row["cpu_seconds"] == row["curve"][-1][0]
     assert [each[0] for each in row["curve"]] == sorted(each[0] for each in row["curve"])
     trained = {size for training, size, _ in networks[0].seen if training}
