@@ -38,7 +38,7 @@ class Phase:
 
     drawn: on 600 scenes of toy street instead of CamVid's 367 photographs.
     size: (height, width) of the pictures in memory. crop: of what is cut from them; None: `size`.
-    area: the least and the most of a picture's area that a crop shows. average: as in `fit`.
+    area: the least and the most of a picture's area that a crop shows. average, optimizer: as in `fit`.
     """
 
     epochs: float
@@ -48,6 +48,7 @@ class Phase:
     lr: float = 4e-3
     batch_size: int = 4
     average: str | None = None
+    optimizer: str = "adamw"
     drawn: bool = False
 
     @property
@@ -99,6 +100,7 @@ def averaged(*phases: Phase) -> tuple[Phase, ...]:
 RECIPES = {
     "today": Recipe(build=unet, phases=(Phase(epochs=30),)),
     "a third of the epochs": Recipe(build=unet, phases=(Phase(epochs=10),)),
+    "muon": Recipe(build=unet, phases=(Phase(epochs=8, lr=1e-2, optimizer="muon"),)),
     "ema": Recipe(build=unet, phases=averaged(Phase(epochs=10))),
     "mild crops": Recipe(build=unet, phases=(Phase(epochs=10, area=(0.75, 1.0)),)),
     "crops of larger pictures": Recipe(

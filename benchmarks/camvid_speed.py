@@ -91,6 +91,7 @@ def measure(recipe: Recipe, seed: int, scale: float) -> dict:
                         batch_size=phase.batch_size,
                         class_weights=weights,
                         average=phase.average,
+                        optimizer=phase.optimizer,
                         precision="fp32",
                         seed=100 * seed + number,
                         quiet=True,

@@ -42,6 +42,7 @@ def fit(
     weight_decay: float = 0.01,
     clip_norm: float | None = None,
     average: str | None = None,
+    optimizer: str = "adamw",
     precision: str = "auto",
     workers: int = 0,
     seed: int = 0,
@@ -54,7 +55,7 @@ def fit(
     Args:
         train, valid: datasets of samples (image, mask); see `nbhelpers.datasets`. One that has an attribute `progress`,
             as `Tiles` has, is told how much of the training lies behind, 0 to 1.
-        lr: the highest learning rate of the schedule, for AdamW.
+        lr: the highest learning rate of the schedule.
         loss: takes (logits (N, C, H, W) in float32, masks (N, H, W)) and gives a scalar, as those of
             `nbhelpers.losses` do. Default: its `pixel_loss`, cross-entropy over the pixels that are not void.
         class_weights: (C,), for the default loss; see `nbhelpers.datasets.class_weights`.
@@ -63,6 +64,8 @@ def fit(
         average: "ema" scores and keeps an exponential average of the weights over the steps (decay 0.99); "swa" the plain
             average of the last quarter of the epochs, in which the rate is held, with batch norm measured anew on
             `train`. See `nbhelpers.training.averaging`.
+        optimizer: "adamw" (Loshchilov and Hutter, 2019), or "muon", which learns faster at the same learning rates; see
+            `nbhelpers.training.muon`.
         precision: "fp32", "bf16", "fp16", or "auto": the fastest that this processor or GPU has instructions for.
         workers: processes that load data; 0 by default, since workers hang in notebooks on some systems.
         seed: of order, augmentation and dropout, from 0; two seeds share none of them, and neither do two epochs or
@@ -92,6 +95,7 @@ def fit(
         seed,
         stop_after,
         average,
+        optimizer,
     )
     history, best = History(), None
     train_gate, valid_gate = Gate(train, "train"), Gate(valid, "valid")
@@ -106,11 +110,11 @@ def fit(
         with tried_out(model, device):
             rehearsal = rehearse(accelerator, model, loss, train_gate, valid_gate, batch_size)
 
-        optimizer = plan.optimizer(model, device)
+        stepper = plan.optimizer_of(model, device)
         batches = Batches(len(train), batch_size, seed, accelerator.process_index, accelerator.num_processes)
-        scheduler = plan.scheduler(optimizer, steps_per_epoch=len(batches))
+        scheduler = plan.scheduler(stepper, steps_per_epoch=len(batches))
         averaging = Averaging(average, model, epochs)
-        parts = {"model": model, "optimizer": optimizer, "scheduler": scheduler, **averaging.parts}
+        parts = {"model": model, "optimizer": stepper, "scheduler": scheduler, **averaging.parts}
         if accelerator.scaler is not None:
             parts["scaler"] = accelerator.scaler
         record = plan.record(train, accelerator.mixed_precision)
@@ -121,7 +125,7 @@ def fit(
         todo = range(len(history.rows), epochs if stop_after is None else min(epochs, stop_after))
         with (
             Keeper(model, history, best, progress.say) as keeper,
-            Engine(accelerator, model, loss, optimizer, bool(rehearsal.unused)) as engine,
+            Engine(accelerator, model, loss, stepper, bool(rehearsal.unused)) as engine,
             seeded_loader(train, batches, workers) as loader,
         ):
             if todo:

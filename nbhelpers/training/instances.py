@@ -65,7 +65,7 @@ def fit_instances(
     with own_accelerator(precision) as accelerator, Progress(not quiet) as progress:
         device = accelerator.device
         model.to(device, memory_format=torch.channels_last).train()
-        optimizer, batches = plan.optimizer(model, device), Batches(len(images), batch_size, seed)
+        optimizer, batches = plan.optimizer_of(model, device), Batches(len(images), batch_size, seed)
         scheduler = plan.scheduler(optimizer, len(batches))
         progress.start(epochs * len(batches))
         try:

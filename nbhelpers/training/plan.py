@@ -16,10 +16,12 @@ from torch.utils.data import Dataset
 from nbhelpers.datasets.dataset import num_classes_of
 from nbhelpers.losses import pixel_loss
 from nbhelpers.training.averaging import KINDS
+from nbhelpers.training.muon import Muon
 
 Loss = Callable[[Tensor, Tensor], Tensor]  # (logits (N, C, H, W) float32, masks (N, H, W)) -> scalar
 
 SCHEDULES = ("onecycle", "poly")
+OPTIMIZERS = {"adamw": AdamW, "muon": Muon}
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Plan:
     seed: int
     stop_after: int | None = None
     average: str | None = None
+    optimizer: str = "adamw"
 
     def __post_init__(self) -> None:
         if self.loss is not None and self.class_weights is not None:
@@ -45,6 +48,8 @@ class Plan:
             )
         if self.schedule not in SCHEDULES:
             raise ValueError(f"schedule is {self.schedule!r}; it must be 'onecycle' or 'poly'")
+        if self.optimizer not in OPTIMIZERS:
+            raise ValueError(f"optimizer is {self.optimizer!r}; it must be 'adamw' or 'muon'")
         if self.average not in KINDS:
             raise ValueError(f"average is {self.average!r}; it must be None, 'ema' or 'swa'")
         if isinstance(self.epochs, Integral) and self.epochs < 1:
@@ -83,9 +88,10 @@ class Plan:
             weights = torch.as_tensor(weights, dtype=torch.float32, device=device)
         return partial(pixel_loss, class_weights=weights)
 
-    def optimizer(self, model: nn.Module, device: torch.device) -> AdamW:
+    def optimizer_of(self, model: nn.Module, device: torch.device) -> AdamW:
         fused = device.type == "cpu"  # where one fused loop takes a fifth of the time
-        return AdamW(model.parameters(), lr=self.lr, weight_decay=self.weight_decay, fused=fused)
+        build = OPTIMIZERS[self.optimizer]
+        return build(model.parameters(), lr=self.lr, weight_decay=self.weight_decay, fused=fused)
 
     def scheduler(self, optimizer: Optimizer, steps_per_epoch: int) -> LRScheduler:
         steps = self.epochs * steps_per_epoch
@@ -106,6 +112,7 @@ class Plan:
             "clip_norm": self.clip_norm,
             "seed": self.seed,
             "average": self.average,
+            "optimizer": self.optimizer,
             "loss": _described(self.loss or pixel_loss),
             "class_weights": None
             if self.class_weights is None

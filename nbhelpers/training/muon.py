@@ -1,0 +1,86 @@
+"""Muon: an optimizer that steps equally far in all directions of a weight matrix."""
+
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor
+from torch.optim import AdamW
+
+COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # Jordan's: any singular value comes near 1 within five rounds
+ROUNDS = 5
+ADAMW_SIZE = 0.2  # the root mean square of AdamW's updates: Liu et al., section 2.2
+
+
+class Muon(AdamW):
+    """Momentum, made orthogonal, for matrices and the kernels of convolutions; AdamW for all other parameters.
+
+    A kernel (C_out, C_in, h, w) counts as a matrix (C_out, C_in * h * w); depthwise kernels, biases and what batch norm
+    learns are AdamW's. Updates of matrices are scaled to the size of AdamW's, so that learning rate and weight decay mean
+    the same for all. A step leaves the matrices without gradients, as `zero_grad` would.
+
+    Papers: Jordan et al., 2024, https://kellerjordan.github.io/posts/muon/; the scale by Liu et al., 2025,
+    https://arxiv.org/abs/2502.16982. torch's own takes matrices alone; it and timm's compute in bfloat16, which
+    processors without instructions for it only emulate: there they take longer than the whole rest of a step.
+    """
+
+    def __init__(
+        self, parameters: Iterable[Tensor], lr: float, weight_decay: float = 0.01, fused: bool = False
+    ) -> None:
+        parameters = list(parameters)
+        matrices = [parameter for parameter in parameters if is_matrix(parameter)]
+        others = [parameter for parameter in parameters if not is_matrix(parameter)]
+        groups = [{"params": each, "orthogonal": each is matrices} for each in (matrices, others) if each]
+        super().__init__(groups, lr=lr, weight_decay=weight_decay, fused=fused)
+        self._step_supports_amp_scaling = False  # fused AdamW takes scaled gradients; what comes before it does not
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for weight in group["params"] if group["orthogonal"] else ():
+                if weight.grad is not None:
+                    self._step_matrix(weight, group)
+                    weight.grad = None  # and AdamW passes it over
+        super().step()
+        return loss
+
+    def _step_matrix(self, weight: Tensor, group: dict) -> None:
+        state = self.state[weight]
+        if not state:  # named as AdamW names them
+            state |= {"step": torch.tensor(0.0), "exp_avg": torch.zeros_like(weight)}
+        state["step"] += 1
+        momentum, average = group["betas"][0], state["exp_avg"]
+        average.lerp_(weight.grad, 1 - momentum)
+        update = weight.grad.lerp(average, momentum)  # Nesterov's: the average looks one step ahead
+        direction = orthogonal(update.reshape(len(update), -1)).reshape(update.shape)
+        size = ADAMW_SIZE * max(len(update), update[0].numel()) ** 0.5
+        weight.mul_(1 - group["lr"] * group["weight_decay"]).add_(direction, alpha=-group["lr"] * size)
+
+
+def is_matrix(parameter: Tensor) -> bool:
+    """Whether a parameter joins several channels with several others."""
+    return parameter.ndim > 1 and min(parameter.shape[:2]) > 1
+
+
+def orthogonal(matrix: Tensor) -> Tensor:
+    """About the nearest matrix (m, n) with orthonormal rows or columns: U V^T of the singular value decomposition.
+
+    By Newton-Schulz: an odd polynomial, a x + b x^3 + c x^5, applied again and again to the singular values alone, drives
+    them to between 0.7 and 1.2. It takes products of matrices only. All but the first and the last are of the Gram
+    matrix, which is small where a kernel has few outputs and many inputs.
+    """
+    a, b, c = COEFFICIENTS
+    wide = len(matrix) <= len(matrix[0])
+    x = (matrix if wide else matrix.T).float()
+    x = x / x.norm().clamp(min=torch.finfo(x.dtype).tiny)  # no singular value is above 1 now
+    gram = x @ x.T
+    factors = identity = torch.eye(len(x), device=x.device)
+    for _ in range(ROUNDS):
+        factor = a * identity + b * gram + c * gram @ gram
+        gram = factor @ gram @ factor
+        factors = factor @ factors
+    x = factors @ x
+    return (x if wide else x.T).to(matrix.dtype)
