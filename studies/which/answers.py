@@ -228,7 +228,9 @@ class Answer:
         return [f"No other both answers faster and scores higher: {listed}."] if len(scores) > 1 else []
 
     def _order(self) -> list[str]:
-        """Whether the order is another one on the second terms."""
+        """Whether the order is another one on the second terms, where there are such."""
+        if len(self.studies) < 2:
+            return []
         one, other = self.studies
         both = [name for name in self.scores(one) if name in self.scores(other)]
         if len(both) < 2:

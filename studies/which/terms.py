@@ -5,6 +5,8 @@ with one seed that no other training has; its rows hold the score on val: the te
 and equal time train every tuned network with the rate that came out best there.
 
 Two on CamVid's photographs, of one and of five minutes of two cores, with the rates that the street's tuning chose.
+
+Two on the street by another optimizer, Muon, in the place of AdamW: tuning, of the same rates, and equal time.
 """
 
 import time
@@ -112,6 +114,7 @@ class Data:
 
 
 ON_STREET = OnVal(epochs=EPOCHS // 2)
+BY_MUON = {"optimizer": "muon"}
 DATA = {
     "street": Data(
         name="street",
@@ -119,6 +122,14 @@ DATA = {
         tuning=ON_STREET,
         finals={STEPS: Protocol(epochs=EPOCHS), TIME: EqualTime(seconds=30)},
         seeds=5,
+        scored="200 scenes of test",
+    ),
+    "street_muon": Data(
+        name="street_muon",
+        tuned_on="street_muon",
+        tuning=replace(ON_STREET, options=BY_MUON),
+        finals={TIME: EqualTime(seconds=30, options=BY_MUON)},
+        seeds=3,
         scored="200 scenes of test",
     ),
     "camvid": Data(
