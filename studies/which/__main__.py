@@ -11,7 +11,7 @@ import torch
 from studies.running import run_seed
 from studies.which.answers import Answer
 from studies.which.networks import NETWORKS
-from studies.which.terms import DATA, RATES, TUNING, Data, final, tuning
+from studies.which.terms import DATA, TUNING, Data, final, tuning
 
 # What every processor of the last ten years can do: seconds and rounding are alike from machine to machine
 PLAIN = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
@@ -46,7 +46,7 @@ def main(argv: Sequence[str]) -> None:
     networks = {name: NETWORKS[name] for name in arguments.only or NETWORKS}
     answer = Answer(arguments.data, networks)
     for terms, study in {TUNING: answer.tuning, **answer.studies}.items():
-        of_each = len(RATES) if terms == TUNING else study.seeds
+        of_each = len(answer.data.rates) if terms == TUNING else study.seeds
         print(f"{terms}: {len(study.rows)} of {len(networks) * of_each} rows are there")
     print(*dict.fromkeys([answer.rates, answer.least, answer.table, answer.decisions]), sep="\n\n")
 

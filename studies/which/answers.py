@@ -15,7 +15,7 @@ from studies.statistics import Spread, spread
 from studies.study import Page, Study
 from studies.which.costs import MACS, MEMORY, MILLISECONDS
 from studies.which.networks import NETWORKS, Network
-from studies.which.terms import DATA, RATES, chosen, final, tried, tuning
+from studies.which.terms import DATA, chosen, final, tried, tuning
 
 NOTHING = "*No network has two seeds yet: make rows by `{command}`.*"
 PARAMETERS, SECONDS = "parameters", "CPU s"
@@ -72,8 +72,10 @@ class Answer:
     def tried(self) -> dict[str, dict[str, float]]:
         """The score on val of each learning rate, of the networks that have been tried with all of them."""
         scores = self.tuning.scores()
-        found = chosen(self.tuning, self.networks)
-        return {name: {f"{rate:g}": scores[tried(name, rate)][0] for rate in RATES} for name in found}
+        found = chosen(self.tuning, self.networks, self.data.rates)
+        return {
+            name: {f"{rate:g}": scores[tried(name, rate)][0] for rate in self.data.rates} for name in found
+        }
 
     def costs(self, *what: str) -> dict[str, dict[str, float]]:
         """{cost: {network: number}} for keys of `WANTED`, the best network on the first terms first."""
@@ -158,18 +160,19 @@ class Answer:
     @cached_property
     def rates(self) -> Page:
         """Which learning rates val chose, and how often the highest or the lowest one that was tried."""
-        found = chosen(self.tuning, self.networks)
+        found = chosen(self.tuning, self.networks, self.data.rates)
         if not found:
             return self._nothing
-        counted = {rate: [name for name in found if found[name] == rate] for rate in RATES}
+        rates = self.data.rates
+        counted = {rate: [name for name in found if found[name] == rate] for rate in rates}
         listed = "; ".join(f"**{rate:g}** for {_and(names)}" for rate, names in counted.items() if names)
-        edge = len(counted[min(RATES)]) + len(counted[max(RATES)])
+        edge = len(counted[min(rates)]) + len(counted[max(rates)])
         beyond = (
             f"For {edge} of {len(found)} that is the lowest or the highest rate tried: one beyond it might be better still."
             if edge
             else "None of these is the lowest or the highest that was tried."
         )
-        return Page(f"Of {_and([f'{rate:g}' for rate in RATES])}, val chose {listed}. {beyond}")
+        return Page(f"Of {_and([f'{rate:g}' for rate in rates])}, val chose {listed}. {beyond}")
 
     @property
     def decisions(self) -> Page:

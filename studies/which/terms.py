@@ -6,11 +6,11 @@ and equal time train every tuned network with the rate that came out best there.
 
 Two on CamVid's photographs, of one and of five minutes of two cores, with the rates that the street's tuning chose.
 
-Two on the street by another optimizer, Muon, in the place of AdamW: tuning, of the same rates, and equal time.
+Two on the street by another optimizer, Muon, in the place of AdamW: tuning, of three rates of its own, and equal time.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -24,6 +24,7 @@ from studies.which.costs import Costs
 from studies.which.networks import NETWORKS, Network
 
 RATES = (1e-3, 3e-3, 1e-2)
+MUON_RATES = (3e-3, 1e-2, 3e-2)
 TUNING, STEPS, TIME = "tuning", "equal steps", "equal time"
 MINUTE, MINUTES = "one minute", "five minutes"
 EPOCHS = 16  # 592 steps of the street
@@ -102,7 +103,7 @@ class Data:
 
     tuning: the protocol of the study that chooses the rates, on the data set `tuned_on`.
     finals: those of the studies that compare, by name; the first has the costs and the order of the table. seeds: of these.
-    scored: on what, in words.
+    scored: on what, in words. rates: the learning rates that are tried.
     """
 
     name: str
@@ -111,6 +112,7 @@ class Data:
     finals: Mapping[str, Protocol]
     seeds: int
     scored: str
+    rates: tuple[float, ...] = RATES
 
 
 ON_STREET = OnVal(epochs=EPOCHS // 2)
@@ -131,6 +133,7 @@ DATA = {
         finals={TIME: EqualTime(seconds=30, options=BY_MUON)},
         seeds=3,
         scored="200 scenes of test",
+        rates=MUON_RATES,
     ),
     "camvid": Data(
         name="camvid",
@@ -153,24 +156,26 @@ def tuning(data: Data, networks: Mapping[str, Network] = NETWORKS) -> Study:
     ways = {
         tried(name, rate): Way(build=network.build, terms={"lr": rate})
         for name, network in networks.items()
-        for rate in RATES
+        for rate in data.rates
     }
     return _study(data.tuned_on, TUNING, data.tuning, ways, seeds=1)
 
 
-def chosen(tuning: Study, networks: Mapping[str, Network] = NETWORKS) -> dict[str, float]:
-    """The rate with the highest score on val, for each network that has been tried with all of them."""
+def chosen(
+    tuning: Study, networks: Mapping[str, Network] = NETWORKS, rates: Sequence[float] = RATES
+) -> dict[str, float]:
+    """The rate with the highest score on val, for each network that has been tried with all of `rates`."""
     scores = {way: values[0] for way, values in tuning.scores().items()}
     return {
-        name: max(RATES, key=lambda rate, name=name: scores[tried(name, rate)])
+        name: max(rates, key=lambda rate, name=name: scores[tried(name, rate)])
         for name in networks
-        if all(tried(name, rate) in scores for rate in RATES)
+        if all(tried(name, rate) in scores for rate in rates)
     }
 
 
 def final(data: Data, terms: str, networks: Mapping[str, Network] = NETWORKS) -> Study:
     """The tuned networks on `terms`, a key of `data.finals`."""
-    rates = chosen(tuning(data, networks), networks)
+    rates = chosen(tuning(data, networks), networks, data.rates)
     ways = {name: Way(build=networks[name].build, terms={"lr": rate}) for name, rate in rates.items()}
     return _study(data.name, terms, data.finals[terms], ways, seeds=data.seeds)
 
