@@ -165,14 +165,16 @@ class Answer:
             return self._nothing
         rates = self.data.rates
         counted = {rate: [name for name in found if found[name] == rate] for rate in rates}
-        listed = "; ".join(f"**{rate:g}** for {_and(names)}" for rate, names in counted.items() if names)
+        listed = "; ".join(
+            f"**{rate:g}** for {enumerated(names)}" for rate, names in counted.items() if names
+        )
         edge = len(counted[min(rates)]) + len(counted[max(rates)])
         beyond = (
             f"For {edge} of {len(found)} that is the lowest or the highest rate tried: one beyond it might be better still."
             if edge
             else "None of these is the lowest or the highest that was tried."
         )
-        return Page(f"Of {_and([f'{rate:g}' for rate in rates])}, val chose {listed}. {beyond}")
+        return Page(f"Of {enumerated([f'{rate:g}' for rate in rates])}, val chose {listed}. {beyond}")
 
     @property
     def decisions(self) -> Page:
@@ -210,7 +212,7 @@ class Answer:
         least = f"{self.spreads[terms].least_difference:.3f}"
         if not others:
             return f"{text}, and no other comes within the least difference of {least}."
-        return f"{text}. Not to be told from it, within {least}: {_and(others)}."
+        return f"{text}. Not to be told from it, within {least}: {enumerated(others)}."
 
     def _with(self, name: str, what: str) -> str:
         value = self.cost(name, what)
@@ -227,7 +229,7 @@ class Answer:
             for place, name in enumerate(fastest)
             if all(scores[name] > scores[other] for other in fastest[:place])
         ]
-        listed = _and([f"**{name}** ({times[name]:.1f} CPU ms, {scores[name]:.3f})" for name in front])
+        listed = enumerated([f"**{name}** ({times[name]:.1f} CPU ms, {scores[name]:.3f})" for name in front])
         return [f"No other both answers faster and scores higher: {listed}."] if len(scores) > 1 else []
 
     def _order(self) -> list[str]:
@@ -247,7 +249,7 @@ class Answer:
             if before > least[one] and -after > least[other]:
                 swapped.setdefault(first, []).append(f"**{second}**")
         sentences = [
-            f"**{first}** is ahead of {_and(others)} after {one} and behind {'it' if len(others) == 1 else 'them'} "
+            f"**{first}** is ahead of {enumerated(others)} after {one} and behind {'it' if len(others) == 1 else 'them'} "
             f"after {other}"
             for first, others in swapped.items()
         ]
@@ -265,5 +267,6 @@ def _budget(protocol: Protocol) -> str:
     return f"{protocol.seconds:g} CPU s" if _timed(protocol) else f"{protocol.steps:,} steps"
 
 
-def _and(names: list[str]) -> str:
+def enumerated(names: list[str]) -> str:
+    """As a sentence has them: A, B and C."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -17,6 +17,7 @@ from studies.which import __main__ as command
 from studies.which.answers import NOTHING, Answer
 from studies.which.costs import MACS, MEMORY, MILLISECONDS, Costs
 from studies.which.networks import NETWORKS, Network
+from studies.which.optimizers import Optimizers
 from studies.which.terms import (
     DATA,
     RATES,
@@ -306,7 +307,9 @@ def test_a_network_without_rows_at_equal_time(rows):
 
 
 def test_unknown_data():
-    with pytest.raises(ValueError, match="no rows are planned on 'moon'; there are street, street_muon, camvid"):
+    with pytest.raises(
+        ValueError, match="no rows are planned on 'moon'; there are street, street_muon, camvid"
+    ):
         Answer("moon")
 
 
@@ -354,3 +357,54 @@ def test_rows_have_the_rate_that_val_chose(terms):
     for each in study.rows:
         assert f"learning rate {study.ways[each['way']].terms['lr']:g}," in each["protocol"], each["way"]
         assert each["machine"].endswith("1 threads, AVX2"), each["way"]
+
+
+# Two optimizers
+
+
+@pytest.fixture
+def by_both(tmp_path, monkeypatch):
+    """A function that stores rows of equal time, by AdamW and by Muon."""
+    monkeypatch.setattr("studies.study.RESULTS", tmp_path)
+
+    def store(adamw: list[dict], muon: list[dict]) -> Optimizers:
+        for data, stored in (("street", adamw), ("street_muon", muon)):
+            rates = DATA[data].rates
+            tried_all = [row(tried(name, rate), 0, 0.1) for name in THREE for rate in rates]
+            (tmp_path / f"24_{data}_tuning.json").write_text(json.dumps(tried_all))
+            (tmp_path / f"24_{data}_equal_time.json").write_text(json.dumps(stored))
+        found = Optimizers()
+        found.answers = {name: Answer(answer.data.name, THREE) for name, answer in found.answers.items()}
+        return found
+
+    return store
+
+
+def test_what_an_optimizer_brings_follows_from_the_rows(by_both):
+    adamw = scored(A=[0.50, 0.51], B=[0.40, 0.41], C=[0.30, 0.31])
+    found = by_both(adamw, scored(A=[0.60, 0.61], B=[0.40, 0.41], C=[0.20, 0.21]))
+    groups = [[0.50, 0.51], [0.40, 0.41], [0.30, 0.31], [0.60, 0.61], [0.40, 0.41], [0.20, 0.21]]
+    assert found.spread == spread(groups) and found.spread.least_difference < 0.1
+    assert found.gains == pytest.approx({"A": 0.1, "B": 0.0, "C": -0.1})
+    assert "Muon is ahead of AdamW beyond that with **A** (+0.100)." in found.says
+    assert "AdamW is ahead of Muon beyond that with **C** (-0.100)." in found.says
+    assert "cannot be told apart with **B** (+0.000)" in found.says and "tau = 1.00" in found.says
+    assert list(found.ranking) == list(found.differences) == ["AdamW", "Muon"]
+
+
+def test_only_what_both_have_trained_is_compared(by_both):
+    found = by_both(scored(A=[0.5, 0.6], B=[0.4, 0.5], C=[0.4]), scored(B=[0.6, 0.7], C=[0.6, 0.7]))
+    assert list(found.gains) == ["B"] and "tau" not in found.says
+    nothing = by_both(scored(A=[0.5, 0.6]), [])
+    assert nothing.says == NOTHING.format(command="python -m studies.which run --data street_muon")
+
+
+def test_muon_has_the_same_terms_but_for_its_rates():
+    for terms in ("tuning", TIME):
+        adamw, muon = (
+            tuning(DATA[data]) if terms == "tuning" else final(DATA[data], terms)
+            for data in ("street", "street_muon")
+        )
+        assert replace(muon.protocol, options={}) == adamw.protocol
+        assert muon.protocol.options == {"optimizer": "muon"} and "by Muon" in str(muon.protocol)
+    assert len(DATA["street_muon"].rates) == len(RATES)
