@@ -1,8 +1,8 @@
-"""Recipes against today's: which reaches the mean IoU of lesson 02's on CamVid in a third of its CPU seconds?
+"""Recipes on CamVid: which reaches the mean IoU of the first in a third of its CPU seconds, and which the most?
 
 Recipes take turns, each training in a process of its own, on one thread, in float32 and with AVX2 alone, so that machines
 compare.
-Each row is stored in benchmarks/results/camvid_speed.json as soon as it is there; what is there is not made again.
+Each row is stored in studies/results/24_budget.json as soon as it is there; what is there is not made again.
 Its curve has mean IoU on all of val at 360 x 480 beside the CPU seconds of training so far, without those of scoring;
 the verdict is by the score at the end. Decoding and drawing of the pictures is not counted.
 Run: NBHELPERS_DATA=folder python -m benchmarks.camvid_speed run [--only NAME] [--seeds 3] [--scale 0.1]
@@ -18,26 +18,28 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from statistics import mean
 
 from filelock import FileLock
 from torch import nn
 
-from benchmarks.camvid_recipes import RECIPES, Phase, Recipe
+from benchmarks.camvid_recipes import RECIPES, SIZE, Phase, unet
 from nbhelpers.datasets import CamVid, InMemory, class_weights, in_memory
 from nbhelpers.inference.writing import written_whole
 from nbhelpers.notebook import setup
 from nbhelpers.training import evaluate, fit
+from studies.which import budget
 from studies.which.__main__ import PLAIN
-from tools.record import RESULTS, provenance
+from tools.record import provenance
 
-PATH = RESULTS / "camvid_speed.json"
-TODAY = "today"
 # one thread: one that waits for another spins, and CPU seconds would count that
 HELD_TO = {"NBHELPERS_PRECISION": "fp32", "OMP_NUM_THREADS": "1"}
 LOOKS = 4  # of a phase, at 360 x 480
 WATCHED = 40  # of val, small, after every epoch, as in lesson 02
-SEEN_AT = ((144, 192), (192, 256), (240, 320))  # at the end, all networks: a crop shows things larger than val does
+SEEN_AT = (
+    (144, 192),
+    (192, 256),
+    (240, 320),
+)  # at the end, all networks: a crop shows things larger than val does
 
 
 class Clock:
@@ -67,13 +69,13 @@ def stops(epochs: int) -> list[int]:
     return sorted({max(1, round(epochs * (look + 1) / LOOKS)) for look in range(LOOKS)})
 
 
-def measure(recipe: Recipe, seed: int, scale: float) -> dict:
-    """One training by `recipe`; what it scores and costs."""
+def measure(phases: tuple[Phase, ...], seed: int, scale: float) -> dict:
+    """One training in `phases`; what it scores and costs."""
     setup(seed, "camvid")
     pictures = in_memory(CamVid("val"), limit=None if scale >= 0.1 else 8)
-    valid = in_memory(pictures, recipe.seen_at, limit=WATCHED)
-    network, clock, curve = recipe.build(), Clock(), []
-    for number, phase in enumerate(recipe.phases):
+    valid = in_memory(pictures, SIZE, limit=WATCHED)
+    network, clock, curve = unet(), Clock(), []
+    for number, phase in enumerate(phases):
         epochs, limit = shortened(phase, scale)
         train = phase.train(limit)
         weights = class_weights(train).sqrt()
@@ -90,13 +92,12 @@ def measure(recipe: Recipe, seed: int, scale: float) -> dict:
                         lr=phase.lr,
                         batch_size=phase.batch_size,
                         class_weights=weights,
-                        average=phase.average,
                         optimizer=phase.optimizer,
                         precision="fp32",
                         seed=100 * seed + number,
                         quiet=True,
                     )
-                curve.append([round(clock.cpu, 1), round(_score(network, pictures, recipe.seen_at), 4)])
+                curve.append([round(clock.cpu, 1), round(_score(network, pictures, SIZE), 4)])
     by_size = {" x ".join(map(str, size)): round(_score(network, pictures, size), 4) for size in SEEN_AT}
     return {
         "mean_iou": curve[-1][1],
@@ -106,7 +107,7 @@ def measure(recipe: Recipe, seed: int, scale: float) -> dict:
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "curve": curve,
-        "recipe": str(recipe),
+        "recipe": ", then ".join(str(phase).removeprefix("Phase") for phase in phases),
         "protocol": f"all steps in float32; scored on {len(pictures)} photographs of val at 360 x 480, void ignored",
     }
 
@@ -119,15 +120,11 @@ def key(name: str, seed: int, scale: float) -> str:
     return f"{name}, seed {seed}" + ("" if scale == 1 else f", a trial of {scale:g}")
 
 
-def rows() -> dict[str, dict]:
-    return json.loads(PATH.read_text("utf-8")) if PATH.exists() else {}
-
-
 def store(name: str, row: dict) -> None:
     """Add a row, whatever another process may have added meanwhile."""
     with FileLock(Path(tempfile.gettempdir()) / "nbhelpers-camvid-speed.lock"):
-        content = dict(sorted((rows() | {name: row}).items()))
-        with written_whole(PATH) as temporary:
+        content = dict(sorted((budget.rows() | {name: row}).items()))
+        with written_whole(budget.PATH) as temporary:
             Path(temporary).write_text(json.dumps(content, indent=1) + "\n", "utf-8")
 
 
@@ -136,29 +133,11 @@ def run(names: list[str], seeds: int, scale: float, minutes: float) -> None:
     end = time.monotonic() + 60 * minutes
     for seed in range(seeds):
         for name in names:
-            if key(name, seed, scale) in rows() or time.monotonic() > end:
+            if key(name, seed, scale) in budget.rows() or time.monotonic() > end:
                 continue
             one = [sys.executable, "-m", "benchmarks.camvid_speed", "one", "--only", name]
             one += ["--seeds", str(seed), "--scale", str(scale)]
             subprocess.run(one, env=os.environ | PLAIN | HELD_TO, check=True)
-
-
-def table(stored: dict[str, dict]) -> str:
-    """A line for each recipe: CPU seconds, their share of today's, mean IoU over seeds. Trials are left out."""
-    whole = {
-        name: [row for row in stored.values() if (row["name"], row["scale"]) == (name, 1)] for name in RECIPES
-    }
-    lines = [
-        "| recipe | seeds | CPU s | of today's | peak MB | mean IoU on val |",
-        "|---|---:|---:|---:|---:|---:|",
-    ]
-    means = {name: mean(row["cpu_seconds"] for row in found) for name, found in whole.items() if found}
-    for name, seconds in means.items():
-        share = f"{seconds / means[TODAY]:.2f}" if TODAY in means else ""
-        score = mean(row["mean_iou"] for row in whole[name])
-        peak = max(row["peak_mb"] for row in whole[name])
-        lines.append(f"| {name} | {len(whole[name])} | {seconds:.0f} | {share} | {peak} | {score:.3f} |")
-    return "\n".join(lines)
 
 
 def main(argv: list[str]) -> None:
@@ -187,7 +166,7 @@ def main(argv: list[str]) -> None:
     elif given.action == "run":
         run(names, given.seeds, given.scale, given.minutes)
     else:
-        print(table(rows()))
+        print(budget.table(budget.rows()))
 
 
 if __name__ == "__main__":

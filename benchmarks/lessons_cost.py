@@ -77,7 +77,9 @@ def suite(root: Path, environ: dict[str, str]) -> dict:
     line = next(line for line in recipe.splitlines() if "-m pytest" in line)
     command = line.strip().removeprefix("@").replace("$(VENV_PYTHON)", sys.executable)
     started = time.monotonic()
-    process = subprocess.Popen(command, shell=True, cwd=root, env=os.environ | environ, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, shell=True, cwd=root, env=os.environ | environ, stdout=subprocess.PIPE, text=True
+    )
     meter = Meter(process.pid)
     meter.start()
     said = process.communicate()[0]
@@ -92,7 +94,9 @@ def suite(root: Path, environ: dict[str, str]) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.lessons_cost", description=__doc__)
-    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"lessons of the old build, or {TESTS}; default: all lessons")
+    parser.add_argument(
+        "rows", nargs="*", metavar="ROW", help=f"lessons of the old build, or {TESTS}; default: all lessons"
+    )
     parser.add_argument("--old", default=OLD, help=f"the commit to compare with; default: {OLD}")
     parser.add_argument("--again", action="store_true", help="run rows anew that the file holds")
     arguments = parser.parse_args()

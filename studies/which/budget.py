@@ -1,0 +1,44 @@
+"""What a budget of the processor's seconds buys on photographs; rows are made by benchmarks/camvid_speed.py."""
+
+import json
+from statistics import mean
+
+from studies.study import RESULTS, Page
+
+PATH = RESULTS / "24_budget.json"
+TODAY = "AdamW, 30 epochs"  # what the others are measured by
+
+
+def rows() -> dict[str, dict]:
+    return json.loads(PATH.read_text("utf-8")) if PATH.exists() else {}
+
+
+def by_recipe(stored: dict[str, dict]) -> dict[str, list[dict]]:
+    """The rows of each recipe, one a seed. Trials of a shortened training are left out."""
+    found: dict[str, list[dict]] = {}
+    for row in stored.values():
+        if row["scale"] == 1:
+            found.setdefault(row["name"], []).append(row)
+    return dict(sorted(found.items(), key=lambda item: mean(row["cpu_seconds"] for row in item[1])))
+
+
+def curves(stored: dict[str, dict]) -> dict[str, dict[float, float]]:
+    """{recipe: {CPU seconds of training: mean IoU}}, of the first seed."""
+    return {name: {0.0: 0.0} | dict(found[0]["curve"]) for name, found in by_recipe(stored).items()}
+
+
+def table(stored: dict[str, dict]) -> Page:
+    """A line for each recipe: CPU seconds, their share of the first's, mean IoU over seeds."""
+    recipes = by_recipe(stored)
+    lines = [
+        "| recipe | seeds | CPU s | share | MB | mean IoU on val |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    seconds = {name: mean(row["cpu_seconds"] for row in found) for name, found in recipes.items()}
+    for name, found in recipes.items():
+        share = f"{seconds[name] / seconds[TODAY]:.2f}" if TODAY in seconds else ""
+        score = mean(row["mean_iou"] for row in found)
+        peak = max(row["peak_mb"] for row in found)
+        lines.append(f"| {name} | {len(found)} | {seconds[name]:,.0f} | {share} | {peak:,} | {score:.3f} |")
+    protocols = sorted({row["protocol"] for found in recipes.values() for row in found})
+    return Page("\n".join([*lines, "", "; ".join(protocols)]))
