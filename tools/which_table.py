@@ -1,6 +1,7 @@
-"""The README's table of networks, from the rows of studies/results: python -m tools.which_table."""
+"""The README's table of networks and optimizers, from the rows of studies/results: python -m tools.which_table."""
 
 from studies.which.answers import Answer
+from studies.which.optimizers import Optimizers
 from tools import readme
 from tools.execution import ROOT
 
@@ -8,9 +9,10 @@ START, END = "<!-- the networks, written by tools/which_table.py -->", "<!-- end
 
 
 def summary() -> str:
-    """The least difference that means anything, and the table below it."""
+    """The least difference that means anything, the table below it, and what another optimizer brings."""
     answer = Answer("street")
-    return "\n\n".join(dict.fromkeys([answer.least, answer.table]))  # one line, where nothing is there yet
+    other = f"By Muon in the place of AdamW, at equal time:\n\n{Optimizers().says}"
+    return "\n\n".join(dict.fromkeys([answer.least, answer.table, other]))  # one line, where nothing is there yet
 
 
 def main() -> None:
