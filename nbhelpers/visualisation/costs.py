@@ -173,11 +173,14 @@ def show_lines(
     to_line = axes.yaxis.get_transform()
     bottom, top = to_line.transform(axes.get_ylim())
     below, gap = -math.inf, 0.238 / height * (top - bottom)  # between names, or they would cover each other
-    for value, last, name, colour in sorted(ends):
+    right = max(
+        last for _, last, _, _ in ends
+    )  # all names stand there: beside a line that ends earlier, others may run
+    for value, _, name, colour in sorted(ends):
         below = max(to_line.transform([value])[0], below + gap)
         axes.annotate(
             name,
-            (last, to_line.inverted().transform([below])[0]),
+            (right, to_line.inverted().transform([below])[0]),
             (9, 0),
             textcoords="offset points",
             va="center",
