@@ -65,11 +65,8 @@ class Protocol:
     def rate(self) -> str:
         """The learning rate, in words."""
         falling = ", falling all the time" if self.schedule == "poly" else ""
-        return f"learning rate {self.lr:g}{falling}" + (", by Muon" if self.by_muon else "")
-
-    @property
-    def by_muon(self) -> bool:
-        return self.options.get("optimizer") == "muon"
+        by_muon = ", by Muon" if self.options.get("optimizer") == "muon" else ""
+        return f"learning rate {self.lr:g}{falling}{by_muon}"
 
     def __str__(self) -> str:
         height, width = self.size
