@@ -35,11 +35,8 @@ from tools.record import provenance
 HELD_TO = {"NBHELPERS_PRECISION": "fp32", "OMP_NUM_THREADS": "1"}
 LOOKS = 4  # of a phase, at 360 x 480
 WATCHED = 40  # of val, small, after every epoch, as in lesson 02
-SEEN_AT = (
-    (144, 192),
-    (192, 256),
-    (240, 320),
-)  # at the end, all networks: a crop shows things larger than val does
+# at the end, all networks: a crop shows things larger than val does
+SEEN_AT = ((144, 192), (192, 256), (240, 320))
 
 
 class Clock:

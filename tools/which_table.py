@@ -12,9 +12,8 @@ def summary() -> str:
     """The least difference that means anything, the table below it, and what another optimizer brings."""
     answer = Answer("street")
     other = f"By Muon in the place of AdamW, at equal time:\n\n{Optimizers().says}"
-    return "\n\n".join(
-        dict.fromkeys([answer.least, answer.table, other])
-    )  # one line, where nothing is there yet
+    # one line, where nothing is there yet
+    return "\n\n".join(dict.fromkeys([answer.least, answer.table, other]))
 
 
 def main() -> None:

@@ -31,9 +31,8 @@ class Muon(AdamW):
         others = [parameter for parameter in parameters if not is_matrix(parameter)]
         groups = [{"params": each, "orthogonal": each is matrices} for each in (matrices, others) if each]
         super().__init__(groups, lr=lr, weight_decay=weight_decay, fused=fused)
-        self._step_supports_amp_scaling = (
-            False  # fused AdamW takes scaled gradients; what comes before it does not
-        )
+        # fused AdamW takes scaled gradients; what comes before it does not
+        self._step_supports_amp_scaling = False
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
@@ -77,9 +76,8 @@ def orthogonal(matrix: Tensor) -> Tensor:
     a, b, c = COEFFICIENTS
     wide = len(matrix) <= len(matrix[0])
     x = (matrix if wide else matrix.T).float()
-    x = x / x.abs().max().clamp(
-        min=torch.finfo(x.dtype).tiny
-    )  # squares of what is very small or large would be lost
+    # squares of what is very small or large would be lost
+    x = x / x.abs().max().clamp(min=torch.finfo(x.dtype).tiny)
     x = x / x.norm().clamp(min=1)  # no singular value is above 1 now
     gram = x @ x.T
     factors = identity = torch.eye(len(x), device=x.device)

@@ -173,9 +173,8 @@ def show_lines(
     to_line = axes.yaxis.get_transform()
     bottom, top = to_line.transform(axes.get_ylim())
     below, gap = -math.inf, 0.238 / height * (top - bottom)  # between names, or they would cover each other
-    right = max(
-        last for _, last, _, _ in ends
-    )  # all names stand there: beside a line that ends earlier, others may run
+    # all names stand at the right: beside a line that ends earlier, others may run
+    right = max(last for _, last, _, _ in ends)
     for value, _, name, colour in sorted(ends):
         below = max(to_line.transform([value])[0], below + gap)
         axes.annotate(
