@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from itertools import combinations
 from statistics import mean, median
+from typing import NamedTuple
 
 from scipy.stats import kendalltau
 
@@ -26,6 +27,39 @@ WANTED = {  # the least of what: how the sentence begins
     MEMORY: "Least memory in training",
     SECONDS: "Shortest training",
 }
+
+
+class Ranked(NamedTuple):
+    """Scores on some terms, named as a sentence has them ("after ..."), and the least difference that means anything."""
+
+    name: str
+    scores: Mapping[str, list[float]]
+    least: float
+
+    def agrees(self, other: "Ranked") -> str:
+        """Whether both order their networks alike, and who is ahead of whom here and behind there, beyond the differences.
+
+        Raises ValueError for fewer than two networks that both have.
+        """
+        both = [name for name in self.scores if name in other.scores]
+        if len(both) < 2:
+            raise ValueError(
+                f"{self.name} and {other.name} have {len(both)} networks in common, but an order needs two"
+            )
+        here, there = ({name: mean(each.scores[name]) for name in both} for each in (self, other))
+        tau = kendalltau([*here.values()], [*there.values()]).statistic
+        swapped: dict[str, list[str]] = {}
+        for first, second in combinations(both, 2):  # the better here comes first
+            if here[first] - here[second] > self.least and there[second] - there[first] > other.least:
+                swapped.setdefault(first, []).append(f"**{second}**")
+        sentences = [
+            f"**{first}** is ahead of {enumerated(others)} after {self.name} and behind {'it' if len(others) == 1 else 'them'} "
+            f"after {other.name}"
+            for first, others in swapped.items()
+        ]
+        said = "; ".join(sentences) or "no two networks change places"
+        name = self.name[0].upper() + self.name[1:]
+        return f"{name} and {other.name} agree by Kendall's tau = {tau:.2f}; beyond the least differences, {said}."
 
 
 class Answer:
@@ -108,8 +142,8 @@ class Answer:
     def least(self) -> Page:
         """The least difference that means anything, on all terms, in a sentence each."""
         sentences = []
-        for terms in self.studies:
-            if len(self.scores(terms)) > 1:
+        for terms, scores in self.ranking.items():
+            if len(scores) > 1:
                 found = self.spreads[terms]
                 sentences.append(
                     f"- At {terms} ({found.groups} networks, {found.seeds} seeds each or more), two means that lie less than "
@@ -123,16 +157,16 @@ class Answer:
         """A line for each network, the best on the first terms first; bold is what nothing tells from the best."""
         if not self.scores(self.first):
             return self._nothing
-        alike = {terms: self.alike(terms) for terms in self.studies}
+        alike = {terms: self.alike(terms) for terms in self.ranking}
         head = ["network", "by", "parameters", "million MACs", "CPU ms", "MB in training"]
-        for protocol in self.data.finals.values():
+        for protocol in map(self.data.finals.get, alike):
             head += [f"mean IoU, {_budget(protocol)}", "in steps" if _timed(protocol) else "in CPU s"]
         lines = ["| " + " | ".join(head) + " |", "|---|---|" + "---:|" * (len(head) - 2)]
         for name in self.scores(self.first):
             cells = [name, self.networks[name].source, f"{self.cost(name, PARAMETERS):,.0f}"]
             cells += [f"{self.cost(name, MACS):.0f}", f"{self.cost(name, MILLISECONDS):.1f}"]
             cells += [f"{self.cost(name, MEMORY):.0f}"]
-            for terms in self.studies:
+            for terms in alike:
                 cells += self._mean(terms, name, alike[terms])
             lines.append("| " + " | ".join(cells) + " |")
         return Page("\n".join([*lines, "", self._caption()]))
@@ -181,7 +215,7 @@ class Answer:
         """The list to decide by."""
         if not self.scores(self.first):
             return self._nothing
-        lines = [self._best(terms) for terms in self.studies if self.scores(terms)]
+        lines = [self._best(terms) for terms in self.ranking]
         alike = self.alike(self.first)
         if len(alike) > 1:
             for what, words in self._wanted.items():
@@ -232,31 +266,16 @@ class Answer:
         listed = enumerated([f"**{name}** ({times[name]:.1f} CPU ms, {scores[name]:.3f})" for name in front])
         return [f"No other both answers faster and scores higher: {listed}."] if len(scores) > 1 else []
 
+    def ranked(self, terms: str, name: str = "") -> Ranked:
+        """The networks on some terms, to be compared with others; `name` says what the terms are called there."""
+        return Ranked(name or terms, self.scores(terms), self.spreads[terms].least_difference)
+
     def _order(self) -> list[str]:
         """Whether the order is another one on the second terms, where there are such."""
-        if len(self.studies) < 2:
+        if len(self.ranking) < 2:
             return []
-        one, other = self.studies
-        both = [name for name in self.scores(one) if name in self.scores(other)]
-        if len(both) < 2:
-            return []
-        means = {terms: {name: mean(self.scores(terms)[name]) for name in both} for terms in self.studies}
-        tau = kendalltau(*(list(each.values()) for each in means.values())).statistic
-        least = {terms: self.spreads[terms].least_difference for terms in self.studies}
-        swapped: dict[str, list[str]] = {}
-        for first, second in combinations(both, 2):  # in the order of the first terms
-            before, after = (means[terms][first] - means[terms][second] for terms in (one, other))
-            if before > least[one] and -after > least[other]:
-                swapped.setdefault(first, []).append(f"**{second}**")
-        sentences = [
-            f"**{first}** is ahead of {enumerated(others)} after {one} and behind {'it' if len(others) == 1 else 'them'} "
-            f"after {other}"
-            for first, others in swapped.items()
-        ]
-        said = "; ".join(sentences) or "no two networks change places"
-        return [
-            f"{one.capitalize()} and {other} agree by Kendall's tau = {tau:.2f}; beyond the least differences, {said}."
-        ]
+        one, other = map(self.ranked, self.ranking)
+        return [one.agrees(other)] if len(one.scores.keys() & other.scores.keys()) > 1 else []
 
 
 def _timed(protocol: Protocol) -> bool:

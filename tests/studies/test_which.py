@@ -14,12 +14,13 @@ from studies import Protocol, Way
 from studies.running import make_row
 from studies.statistics import spread
 from studies.which import __main__ as command
-from studies.which.answers import NOTHING, Answer
+from studies.which.answers import NOTHING, Answer, Ranked
 from studies.which.costs import MACS, MEMORY, MILLISECONDS, Costs
 from studies.which.networks import NETWORKS, Network
 from studies.which.optimizers import Optimizers
 from studies.which.terms import (
     DATA,
+    MINUTE,
     RATES,
     STEPS,
     TIME,
@@ -272,12 +273,30 @@ def test_what_follows_on_photographs(rows, tmp_path):
     table = answer.table.splitlines()
     assert table[0].endswith("| mean IoU, 120 CPU s | in steps | mean IoU, 600 CPU s | in steps |")
     assert table[2].endswith("| 30 | **0.510** | 608 | 0.510 | 608 |")
-    assert "for one picture of 192 x 256" in table[-1] and "Scored on all 101 photographs of val" in table[-1]
+    assert "for one picture of 96 x 128" in table[-1] and "Scored on all 101 photographs of val" in table[-1]
     assert "- Most accurate within 120 CPU s: **A** (0.510)" in answer.decisions
     assert "**A** is ahead of **B** after one minute and behind it after five minutes" in answer.decisions
     assert "Shortest training" not in answer.decisions
     assert "At five minutes (2 networks, 3 seeds" in answer.least
     assert "`python -m studies.which run --data camvid`" in Answer("camvid", {}).table
+
+
+def test_whether_photographs_order_as_the_street_does(rows, tmp_path):
+    rows(TUNING, tuned())
+    rows(TIME, scored(A=[0.50, 0.51, 0.52], B=[0.30, 0.31, 0.32], C=[0.10, 0.11, 0.12]))
+    stored = scored(B=[0.50, 0.51, 0.52], A=[0.30, 0.31, 0.32])
+    (tmp_path / "24_camvid_one_minute.json").write_text(json.dumps(stored))
+    street, photographs = Answer(networks=THREE), Answer("camvid", THREE)
+    assert "mean IoU, 600" not in photographs.table  # no rows
+    drawn = street.ranked(TIME, "half a minute of drawings")
+    assert drawn.agrees(photographs.ranked(MINUTE)) == (
+        "Half a minute of drawings and one minute agree by Kendall's tau = -1.00; beyond the least differences, **A** is "
+        "ahead of **B** after half a minute of drawings and behind it after one minute."
+    )
+    with pytest.raises(
+        ValueError, match="equal time and none have 0 networks in common, but an order needs two"
+    ):
+        street.ranked(TIME).agrees(Ranked("none", {"D": [0.1, 0.2]}, 0.1))
 
 
 def test_who_falls_behind_several_is_told_once(rows):
