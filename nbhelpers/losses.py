@@ -17,9 +17,9 @@ that the logits have no channel for.
 import math
 
 import numpy as np
+import scipy
 import torch
 import torch.nn.functional as F
-from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 from nbhelpers.datasets.dataset import IGNORE
@@ -163,7 +163,8 @@ def signed_distances(mask: np.ndarray, class_id: int) -> np.ndarray:
     outside = (mask != IGNORE) & ~inside
     if not (inside.any() and outside.any()):
         return np.zeros(mask.shape)
-    return outside * distance_transform_edt(~inside) - inside * (distance_transform_edt(~outside) - 1)
+    away = scipy.ndimage.distance_transform_edt
+    return outside * away(~inside) - inside * (away(~outside) - 1)
 
 
 def _by_smp(name: str, logits: Tensor, masks: Tensor, **options: float) -> Tensor:

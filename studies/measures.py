@@ -1,8 +1,8 @@
 """What studies take of a trained network beside its mean IoU."""
 
 import numpy as np
+import scipy
 import torch
-from scipy import ndimage
 from torch import nn
 
 from nbhelpers.datasets import IGNORE, InMemory
@@ -24,7 +24,7 @@ def predictions(network: nn.Module, test: InMemory) -> np.ndarray:
 
 def near_border(mask: np.ndarray) -> np.ndarray:
     """Pixels of ids (H, W) whose 3 x 3 neighbourhood holds two classes or more; void counts as a class."""
-    return ndimage.maximum_filter(mask, 3) != ndimage.minimum_filter(mask, 3)
+    return scipy.ndimage.maximum_filter(mask, 3) != scipy.ndimage.minimum_filter(mask, 3)
 
 
 def borders_and_interiors(network: nn.Module, test: InMemory) -> dict[str, float]:
@@ -50,7 +50,7 @@ def recall_by_size(network: nn.Module, test: InMemory) -> dict[str, float]:
     shares = {name: [] for name in SIZES}
     for ids, mask in zip(predictions(network, test), test.masks):
         for label in np.setdiff1d(mask, [IGNORE]):
-            objects, count = ndimage.label(mask == label)
+            objects, count = scipy.ndimage.label(mask == label)
             areas = np.bincount(objects.ravel(), minlength=count + 1)[1:]
             right = np.bincount(objects[ids == label], minlength=count + 1)[1:]
             for area, hits in zip(areas, right):

@@ -16,8 +16,8 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 import numpy as np
+import scipy
 import torch
-from scipy.stats import kendalltau
 
 from nbhelpers.datasets import IGNORE, InMemory
 from nbhelpers.metrics import Surfaces, boundary_iou
@@ -115,7 +115,7 @@ def compared(table: dict[str, dict[str, np.ndarray]]) -> dict:
                 other: {
                     "ordered_otherwise": int((first[one] != first[other]).sum()),
                     "otherwise_beyond_noise": int((sure[one] * sure[other] == -1).sum()),
-                    "kendall_tau": round(float(kendalltau(values[one][:, 0], values[other][:, 0]).statistic), 3),
+                    "kendall_tau": round(float(scipy.stats.kendalltau(values[one][:, 0], values[other][:, 0]).statistic), 3),
                 }
                 for other in kinds
                 if other != one

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy import stats
+import scipy
 
 LEVEL = 0.05  # of all verdicts of a lesson together
 
@@ -32,7 +32,9 @@ class Difference:
         """The least true difference that a t-test at `level` would have found in four studies of five."""
         if not self.error > 0:
             return math.nan
-        return (stats.t.ppf(1 - level / 2, self.freedom) + stats.t.ppf(0.8, self.freedom)) * self.error
+        return (
+            scipy.stats.t.ppf(1 - level / 2, self.freedom) + scipy.stats.t.ppf(0.8, self.freedom)
+        ) * self.error
 
 
 def difference(first: Sequence[float], second: Sequence[float], *, paired: bool = False) -> Difference:
@@ -44,13 +46,13 @@ def difference(first: Sequence[float], second: Sequence[float], *, paired: bool 
         )
     mean = first.mean() - second.mean()
     if paired:
-        test = stats.ttest_rel(first, second)
+        test = scipy.stats.ttest_rel(first, second)
         error = (first - second).std(ddof=1) / math.sqrt(len(first))
     else:
-        test = stats.ttest_ind(first, second, equal_var=False)
+        test = scipy.stats.ttest_ind(first, second, equal_var=False)
         error = math.sqrt(first.var(ddof=1) / len(first) + second.var(ddof=1) / len(second))
     interval = test.confidence_interval(0.95)
-    exact = stats.permutation_test(
+    exact = scipy.stats.permutation_test(
         (first, second),
         lambda a, b, axis: abs(a.mean(axis) - b.mean(axis)),
         permutation_type="samples" if paired else "independent",
@@ -90,7 +92,7 @@ class Spread:
     @property
     def half_interval(self) -> float:
         """What a group's mean may be off by, either way, at 95 % (Student's t)."""
-        return float(stats.t.ppf(1 - LEVEL / 2, self.freedom)) * self.deviation / math.sqrt(self.seeds)
+        return float(scipy.stats.t.ppf(1 - LEVEL / 2, self.freedom)) * self.deviation / math.sqrt(self.seeds)
 
     @cached_property
     def least_difference(self) -> float:
@@ -101,7 +103,7 @@ class Spread:
         """
         if self.groups < 2:
             return math.nan
-        quantile = stats.studentized_range.ppf(1 - LEVEL, self.groups, self.freedom)
+        quantile = scipy.stats.studentized_range.ppf(1 - LEVEL, self.groups, self.freedom)
         return float(quantile) * self.deviation / math.sqrt(self.seeds)
 
 

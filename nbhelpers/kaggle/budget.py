@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
+import scipy
 
 SPARE = 0.85  # of the hours may be planned: the machine of the second run can be slower, and files take their time
 
@@ -79,6 +79,6 @@ def time_budget(
             way(images[place])
             spent.append(time.perf_counter() - started)
         error = np.std(spent, ddof=1) / math.sqrt(len(spent))
-        bound = total * (np.mean(spent) + stats.t.ppf(0.95, len(spent) - 1) * error) / 3600
+        bound = total * (np.mean(spent) + scipy.stats.t.ppf(0.95, len(spent) - 1) * error) / 3600
         budget.append(Estimate(name, float(np.mean(spent)), float(bound), bool(bound <= SPARE * hours)))
     return budget

@@ -1,7 +1,7 @@
 """From probabilities to the mask that is sent: the settings that `tune` chooses, each the name of an argument here."""
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 
 def by_mask(probability: np.ndarray, threshold: float = 0.5, min_size: int = 0, least: int = 0) -> np.ndarray:
@@ -20,7 +20,7 @@ def by_mask(probability: np.ndarray, threshold: float = 0.5, min_size: int = 0, 
         )
     mask = probability > threshold
     if min_size > 1:
-        parts, _ = ndimage.label(mask, np.ones((3,) * mask.ndim))
+        parts, _ = scipy.ndimage.label(mask, np.ones((3,) * mask.ndim))
         large = np.bincount(parts.ravel()) >= min_size
         large[0] = False
         mask = large[parts]

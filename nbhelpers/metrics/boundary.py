@@ -7,7 +7,7 @@ measured in steps to any of the eight neighbours and runs along the edge of the 
 import math
 
 import numpy as np
-from scipy.ndimage import minimum_filter1d
+import scipy  # its parts are loaded when they are used
 
 from nbhelpers.metrics.masks import Mask, binary_pair
 
@@ -50,5 +50,5 @@ def _band(mask: np.ndarray, pixels: int) -> np.ndarray:
     """The pixels of `mask` within `pixels` steps, diagonal ones too, of a pixel outside it."""
     inner = np.pad(mask, 1).view(np.uint8)  # beyond the image all is outside
     for axis in (0, 1):
-        inner = minimum_filter1d(inner, 2 * pixels + 1, axis=axis, mode="constant", cval=0)
+        inner = scipy.ndimage.minimum_filter1d(inner, 2 * pixels + 1, axis=axis, mode="constant", cval=0)
     return mask & (inner[1:-1, 1:-1] == 0)

@@ -5,9 +5,9 @@ calibration of modern neural networks", https://arxiv.org/abs/1706.04599, for ex
 diagrams and temperature scaling; Brier, 1950, "Verification of forecasts expressed in terms of probability".
 """
 
+import scipy
 import torch
 import torch.nn.functional as F
-from scipy.optimize import brentq
 from torch import Tensor
 
 SLACK = 1e-3  # by which averaged or rounded probabilities may leave 0..1
@@ -145,7 +145,7 @@ def fit_temperature(logits: Tensor, masks: Tensor, ignore_index: int = 255) -> f
     coldest = 1.0
     while slope(coldest) < 0:
         coldest *= 2
-    return 1 / brentq(slope, 0.0, coldest, rtol=1e-10)
+    return 1 / scipy.optimize.brentq(slope, 0.0, coldest, rtol=1e-10)
 
 
 def judged_probabilities(probabilities: Tensor) -> Tensor:

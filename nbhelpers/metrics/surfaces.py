@@ -16,7 +16,7 @@ from functools import cached_property, lru_cache
 from itertools import product
 
 import numpy as np
-from scipy.spatial import cKDTree
+import scipy
 
 from nbhelpers.metrics.masks import Mask, binary_pair
 
@@ -264,7 +264,7 @@ def _distances(start: np.ndarray, target: np.ndarray, spacing: tuple[float, ...]
         if found.sum() < 0.1 * len(found):  # the rest lies far away, or there is none
             break
     if len(left):
-        tree = cKDTree(_points(target).T * spacing, balanced_tree=False, compact_nodes=False)
+        tree = scipy.spatial.cKDTree(_points(target).T * spacing, balanced_tree=False, compact_nodes=False)
         distances[left] = tree.query(points[:, left].T * spacing)[0]
     return distances
 

@@ -7,9 +7,9 @@ Paper: Cheng et al., 2021, https://arxiv.org/abs/2107.06278 (section 3.3; the we
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import scipy
 import torch
 import torch.nn.functional as F
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from nbhelpers.models.maskformer import Proposals
@@ -63,7 +63,7 @@ def match(
             raise FloatingPointError(
                 f"the proposals for picture {number} of the batch are not finite: try a lower lr, or precision='fp32'"
             )
-        pairs.append(tuple(torch.as_tensor(found) for found in linear_sum_assignment(table)))
+        pairs.append(tuple(torch.as_tensor(found) for found in scipy.optimize.linear_sum_assignment(table)))
     return pairs
 
 

@@ -9,7 +9,7 @@ from itertools import combinations
 from statistics import mean, median
 from typing import NamedTuple
 
-from scipy.stats import kendalltau
+import scipy
 
 from studies.protocol import Protocol
 from studies.statistics import Spread, spread
@@ -47,7 +47,7 @@ class Ranked(NamedTuple):
                 f"{self.name} and {other.name} have {len(both)} networks in common, but an order needs two"
             )
         here, there = ({name: mean(each.scores[name]) for name in both} for each in (self, other))
-        tau = kendalltau([*here.values()], [*there.values()]).statistic
+        tau = scipy.stats.kendalltau([*here.values()], [*there.values()]).statistic
         swapped: dict[str, list[str]] = {}
         for first, second in combinations(both, 2):  # the better here comes first
             if here[first] - here[second] > self.least and there[second] - there[first] > other.least:

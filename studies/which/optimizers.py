@@ -4,7 +4,7 @@ from functools import cached_property
 from itertools import chain
 from statistics import mean
 
-from scipy.stats import kendalltau
+import scipy
 
 from studies.statistics import Spread, spread
 from studies.study import Page
@@ -67,6 +67,6 @@ class Optimizers:
         ]
         if len(gains) > 2:
             means = {name: [mean(each) for each in scores.values()] for name, scores in self.ranking.items()}
-            tau = kendalltau(means[ADAMW], means[MUON]).statistic
+            tau = scipy.stats.kendalltau(means[ADAMW], means[MUON]).statistic
             lines.append(f"Their orders of the networks agree by Kendall's tau = {tau:.2f}.")
         return Page("\n".join(f"- {line}" for line in lines))
