@@ -15,11 +15,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.lessons_cost import OLD, checked_out
+from benchmarks.lessons_cost import HELD_TO, OLD, checked_out
 from tools.execution import ROOT
 from tools.record import RESULTS, record
-
-FORCED = {"OMP_NUM_THREADS": "1", "ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
 
 STREET = """
 from nbhelpers.datasets import Street
@@ -67,7 +65,7 @@ def first_imports(root: Path, name: str) -> str:
 
 
 def cpu_seconds(program: str, root: Path, cache: Path) -> float:
-    environ = os.environ | FORCED | {"PYTHONPATH": str(root), "XDG_CACHE_HOME": str(cache)}
+    environ = os.environ | HELD_TO | {"PYTHONPATH": str(root), "XDG_CACHE_HOME": str(cache)}
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=root, env=environ, capture_output=True, text=True
     )
@@ -137,9 +135,9 @@ def main() -> None:
     options = parser.parse_args()
     if unknown := set(options.rows) - set(what):
         parser.error(f"no row {', '.join(sorted(unknown))}; there are {', '.join(what)}")
-    if not FORCED.items() <= os.environ.items():  # torch reads them as it is imported
+    if not HELD_TO.items() <= os.environ.items():  # torch reads them as it is imported
         command = [sys.executable, "-m", "benchmarks.core_speed", *sys.argv[1:]]
-        os.execve(sys.executable, command, os.environ | FORCED)
+        os.execve(sys.executable, command, os.environ | HELD_TO)
     path = RESULTS / "core_speed.json"
     results = json.loads(path.read_text())["results"] if path.exists() else {}
     with checked_out(options.old) as old, tempfile.TemporaryDirectory() as cache:
