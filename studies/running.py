@@ -41,6 +41,15 @@ def run_seed(study: Study, seed: int, end: float) -> None:
         _run_once(study, way, seed)
 
 
+def fit_budgets(study: Study, seed: int) -> None:
+    """Let each protocol find what its budget pays on this machine, before the first row keeps it busy."""
+    for name in dict.fromkeys(way for _, way in study.fresh().missing(seed + 1)):
+        plan = study.ways[name]
+        protocol = plan.protocol(study.protocol).for_seed(seed)
+        fitted = protocol.fitted(plan, protocol.data("train"), protocol.data("val"))
+        print(f"{name}: {fitted}", flush=True)
+
+
 def _run_once(study: Study, way: str, seed: int) -> None:
     """Make one row, unless it is there or another process is at it."""
     try:

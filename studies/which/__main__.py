@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import torch
 
-from studies.running import run_seed
+from studies.running import fit_budgets, run_seed
 from studies.which.answers import Answer
 from studies.which.networks import NETWORKS
-from studies.which.terms import DATA, TUNING, Data, final, tuning
+from studies.which.terms import DATA, TUNING, Data, TimedPhotographs, final, tuning
 
 # What every processor of the last ten years can do: seconds and rounding are alike from machine to machine
 PLAIN = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
@@ -23,6 +23,8 @@ def run(data: Data, names: Sequence[str], seeds: int | None, minutes: float) -> 
     networks = {name: network for name, network in NETWORKS.items() if name in names}
     run_seed(tuning(data, networks), 0, end)
     for terms in data.finals:
+        if isinstance(data.finals[terms], TimedPhotographs):
+            fit_budgets(final(data, terms, networks), (seeds or data.seeds) - 1)
         for seed in range(seeds or data.seeds):  # made anew: another process may have tuned more of them
             run_seed(final(data, terms, networks), seed, end)
 

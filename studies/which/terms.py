@@ -33,7 +33,11 @@ SMALL = (
     96,
     128,
 )  # pixels: the photographs of a minute's training; of twice the sides it takes 90 steps, too few to tell
-TRIAL = 2  # steps of the shortest training that is timed
+SHORT, LONG, TURNS = 2, 12, 2  # steps of the trainings that are timed, and how often both are
+
+
+# {what a budget was fitted to: how much it pays}, in this process
+FOUND: dict[tuple, int] = {}
 
 
 class OnVal(Protocol):
@@ -76,20 +80,34 @@ class TimedPhotographs(Photographs):
     epochs: int = 5
 
     def fitted(self, way: Way, train: Any, valid: Any) -> "TimedPhotographs":
-        """Counts the draws: a fresh network warms up, then two trainings and a look tell what takes how long."""
-        protocol, network = super().fitted(way, train, valid), way.build()
+        """Counts the draws, once for each network and process, so that its rows are equally long whatever else runs."""
+        protocol, found = super().fitted(way, train, valid), (way.build, self.seconds, self.size)
+        if found not in FOUND:
+            FOUND[found] = protocol._draws_within(way, valid)
+        return replace(protocol, draws=FOUND[found])
+
+    def _draws_within(self, way: Way, valid: Any) -> int:
+        """A fresh network warms up; then short and long trainings and a look tell what takes how long."""
+        network = way.build()
 
         def trained(steps: int) -> None:
-            one = replace(protocol, epochs=1, draws=steps * self.batch_size)
+            one = replace(self, epochs=1, draws=steps * self.batch_size)
             way.train(network, one, one.data("train"), valid, 0)
 
-        trained(TRIAL)
-        short, long = _seconds(trained, TRIAL), _seconds(trained, 3 * TRIAL)
-        look = _seconds(evaluate, network, valid, batch_size=self.batch_size, precision="fp32")
-        step = max(1e-3, (long - short) / (2 * TRIAL))
-        begin = max(0.0, short - TRIAL * step - look)  # `fit` tries all out before its first step
+        trained(SHORT)
+        turns = [
+            (
+                _seconds(trained, SHORT),
+                _seconds(trained, LONG),
+                _seconds(evaluate, network, valid, batch_size=self.batch_size, precision="fp32"),
+            )
+            for _ in range(TURNS)
+        ]
+        short, long, look = map(min, zip(*turns))  # what disturbs a training only makes it longer
+        step = max(1e-3, (long - short) / (LONG - SHORT))
+        begin = max(0.0, short - SHORT * step - look)  # `fit` tries all out before its first step
         steps = max(1, round(((self.seconds - begin) / self.epochs - look) / step))
-        return replace(protocol, draws=steps * self.batch_size)
+        return steps * self.batch_size
 
     def __str__(self) -> str:
         return f"{super().__str__()}; for {self.seconds:g} CPU seconds"

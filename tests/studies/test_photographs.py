@@ -12,8 +12,19 @@ from nbhelpers.models.unet import UNet
 from nbhelpers.training.engine import Engine
 from studies import Way, load
 from studies.photographs import Draws, Photographs, photographs
-from studies.running import make_row
-from studies.which.terms import DATA, MINUTE, MINUTES, RATES, TRIAL, TimedPhotographs, final, tuning
+from studies.running import fit_budgets, make_row
+from studies.which.terms import (
+    DATA,
+    LONG,
+    MINUTE,
+    MINUTES,
+    RATES,
+    SHORT,
+    TURNS,
+    TimedPhotographs,
+    final,
+    tuning,
+)
 from tests.camvid_like import PICTURES, RED, SIZE, camvid_like
 
 SMALL = (32, 40)
@@ -107,13 +118,14 @@ def study(**changes):
 
 @pytest.mark.parametrize("seconds", [None, 0.02, 0.1])
 def test_a_row_takes_as_many_steps_as_it_says(monkeypatch, seconds):
+    monkeypatch.setattr("studies.which.terms.FOUND", {})
     networks, steps, step = [], [], Engine.step
     monkeypatch.setattr(Engine, "step", lambda *given: steps.append(1) or step(*given))
     way, row_of = Way(build=lambda: networks.append(Flat()) or networks[-1]), study()
     tried, epochs = 0, 3
     if seconds:
         timed = TimedPhotographs(size=SMALL, seen_at=SMALL, scenes=8, draws=80, batch_size=4, seconds=seconds)
-        row_of, tried, epochs = replace(row_of, protocol=timed), 5 * TRIAL, 5
+        row_of, tried, epochs = replace(row_of, protocol=timed), SHORT + TURNS * (SHORT + LONG), 5
     row = make_row(replace(row_of, ways={"A": way}), "A", 0)
     assert len(steps) - tried == row["steps"]
     assert f"{row['steps']:,} steps" in row["protocol"] and (seconds or row["steps"] == 6)
@@ -166,14 +178,31 @@ class Clock:
 )
 def test_steps_that_a_budget_pays(monkeypatch, seconds, step, look, begin, draws):
     clock = Clock(step, look, begin)
+    monkeypatch.setattr("studies.which.terms.FOUND", {})
     monkeypatch.setattr("studies.which.terms.time", clock)
     monkeypatch.setattr("studies.which.terms.evaluate", clock.evaluate)
     protocol = TimedPhotographs(size=SMALL, seen_at=SMALL, seconds=seconds)
     found = protocol.fitted(Way(build=Flat, train=clock.train), protocol.data("train"), None)
     assert (found.draws, found.epochs) == (draws, 5) and found.steps == 5 * draws // 8
-    assert clock.trained == [TRIAL, TRIAL, 3 * TRIAL]
+    assert clock.trained == [SHORT, *[SHORT, LONG] * TURNS]
     assert str(found).endswith(f"void ignored; for {seconds} CPU seconds")
     assert f"{found.steps:,} steps of batches of 8" in str(found)
+
+
+def test_what_a_budget_pays_is_found_once_and_before_the_first_row(monkeypatch, tmp_path, capsys):
+    """Whatever else the machine does later, rows of one network are equally long."""
+    monkeypatch.setattr("studies.which.terms.FOUND", {})
+    monkeypatch.setattr("studies.study.RESULTS", tmp_path)
+    clock = Clock(1.0, 4.0, 0.0)
+    monkeypatch.setattr("studies.which.terms.time", clock)
+    monkeypatch.setattr("studies.which.terms.evaluate", clock.evaluate)
+    timed = TimedPhotographs(size=SMALL, seen_at=SMALL, seconds=120)
+    way = Way(build=Flat, train=clock.train)
+    fit_budgets(replace(study(), protocol=timed, ways={"A": way}), 0)
+    assert "A: 367 photographs of 32 x 40, augmented, 100 steps" in capsys.readouterr().out
+    clock.step = 9.0  # something else keeps the machine busy now
+    found = timed.for_seed(1).fitted(way, timed.data("train"), None)
+    assert found.draws == 160 and clock.trained == [SHORT, *[SHORT, LONG] * TURNS]
 
 
 def test_photographs_are_learnt_with_the_rates_of_the_street():

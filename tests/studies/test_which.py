@@ -345,12 +345,17 @@ def test_the_order_of_the_rows(monkeypatch):
     calls = []
     monkeypatch.setattr(command, "run_seed", lambda study, seed, end: calls.append((study.lesson, seed)))
     monkeypatch.setattr(command, "torch", SimpleNamespace(set_num_threads=lambda count: None))
+    monkeypatch.setattr(
+        command, "fit_budgets", lambda study, seed: calls.append((f"{study.lesson}, fitted", seed))
+    )
     command.main(["run", "--only", "U-Net", "--seeds", "2"])
     steps, timed = "24_street_equal_steps", "24_street_equal_time"
     assert calls == [("24_street_tuning", 0), (steps, 0), (steps, 1), (timed, 0), (timed, 1)]
     calls.clear()
     command.main(["run", "--data", "camvid", "--only", "U-Net", "--seeds", "1"])
-    assert calls == [("24_street_tuning", 0), ("24_camvid_one_minute", 0), ("24_camvid_five_minutes", 0)]
+    minute, minutes = "24_camvid_one_minute", "24_camvid_five_minutes"
+    fitted = [(f"{each}, fitted", 0) for each in (minute, minutes)]
+    assert calls == [("24_street_tuning", 0), fitted[0], (minute, 0), fitted[1], (minutes, 0)]
 
 
 # The rows that are stored, and the page
