@@ -1,7 +1,10 @@
 """The README's table of networks and optimizers, from the rows of studies/results: python -m tools.which_table."""
 
+from collections.abc import Iterator
+
 from studies.which.answers import Answer
 from studies.which.optimizers import Optimizers
+from studies.which.terms import TIME
 from tools import readme
 from tools.execution import ROOT
 
@@ -9,11 +12,22 @@ START, END = "<!-- the networks, written by tools/which_table.py -->", "<!-- end
 
 
 def summary() -> str:
-    """The least difference that means anything, the table below it, and what another optimizer brings."""
+    """The least difference that means anything, the table below it, what another optimizer brings, and photographs."""
     answer = Answer("street")
     other = f"By Muon in the place of AdamW, at equal time:\n\n{Optimizers().says}"
     # one line, where nothing is there yet
-    return "\n\n".join(dict.fromkeys([answer.least, answer.table, other]))
+    return "\n\n".join(dict.fromkeys([answer.least, answer.table, other, *on_photographs(answer)]))
+
+
+def on_photographs(answer: Answer) -> Iterator[str]:
+    """Whether the order holds on CamVid's photographs, as far as rows are there."""
+    photographs = Answer("camvid")
+    for terms in photographs.ranking:
+        drawn, seen = answer.ranked(TIME), photographs.ranked(terms, f"{terms} of two cores on photographs")
+        yield (
+            f"On CamVid's photographs, {terms} of two cores, scored on val at their own size:\n\n{photographs.least}\n"
+            f"- {photographs.best(terms)}\n- {drawn.agrees(seen)}"
+        )
 
 
 def main() -> None:

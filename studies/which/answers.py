@@ -215,7 +215,7 @@ class Answer:
         """The list to decide by."""
         if not self.scores(self.first):
             return self._nothing
-        lines = [self._best(terms) for terms in self.ranking]
+        lines = [self.best(terms) for terms in self.ranking]
         alike = self.alike(self.first)
         if len(alike) > 1:
             for what, words in self._wanted.items():
@@ -236,7 +236,8 @@ class Answer:
         timed = _timed(self.data.finals[self.first])
         return {what: words for what, words in WANTED.items() if what != SECONDS or not timed}
 
-    def _best(self, terms: str) -> str:
+    def best(self, terms: str) -> str:
+        """Who is most accurate on some terms, and who cannot be told from it, in a sentence."""
         best, *others = self.alike(terms)
         protocol = self.data.finals[terms]
         when = f"{'within' if _timed(protocol) else 'after'} {_budget(protocol)}"
