@@ -29,7 +29,7 @@ from tools.execution import ROOT
 from tools.lesson_map import lessons
 from tools.page import page as page_of
 from tools.site.__main__ import OUT
-from tools.site.networks import LARGEST, FastIris, eyes
+from tools.site.networks import LARGEST, eyes, iris_finder
 from tools.train_street import street_network
 
 PAGES = sorted(path.relative_to(OUT).as_posix() for path in OUT.rglob("*.html"))
@@ -155,7 +155,7 @@ def test_every_page_says_what_made_it():
 
 
 def test_the_iris_in_the_page_is_pythons(seen):
-    network, data = FastIris(), eyes()
+    network, data = iris_finder(), eyes()
     for one in seen["iris"]:
         index = int(re.search(r"\d+", one["eye"])[0])
         with torch.inference_mode():

@@ -27,16 +27,16 @@ class IrisSegmenter(nn.Module):
 
     def __init__(self, *, widths: tuple[int, ...] = (32, 48, 96, 128, 160)) -> None:
         super().__init__()
-        self.working_size = WORKING_SIZE  # the training sets it lower at first
+        self.working_size = WORKING_SIZE  # the training sets it lower at first, and so may who is in a hurry
         self.unet = UNet(in_channels=3 * CELL**2, num_classes=PARTS * CELL**2, widths=widths)
 
     def forward(self, images: Tensor) -> Tensor:
-        logits = (self.parts(images) + self.parts(images.flip(3)).flip(3)) / 2
+        logits = self.parts(images)
         others = [part for part in range(PARTS) if part != IRIS]
         return torch.stack([logits[:, others].logsumexp(dim=1), logits[:, IRIS]], dim=1)
 
     def parts(self, images: Tensor) -> Tensor:
-        """Images as in `forward` -> logits (N, PARTS, H, W), of the image alone; this is what is trained."""
+        """Images as in `forward` -> logits (N, PARTS, H, W); this is what is trained."""
         size = images.shape[-2:]
         x = F.interpolate(images, nearest_size(size, self.working_size), mode="bilinear", antialias=True)
         x = x - x.mean(dim=(1, 2, 3), keepdim=True)

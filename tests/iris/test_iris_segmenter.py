@@ -64,18 +64,9 @@ def test_every_parameter_gets_a_gradient():
 
 @torch.inference_mode()
 def test_the_two_logits_have_the_probability_of_the_iris_among_the_parts():
-    model = IrisSegmenter(widths=(4, 8)).eval()
-    half = torch.rand(1, 3, 48, 32)
-    images = torch.cat([half, half.flip(3)], dim=3)  # its own mirror image
-    parts = model.parts(images)
-    mean = ((parts + parts.flip(3)) / 2).softmax(dim=1)
-    assert torch.allclose(model(images).softmax(dim=1)[:, 1], mean[:, 2], atol=1e-6)
-
-
-@torch.inference_mode()
-def test_mirror_images_get_mirrored_logits():
-    model, images = IrisSegmenter(widths=(4, 8)).eval(), torch.rand(2, 3, 47, 65)
-    assert torch.allclose(model(images.flip(3)), model(images).flip(3), atol=1e-5)
+    model, images = IrisSegmenter(widths=(4, 8)).eval(), torch.rand(2, 3, 48, 64)
+    of_iris = model.parts(images).softmax(dim=1)[:, 2]
+    assert torch.allclose(model(images).softmax(dim=1)[:, 1], of_iris, atol=1e-6)
 
 
 @torch.inference_mode()
@@ -91,7 +82,7 @@ def test_the_score_on_toy_test(segmenter, size, least):
     confusion = ConfusionMatrix(2)
     confusion.update(predicted.long(), true.long())
     assert e1(predicted.numpy(), true.bool().numpy()) <= 0.008
-    assert confusion.iou[1] >= least  # 0.930 and 0.913 in benchmarks/results/iris_segmenter.json
+    assert confusion.iou[1] >= least  # 0.928 and 0.912 in benchmarks/results/iris_segmenter.json
 
 
 def test_exposure_contrast_and_colour_do_not_matter(segmenter):

@@ -7,14 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import PIL.Image
-import torch
-from torch import Tensor, nn
 
 from nbhelpers import visualisation as vis
 from nbhelpers.datasets import Eyes, Street, in_memory
 from nbhelpers.inference import export
 from nbhelpers.iris import load_segmenter
-from nbhelpers.iris.segmenter import IRIS
+from nbhelpers.iris.segmenter import IrisSegmenter
 from tools.execution import ROOT
 from tools.train_street import street_network
 
@@ -25,21 +23,11 @@ EYES, SCENES = (1, 3, 5, 8, 12, 17), range(24)  # of the test sets
 SHOWN = {"iris": 5, "street": 4}  # where nothing runs
 
 
-class FastIris(nn.Module):
-    """The stored iris network, looking once at a smaller picture: a third of the time, for frames of a camera.
-
-    images (N, 3, H, W) float 0..1 -> logits (N, 2, H, W), as `IrisSegmenter`, which averages two looks at 240 x 320.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.segmenter = load_segmenter()
-        self.segmenter.working_size = (192, 256)
-
-    def forward(self, images: Tensor) -> Tensor:
-        logits = self.segmenter.parts(images)
-        others = [part for part in range(logits.shape[1]) if part != IRIS]
-        return torch.stack([logits[:, others].logsumexp(dim=1), logits[:, IRIS]], dim=1)
+def iris_finder() -> IrisSegmenter:
+    """The stored iris network on a smaller picture: two thirds of the time, for frames of a camera."""
+    segmenter = load_segmenter()
+    segmenter.working_size = (192, 256)
+    return segmenter
 
 
 def eyes() -> Eyes:
@@ -61,7 +49,7 @@ def write_networks(stage: Path) -> dict[str, str]:
     for file in RUNTIME_FILES:
         shutil.copyfile(RUNTIME / file, runtime / file)
     told = {"RUNTIME_MB": f"{sum((runtime / file).stat().st_size for file in RUNTIME_FILES) / 1e6:.0f}"}
-    for name, network, stride in (("iris", FastIris(), 1), ("street", street_network(), 8)):
+    for name, network, stride in (("iris", iris_finder(), 1), ("street", street_network(), 8)):
         path = folder / f"{name}.onnx"
         export(network, path, stride=stride)
         if path.stat().st_size > LARGEST:
@@ -74,7 +62,7 @@ def write_networks(stage: Path) -> dict[str, str]:
 
 
 def _write_eyes(folder: Path) -> dict[str, str]:
-    data, network = eyes(), FastIris()
+    data, network = eyes(), iris_finder()
     for index in EYES:
         _save(data.read(index)[0], folder / f"eye-{index}.png")
     shown = SHOWN["iris"]
