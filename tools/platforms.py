@@ -248,8 +248,17 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def keep(name: str, result: dict) -> None:
-    """Put the result of one platform, for that before, into the file and into the README."""
-    known = json.loads(RESULTS.read_text("utf-8")) | {name: result}
+    """Put the result of one platform, for that before, into the file and into the README.
+
+    Notebooks that were not run this time keep their outcome, as long as they exist and the versions are the same.
+    """
+    known = json.loads(RESULTS.read_text("utf-8"))
+    before = known.get(name, {})
+    if "notebooks" in result and before.get("versions") == result["versions"]:
+        stems = {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")} | result["notebooks"].keys()
+        outcomes = before["notebooks"] | result["notebooks"]
+        result["notebooks"] = {stem: outcomes[stem] for stem in sorted(stems & outcomes.keys())}
+    known[name] = result
     results = {one: known[one] for one in TITLES if one in known}
     RESULTS.write_text(json.dumps(results, indent=2) + "\n", "utf-8", newline="\n")
     readme.write(ROOT, START, END, summary(results))

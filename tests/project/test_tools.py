@@ -442,3 +442,26 @@ def test_a_result_replaces_that_of_its_platform_alone(tmp_path, monkeypatch):
     assert json.loads(platforms.RESULTS.read_text("utf-8")) == RESULT
     readme = (tmp_path / "README.md").read_text("utf-8")
     assert readme == f"a {platforms.START}\n\n{platforms.summary(RESULT)}\n\n{platforms.END} b"
+
+
+def test_notebooks_that_were_not_run_keep_their_outcome(tmp_path, monkeypatch):
+    monkeypatch.setattr(platforms, "ROOT", tmp_path)
+    monkeypatch.setattr(platforms, "RESULTS", tmp_path / "platforms.json")
+    (tmp_path / "README.md").write_text(f"{platforms.START} {platforms.END}", "utf-8")
+    (tmp_path / "notebooks").mkdir()
+    for stem in ("01_one", "02_two"):
+        (tmp_path / "notebooks" / f"{stem}.ipynb").touch()
+    versions = {"python": "3.13.0", "torch": "2.11.0"}
+    before = {"01_one": "passed", "02_two": "code cell 3: ValueError: no", "03_gone": "passed"}
+    stored = {"colab": {"date": "2026-01-01", "notebooks": before, "versions": versions}}
+
+    def after(**result):
+        platforms.RESULTS.write_text(json.dumps(stored), "utf-8")
+        platforms.keep("colab", {"date": "2026-01-02", "versions": versions} | result)
+        return json.loads(platforms.RESULTS.read_text("utf-8"))["colab"]
+
+    assert after(notebooks={"02_two": "passed"}) == {
+        "date": "2026-01-02", "versions": versions, "notebooks": {"01_one": "passed", "02_two": "passed"}
+    }  # fmt: skip
+    other = after(notebooks={"02_two": "passed"}, versions={"python": "3.13.0", "torch": "2.12.0"})
+    assert other["notebooks"] == {"02_two": "passed"}
