@@ -25,7 +25,7 @@ from pathlib import Path
 
 import nbformat
 from jupyter_client.kernelspec import KernelSpecManager
-from jupyter_client.manager import AsyncKernelManager
+from jupyter_client.manager import KernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
@@ -135,7 +135,7 @@ def outcome(notebook: NotebookNode, python: Path, folder: Path) -> str:
     (spec / "kernel.json").write_text(
         json.dumps({"argv": command, "display_name": "platform", "language": "python"}), "utf-8"
     )
-    manager = AsyncKernelManager(
+    manager = KernelManager(
         kernel_name="platform", kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(spec.parent)])
     )
     ours = ("PYTHONPATH", "DATA", "FULL", "KAGGLE_INPUT", "VIRTUAL_ENV")
@@ -151,6 +151,8 @@ def outcome(notebook: NotebookNode, python: Path, folder: Path) -> str:
         return f"code cell {ran}: {getattr(error, 'ename', 'DeadKernelError')}: {getattr(error, 'evalue', error)}"[
             :400
         ]
+    finally:
+        manager.shutdown_kernel(now=True)  # the client leaves alone what it has not started itself
     return "passed"
 
 

@@ -12,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
@@ -413,6 +414,8 @@ def test_a_notebook_runs_with_a_place_of_its_own_for_packages(tmp_path, source, 
     (tmp_path / "content").mkdir()
     notebook = lesson("import os; assert os.environ['SMOKE'] == '1'", source, "2")
     assert platforms.outcome(notebook, python, tmp_path / "content") == said
+    places = [process.info["cmdline"] or [""] for process in psutil.process_iter(["cmdline"])]
+    assert not [command for command in places if command[0] == str(python)], "the kernel is still there"
 
 
 RESULT = {
