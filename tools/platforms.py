@@ -25,7 +25,8 @@ from pathlib import Path
 
 import nbformat
 from jupyter_client.kernelspec import KernelSpecManager
-from jupyter_client.manager import KernelManager
+from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
@@ -135,7 +136,7 @@ def outcome(notebook: NotebookNode, python: Path, folder: Path) -> str:
     (spec / "kernel.json").write_text(
         json.dumps({"argv": command, "display_name": "platform", "language": "python"}), "utf-8"
     )
-    manager = KernelManager(
+    manager = AsyncKernelManager(
         kernel_name="platform", kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(spec.parent)])
     )
     ours = ("PYTHONPATH", "DATA", "FULL", "KAGGLE_INPUT", "VIRTUAL_ENV")
@@ -152,7 +153,7 @@ def outcome(notebook: NotebookNode, python: Path, folder: Path) -> str:
             :400
         ]
     finally:
-        manager.shutdown_kernel(now=True)  # the client leaves alone what it has not started itself
+        run_sync(manager.shutdown_kernel)(now=True)  # the client leaves alone what it has not started itself
     return "passed"
 
 
