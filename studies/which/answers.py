@@ -41,15 +41,9 @@ class Ranked(NamedTuple):
 
         Raises ValueError for fewer than two networks that both have.
         """
-        both = [name for name in self.scores if name in other.scores]
-        if len(both) < 2:
-            raise ValueError(
-                f"{self.name} and {other.name} have {len(both)} networks in common, but an order needs two"
-            )
-        here, there = ({name: mean(each.scores[name]) for name in both} for each in (self, other))
-        tau = scipy.stats.kendalltau([*here.values()], [*there.values()]).statistic
+        tau, (here, there) = self.tau(other), self._means(other)
         swapped: dict[str, list[str]] = {}
-        for first, second in combinations(both, 2):  # the better here comes first
+        for first, second in combinations(here, 2):  # the better here comes first
             if here[first] - here[second] > self.least and there[second] - there[first] > other.least:
                 swapped.setdefault(first, []).append(f"**{second}**")
         sentences = [
@@ -60,6 +54,20 @@ class Ranked(NamedTuple):
         said = "; ".join(sentences) or "no two networks change places"
         name = self.name[0].upper() + self.name[1:]
         return f"{name} and {other.name} agree by Kendall's tau = {tau:.2f}; beyond the least differences, {said}."
+
+    def tau(self, other: "Ranked") -> float:
+        """Kendall's: 1 where both order alike the networks that both have, 0 where nothing connects the orders."""
+        here, there = self._means(other)
+        return float(scipy.stats.kendalltau([*here.values()], [*there.values()]).statistic)
+
+    def _means(self, other: "Ranked") -> tuple[dict[str, float], dict[str, float]]:
+        both = [name for name in self.scores if name in other.scores]
+        if len(both) < 2:
+            raise ValueError(
+                f"{self.name} and {other.name} have {len(both)} networks in common, but an order needs two"
+            )
+        here, there = ({name: mean(each.scores[name]) for name in both} for each in (self, other))
+        return here, there
 
 
 class Answer:

@@ -404,7 +404,7 @@ def test_the_archive_is_what_pip_takes_from_github(tmp_path):
     [
         ("import fetched_for_one_lesson, numpy", "passed"),
         ("1 / 0", "code cell 2: ZeroDivisionError: division by zero"),
-        ("import os; os._exit(1)", "code cell 1: DeadKernelError: Kernel died"),
+        ("import os; os._exit(1)", "code cell 2: DeadKernelError: Kernel died"),
     ],
 )
 def test_a_notebook_runs_with_a_place_of_its_own_for_packages(tmp_path, source, said):
