@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import site
 import subprocess
 import sys
@@ -413,7 +414,8 @@ def test_the_archive_is_what_pip_takes_from_github(tmp_path):
     [
         ("import fetched_for_one_lesson, numpy", "passed"),
         ("1 / 0", "code cell 2: ZeroDivisionError: division by zero"),
-        ("import os; os._exit(1)", "code cell 2: DeadKernelError: Kernel died"),
+        # it dies before or after it has told that it began
+        ("import os; os._exit(1)", "code cell [12]: DeadKernelError: Kernel died"),
     ],
 )
 def test_a_notebook_runs_with_a_place_of_its_own_for_packages(tmp_path, source, said):
@@ -425,7 +427,7 @@ def test_a_notebook_runs_with_a_place_of_its_own_for_packages(tmp_path, source, 
     notebook = lesson("import os; assert os.environ['SMOKE'] == '1'", source, "2")
     for cell in filter(is_code, notebook.cells):
         cell.execution_count = 1  # as in a committed page
-    assert platforms.outcome(notebook, python, tmp_path / "content") == said
+    assert re.fullmatch(said, platforms.outcome(notebook, python, tmp_path / "content"))
     places = [process.info["cmdline"] or [""] for process in psutil.process_iter(["cmdline"])]
     assert not [command for command in places if command[0] == str(python)], "the kernel is still there"
 
