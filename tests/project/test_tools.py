@@ -125,14 +125,14 @@ def test_peak_memory_is_the_kernels(tmp_path):
 
 
 def test_cpu_seconds_are_the_kernels_and_its_childrens(tmp_path):
-    """A second of computing in a child that has ended counts; a second of sleep does not."""
-    busy = "import time; end = time.process_time() + 1\nwhile time.process_time() < end: pass"
+    """Computing in a child that has ended counts; a second of sleep does not."""
+    busy = "import time; end = time.process_time() + 1.2\nwhile time.process_time() < end: pass"
     child = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {busy!r}])"
     idle, working = (
         execute(notebook_of(cell), tmp_path)["cpu_seconds"]
         for cell in ("import time; time.sleep(1)", f"{child}\nimport time; time.sleep(0.3)")
     )
-    assert 0.6 < working - idle < 1.7  # starting a kernel takes now more, now less
+    assert 0.9 < working - idle < 1.6  # starting a kernel takes now more, now less
 
 
 def test_a_failing_cell_is_shown(tmp_path):
