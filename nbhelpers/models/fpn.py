@@ -45,8 +45,8 @@ class Branch(nn.Module):
 class FPN(nn.Module):
     """The pyramid with its semantic head: images (N, in_channels, H, W) -> logits (N, num_classes, H, W).
 
-    Any size from 32 pixels a side. `encoder` is a name, or one that is built: `FeaturePyramid`. `pyramid_channels` are those of p2 to p5; `head_channels`, a multiple of
-    32, those of the head.
+    Any size from 32 pixels a side. `encoder` is a name, or one that is built: `FeaturePyramid`. `pyramid_channels`
+    are those of p2 to p5; `head_channels`, a multiple of 32, those of the head.
     """
 
     def __init__(

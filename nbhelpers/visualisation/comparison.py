@@ -37,8 +37,10 @@ def show_comparison(
     is_share = 0 <= low and high <= 1
     digits = 3 if max(-low, high) <= 1 else 1
     middle, middle_name = (mean, "mean") if each == "seed" else (median, "median")
+    colours = RUNS if len(groups) <= len(RUNS) else RUNS[:1]  # a colour that came again would seem to mean something
+    middles = draw_dots(axes, groups, middle, digits, colours=colours)
     words = []
-    for (name, values), centre in zip(groups.items(), draw_dots(axes, groups, middle, digits), strict=True):
+    for (name, values), centre in zip(groups.items(), middles, strict=True):
         words.append(f"{name} {centre:.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})")
     axes.margins(x=0.08)
     if not is_share:  # a rim beyond the outermost dots, as wide as the axis that begins at 0 asks for
@@ -56,11 +58,12 @@ def draw_dots(
     middle: Callable[[Sequence[float]], float],
     digits: int,
     size: int = 9,
+    colours: Sequence[str] = RUNS,
 ) -> list[float]:
     """A row for each name: its values as dots of `size` points, a bar at their `middle` and its number; the middles."""
     middles = []
     for row, values in enumerate(groups.values()):
-        colour, centre = RUNS[row % len(RUNS)], middle(values)
+        colour, centre = colours[row % len(colours)], middle(values)
         axes.plot(
             values,
             [row] * len(values),

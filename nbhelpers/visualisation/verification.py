@@ -110,7 +110,7 @@ def show_roc(curves: Mapping[str, HasErrors]) -> Picture:
         axis.set_major_formatter(lambda share, _: f"{100 * share:g} %")
     axes.grid()
     figure.legend(loc="outside right upper", title="equal error rate")
-    none = f" Triangles, none, drawn at one of the pairs: {'; '.join(floors)}." if floors else ""
+    none = f" A triangle, drawn where one pair would be: {'; '.join(floors)}." if floors else ""
     return Picture(
         figure,
         f"False rejects against false accepts.{none} Equal error rates, where both are as many: {'; '.join(rates)}.",

@@ -73,6 +73,20 @@ def test_each_of_many_is_told_and_drawn_with_a_look_of_its_own(chart, monkeypatc
     assert chart not in CALLS or len(looks) >= len(names)
 
 
+def test_rows_of_a_comparison_share_a_colour_all_or_none(monkeypatch):
+    colours, real = [], Axes.plot
+
+    def spy(self, *arguments, **options):
+        colours.append(options["color"])
+        return real(self, *arguments, **options)
+
+    monkeypatch.setattr(Axes, "plot", spy)
+    for count, different in ((7, 7), (8, 1)):
+        colours.clear()
+        vis.show_comparison({name: [0.5] for name in NAMES[:count]})
+        assert len(set(colours)) == different
+
+
 @pytest.mark.parametrize("values", [(9.2, 9.7), (-9.7, -9.2), (-2.0, 3.0)])
 def test_no_dot_lies_on_the_rim_of_an_axis_that_holds_0(values, monkeypatch):
     limits, real = [], Axes.set_xlim
@@ -130,7 +144,7 @@ def test_rates_of_zero_are_drawn_at_one_of_the_pairs_and_marked(monkeypatch):
 
 
 def test_an_error_everywhere_has_no_triangle():
-    assert "Triangles" not in vis.show_roc({"a": roc(np.array([0.4, 0.5]), np.array([0.4, 0.5]))}).alt
+    assert "triangle" not in vis.show_roc({"a": roc(np.array([0.4, 0.5]), np.array([0.4, 0.5]))}).alt
 
 
 @pytest.mark.parametrize("over", [0.0, 1e-7, 1e-4, -1e-6])
