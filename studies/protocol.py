@@ -14,7 +14,7 @@ MEAN_IOU = "mean IoU"  # the measure that every row has; others are a study's ow
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
-    """Data, schedule and optimiser of a training by `nbhelpers.training.fit`: a rate that falls to zero, float32.
+    """Data, schedule and optimizer of a training by `nbhelpers.training.fit`: a rate that falls to zero, float32.
 
     Trained on `scenes` pictures of toy street's train split, watched on 100 of val, which also choose the best epoch,
     and scored once on 200 of test. Few scenes, seen often: the curve is flat at its end after about two minutes, which

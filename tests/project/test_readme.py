@@ -7,7 +7,7 @@ import pytest
 import torch
 from nbformat.v4 import new_notebook
 
-from tools import lesson_map, platforms, readme, which_table
+from tools import found_table, lesson_map, platforms, readme, which_table
 from tools.badges import badge_line, repository
 from tools.execution import ROOT
 
@@ -61,6 +61,11 @@ def test_what_was_tried_on_the_platforms_is_as_recorded():
 def test_the_networks_are_as_the_rows_say():
     """`python -m tools.which_table` writes them."""
     assert readme.written(README, which_table.START, which_table.END) == which_table.summary()
+
+
+def test_what_was_found_is_as_the_rows_say():
+    """`python -m tools.found_table` writes it."""
+    assert readme.written(README, found_table.START, found_table.END) == found_table.summary()
 
 
 def test_every_lesson_has_its_picture():
