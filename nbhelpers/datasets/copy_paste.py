@@ -4,8 +4,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
+from torch.utils.data import Dataset
 
 from nbhelpers.datasets.dataset import SegmentationDataset
+from nbhelpers.datasets.inside import Reader, chosen, told_by
 
 
 class CopyPaste(SegmentationDataset):
@@ -17,14 +19,14 @@ class CopyPaste(SegmentationDataset):
 
     instances: ids (H, W) of the objects of each picture of `source`, 0 = none, as `Cells.instances` gives them.
     indices: the pictures to take, as ground and as givers: **those of the training folds**, or the objects of the fold
-        that is scored would be trained on. Default: all.
+        that is scored would be trained on. Numbers, or a bool for each; default: all.
     kinds: a name for each picture of `source`, such as its stain; objects then go to pictures of their kind alone.
     Raises ValueError where instances, kinds and pictures do not fit together.
     """
 
     def __init__(
         self,
-        source: SegmentationDataset,
+        source: Dataset,
         instances: Sequence[np.ndarray],
         *,
         indices: Sequence[int] | None = None,
@@ -42,9 +44,9 @@ class CopyPaste(SegmentationDataset):
         if most < 1:
             raise ValueError(f"most is {most}; there must be at least 1 object to paste")
         self.source, self.instances, self.kinds, self.most = source, instances, kinds, most
-        self.classes, self.palette = source.classes, source.palette
+        self.classes, self.palette = told_by(source, "classes"), told_by(source, "palette")
         self.void = getattr(source, "void", None)
-        self.indices = list(range(len(source))) if indices is None else [int(index) for index in indices]
+        self.indices, self.read_whole = chosen(indices, len(source)), Reader(source)
         self.givers: dict[object, list[tuple[int, int]]] = {}  # by kind: (picture, number of the object)
         for index in self.indices:
             for number in np.unique(instances[index]):
@@ -56,7 +58,7 @@ class CopyPaste(SegmentationDataset):
 
     def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         picture = self.indices[index]
-        image, mask = (part.copy() for part in self.source.read(picture))
+        image, mask = (part.copy() for part in self.read_whole(picture))
         givers = self.givers.get(self.kinds[picture], [])
         for _ in range(_draw(self.most + 1) if givers else 0):
             self._paste(image, mask, *givers[_draw(len(givers))])
@@ -64,7 +66,7 @@ class CopyPaste(SegmentationDataset):
 
     def _paste(self, image: np.ndarray, mask: np.ndarray, giver: int, number: int) -> None:
         """Set object `number` of picture `giver` down in `image` and `mask`, in place."""
-        shape, (pixels, ids) = self.instances[giver] == number, self.source.read(giver)
+        shape, (pixels, ids) = self.instances[giver] == number, self.read_whole(giver)
         if shape.shape != ids.shape:
             raise ValueError(
                 f"the instances of picture {giver} are {shape.shape} and its mask {ids.shape}; they must be equal"

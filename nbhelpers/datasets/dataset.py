@@ -77,18 +77,3 @@ def collate(samples: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
     if images.dtype == torch.uint8:
         images = images.float().div_(255)
     return images, masks
-
-
-def num_classes_of(dataset: Dataset) -> int:
-    """The number of classes of a dataset, or of the one inside a torch Subset or ConcatDataset.
-
-    Raises ValueError for a dataset that does not tell.
-    """
-    inner = dataset
-    while not hasattr(inner, "num_classes"):
-        inner = getattr(inner, "dataset", None) or next(iter(getattr(inner, "datasets", [])), None)
-        if inner is None:
-            raise ValueError(
-                f"{type(dataset).__name__} does not tell its number of classes: give it an attribute num_classes"
-            )
-    return inner.num_classes

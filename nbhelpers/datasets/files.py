@@ -31,7 +31,7 @@ from nbhelpers.datasets import tiff
 from nbhelpers.datasets.samples import Samples
 from nbhelpers.datasets.tiff_pixels import Page
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".jpe", ".bmp", ".tif", ".tiff", ".webp", ".gif")
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")
 ORIENTATION = 0x0112
 MAX_PIXELS = 2**29  # that are decoded at once: 1.6 GB of RGB

@@ -5,9 +5,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from torch.utils.data import Dataset
 
 from nbhelpers.datasets.dataset import IGNORE, SegmentationDataset
 from nbhelpers.datasets.files import checked_range, count_frames, read_mask, read_samples
+from nbhelpers.datasets.inside import Reader
 from nbhelpers.datasets.pairs import find_masks
 from nbhelpers.datasets.palette import categorical
 from nbhelpers.datasets.samples import numbers_in
@@ -55,6 +57,10 @@ class Folder(SegmentationDataset):
         transform: Callable | None = None,
     ) -> None:
         super().__init__(transform)
+        if isinstance(classes, str):
+            raise ValueError(
+                f"classes are {classes!r}, one text; give a list of names: ['background', {classes!r}]"
+            )
         self.classes = tuple(classes)
         if not 1 <= len(self.classes) <= IGNORE:
             raise ValueError(f"there are {len(self.classes)} classes; give the names of 1 to {IGNORE}")
@@ -199,25 +205,23 @@ class Folder(SegmentationDataset):
         return ids[inverse].reshape(packed.shape)
 
 
-def check_no_overlap(a: SegmentationDataset, b: SegmentationDataset) -> None:
+def check_no_overlap(a: Dataset, b: Dataset) -> None:
     """Raise ValueError if a picture of `a` is also in `b`, compared by its pixels, whatever its name."""
-    known = {_fingerprint(a, index): index for index in range(len(a))}
-    shared = [(known[key], index) for index in range(len(b)) if (key := _fingerprint(b, index)) in known]
+    one, other = Reader(a), Reader(b)
+    known = {_fingerprint(one(index)[0]): index for index in range(len(a))}
+    shared = [
+        (known[key], index) for index in range(len(b)) if (key := _fingerprint(other(index)[0])) in known
+    ]
     if shared:
-        first = "; ".join(f"{_name(a, i)} is {_name(b, j)}" for i, j in shared[:3])
+        first = "; ".join(f"{one.name(i)} is {other.name(j)}" for i, j in shared[:3])
         raise ValueError(
             f"{len(shared)} of the {len(b)} images of the second split are in the first too, so a score "
             f"on it would be too good: {first}; remove them from one split"
         )
 
 
-def _fingerprint(dataset: SegmentationDataset, index: int) -> bytes:
-    image, _ = dataset.read(index)
+def _fingerprint(image: np.ndarray) -> bytes:
     return hashlib.blake2b(np.ascontiguousarray(image), key=str(image.shape).encode()).digest()
-
-
-def _name(dataset: SegmentationDataset, index: int) -> str:
-    return dataset.name(index) if hasattr(dataset, "name") else f"{type(dataset).__name__}[{index}]"
 
 
 def _checked_palette(palette: Sequence[Sequence[int]] | np.ndarray, num_classes: int) -> np.ndarray:

@@ -9,81 +9,15 @@ import statistics
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from numbers import Integral
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import ConcatDataset, Dataset, Subset
+from torch.utils.data import DataLoader, Dataset
 
 from nbhelpers.datasets.contract import IGNORE, check_sample, find_ids, mask_id_fault, refuse
-from nbhelpers.datasets.dataset import num_classes_of
-
-
-@dataclass
-class Leaf:
-    """A data set inside Subsets and ConcatDatasets: the samples of it in use, and what its masks have shown.
-
-    `indices` count in `dataset`, `positions` in the outermost set. `settled`: 255 is void here, as a mask that
-    holds it beside a class other than 0 has shown, or an attribute `void` of the set says.
-    `seen`: the first position of each kind of mask: "blank" (0 alone), "white" (255 alone), "bare" (both), "class".
-    """
-
-    dataset: Dataset
-    indices: Sequence[int]
-    positions: Sequence[int]
-    settled: bool = False
-    seen: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def void(self) -> int | None:
-        """What an attribute `void` would say of this set: 255 where that is settled."""
-        return IGNORE if self.settled else None
-
-    def note(self, low: int, high: int, position: int) -> None:
-        """Remember a mask by the least and the largest of its ids + 1 as a byte: void is 0, background 1."""
-        if low == 0 and high > 1:
-            self.settled = True
-        kind = "class" if high > 1 else "white" if high == 0 else "bare" if low == 0 else "blank"
-        self.seen[kind] = min(position, self.seen.get(kind, position))
-
-    @property
-    def suspect(self) -> int | None:
-        """The position of a mask whose 255 may be white, for all that was seen so far."""
-        if self.settled:
-            return None
-        if {"blank", "white"} <= self.seen.keys() and "class" not in self.seen:
-            return self.seen["white"]
-        return self.seen.get("bare")
-
-
-def leaves(dataset: Dataset) -> list[Leaf]:
-    """The data sets inside torch's own Subset and ConcatDataset, each with the samples of it that are in use."""
-    reads_by = getattr(type(dataset), "__getitem__", None)  # a subclass may change samples: it is a leaf
-    if isinstance(dataset, Subset) and reads_by is Subset.__getitem__:
-        inner = leaves(dataset.dataset)
-        place = {p: (leaf, index) for leaf in inner for index, p in zip(leaf.indices, leaf.positions)}
-        used: dict[int, Leaf] = {}
-        for position, index in enumerate(dataset.indices):
-            leaf, inner_index = place[int(index) % len(dataset.dataset)]
-            part = used.setdefault(id(leaf), Leaf(leaf.dataset, [], [], leaf.settled))
-            part.indices.append(inner_index)
-            part.positions.append(position)
-        return list(used.values())
-    if isinstance(dataset, ConcatDataset) and reads_by is ConcatDataset.__getitem__:
-        parts = [leaf for inner in dataset.datasets for leaf in leaves(inner)]
-        offsets = [
-            end - len(inner)
-            for inner, end in zip(dataset.datasets, dataset.cumulative_sizes)
-            for _ in leaves(inner)
-        ]
-        return [
-            Leaf(leaf.dataset, leaf.indices, [offset + p for p in leaf.positions], leaf.settled)
-            for leaf, offset in zip(parts, offsets)
-        ]
-    declared = getattr(dataset, "void", None) is not None
-    return [Leaf(dataset, range(len(dataset)), range(len(dataset)), declared)]
+from nbhelpers.datasets.inside import Leaf, leaves, num_classes_of, same_classes
 
 
 class Gate:
@@ -100,6 +34,10 @@ class Gate:
 
     def __init__(self, dataset: Dataset, name: str) -> None:
         self.dataset, self.name = dataset, name
+        if isinstance(dataset, DataLoader):
+            raise ValueError(
+                f"{name} is a DataLoader; pass the dataset inside it, loader.dataset: batches are made here, of batch_size"
+            )
         if not hasattr(dataset, "__len__"):
             raise ValueError(
                 f"{name} is {type(dataset).__name__}, which has no length; pass a dataset with __len__ and "
@@ -107,6 +45,10 @@ class Gate:
             )
         self.leaves = leaves(dataset)
         self.num_classes = _checked_classes(dataset, self.leaves, name)
+        # the names, where the set tells them
+        self.classes = next(
+            (leaf.dataset.classes for leaf in self.leaves if hasattr(leaf.dataset, "classes")), None
+        )
         self.reading = 0.0  # seconds to read one sample: the median of those inspected
         self._seen: set[str] = set()
 
@@ -128,7 +70,7 @@ class Gate:
             if samples:
                 self.reading = statistics.median(end - start for start, end in zip(clock, clock[1:]))
             for leaf in self.leaves:
-                if hasattr(leaf.dataset, "masks") and hasattr(leaf.dataset, "read"):
+                if hasattr(leaf.dataset, "kept_masks"):
                     self._look_at_arrays(leaf)
                 elif count and not leaf.seen:
                     self._look(leaf, leaf.positions[0])
@@ -213,7 +155,7 @@ class Gate:
     def _look_at_arrays(self, leaf: Leaf) -> None:
         """The masks that `in_memory` keeps: what is wrong with one may still be put right by the transform."""
         for index, position in zip(leaf.indices, leaf.positions):
-            shifted = leaf.dataset.masks[index] + np.uint8(1)
+            shifted = leaf.dataset.kept_masks[index] + np.uint8(1)
             low, high = int(shifted.min()), int(shifted.max())
             if shifted.dtype != np.uint8 or high > self.num_classes:
                 self._look(leaf, position)
@@ -250,6 +192,8 @@ def _checked_classes(dataset: Dataset, parts: Sequence[Leaf], name: str) -> int:
         raise ValueError(
             f"the parts of {name} tell {sorted(known)} classes; merge only sets of the same classes"
         )
+    told = [getattr(leaf.dataset, "classes", None) for leaf in parts]
+    same_classes({f"part {number} of {name}": classes for number, classes in enumerate(told)})
     num_classes = num_classes_of(dataset)
     if not isinstance(num_classes, Integral) or not 2 <= num_classes <= IGNORE:
         raise ValueError(

@@ -5,9 +5,11 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 import torch
+from torch.utils.data import Dataset
 
 from nbhelpers.datasets.dataset import IGNORE, SegmentationDataset
 from nbhelpers.datasets.gate import Gate, as_tensors
+from nbhelpers.datasets.inside import Reader, chosen, told_by
 
 
 class Tiles(SegmentationDataset):
@@ -17,8 +19,8 @@ class Tiles(SegmentationDataset):
     whole in another. Tiles with foreground (any class but 0) fall into `bins` of equal width by the area of it; a draw
     takes a bin at random, then a tile of it, so that the few full ones come as often as the many that are grazed.
 
-    source: anything with `read`; keep it in memory (`in_memory`), or every draw reads a picture whole.
-    indices: the pictures to take, those of the training folds; default: all.
+    source: a data set, or torch's Subset or ConcatDataset of some; keep it in memory (`in_memory`), or every draw reads a picture whole.
+    indices: the pictures to take, those of the training folds, as numbers or as a bool for each; default: all.
     tile: side in pixels; smaller pictures are filled up with black, which is void in the mask.
     length: draws in an epoch; default: as many tiles as cover the pictures once.
     empty: the share of draws without foreground; or (first, last), from which to which it goes over the epochs of `fit`.
@@ -31,7 +33,7 @@ class Tiles(SegmentationDataset):
 
     def __init__(
         self,
-        source: SegmentationDataset,
+        source: Dataset,
         tile: int = 256,
         *,
         indices: Sequence[int] | None = None,
@@ -47,11 +49,12 @@ class Tiles(SegmentationDataset):
                 f"tile is {tile}, bins {bins} and empty {empty}; there must be 2 pixels a side, 1 bin, and shares of 0 to 1"
             )
         self.source, self.tile, self.progress = source, int(tile), 0.0
-        self.classes, self.palette, self.void = source.classes, source.palette, IGNORE
+        self.classes, self.palette = told_by(source, "classes"), told_by(source, "palette")
+        self.void, self.indices, self.read_whole = IGNORE, chosen(indices, len(source)), Reader(source)
         places, areas, whole = [], [], 0
         gate = Gate(source, type(source).__name__)
-        for index in range(len(source)) if indices is None else map(int, indices):
-            image, mask = source.read(index)
+        for index in self.indices:
+            image, mask = self.read_whole(index)
             gate.judge(index, as_tensors(image, mask))
             whole += int(np.prod([-(-side // self.tile) for side in mask.shape]))
             for place, area in self._tiles_of(mask):
@@ -61,7 +64,9 @@ class Tiles(SegmentationDataset):
         if not places:
             raise ValueError("there is no tile with a labelled pixel; pass pictures with labels")
         self.places = np.array(places)  # (n, 3): picture, top, left
-        numbers = np.ceil(np.array(areas) * (bins / max(1, *areas))).astype(int)  # 0 is without foreground
+        numbers = -(
+            -np.array(areas) * bins // max(1, *areas)
+        )  # of its bin, rounded up: 0 is without foreground
         self.bins = [np.flatnonzero(numbers == number) for number in range(bins + 1)]
         self.length = whole if length is None else int(length)
         if self.length < 1:
@@ -84,7 +89,7 @@ class Tiles(SegmentationDataset):
         else:
             tiles = filled[int(torch.randint(len(filled), ()))]
         picture, top, left = self.places[tiles[int(torch.randint(len(tiles), ()))]].tolist()
-        image, mask = self.source.read(picture)
+        image, mask = self.read_whole(picture)
         window = np.s_[top : top + self.tile, left : left + self.tile]
         image, mask = image[window], mask[window]
         down, right = (self.tile - side for side in mask.shape)

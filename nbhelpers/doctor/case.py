@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from nbhelpers.checks import independent_copy, random_state_kept
-from nbhelpers.datasets.dataset import num_classes_of
+from nbhelpers.datasets.inside import num_classes_of
 from nbhelpers.metrics import ConfusionMatrix, to_ids
 
 Verdict = tuple[bool, str, str]  # all is well, sentence, cure

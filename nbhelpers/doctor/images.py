@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from nbhelpers.datasets.contract import SLACK, dtype_of, image_fault
-from nbhelpers.datasets.gate import leaves, random_states_kept
+from nbhelpers.datasets.gate import random_states_kept
+from nbhelpers.datasets.inside import leaves
 from nbhelpers.doctor.case import Case, Unchecked, Verdict
 
 

@@ -6,7 +6,7 @@ import torch
 
 from nbhelpers.checks import Gate
 from nbhelpers.datasets.contract import IGNORE, dtype_of, find_ids, mask_id_fault, mask_type_fault
-from nbhelpers.datasets.dataset import num_classes_of
+from nbhelpers.datasets.inside import num_classes_of
 from nbhelpers.doctor.case import Case, Unchecked, Verdict
 from nbhelpers.doctor.network import channels
 

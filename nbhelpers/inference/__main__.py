@@ -54,6 +54,9 @@ def main(argv: list[str] | None = None) -> None:
         print(f"{len(report.done)} done, {len(report.before)} done before, {len(report.failed)} failed")
         for path, fault in report.failed.items():
             print(f"  {path}: {fault}")
+        if report.left:
+            more = f" and {len(report.left) - 3} more" if len(report.left) > 3 else ""
+            print(f"left alone, as no image by its ending: {', '.join(report.left[:3])}{more}")
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
     if report.failed:

@@ -18,6 +18,7 @@ from accelerate.utils import gather_object
 from tqdm import tqdm
 
 from nbhelpers.datasets.files import bits_of, checked_range
+from nbhelpers.datasets.pairs import LITTER
 from nbhelpers.datasets.palette import categorical
 from nbhelpers.inference.export import OnnxModel
 from nbhelpers.inference.predict import PLAIN
@@ -32,11 +33,15 @@ SETTINGS = "settings.json"
 
 @dataclass
 class Report:
-    """What became of the images: paths that were done now, that were done before, and what was wrong with others."""
+    """What became of the images: paths that were done now, that were done before, and what was wrong with others.
+
+    left: the names of what else lies in the folder, which by its ending is no image that can be read.
+    """
 
     done: list[str] = field(default_factory=list)
     before: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
+    left: list[str] = field(default_factory=list)
 
 
 def predict_folder(
@@ -55,7 +60,7 @@ def predict_folder(
     model: a file that `export` wrote. Only such a file is taken, because loading it runs no code.
     The images have as many bands as the model takes (3: RGB, or grey three times).
     value_range: (black, white) of images of more than 8 bits, as in training: what `Folder` was given, or printed.
-        Such an image fails without it; `.npy` arrays are then taken by the range of their type.
+        Such an image fails without it; `.npy` arrays are then taken by the range of their type, as in `predict`.
     A mask is a PNG of class ids with the colours of `nbhelpers.datasets.palette.categorical`; an overlay is the
     image under these colours. Each file is written whole or not at all. The report is of all processes together.
     Raises FileNotFoundError for missing paths, ValueError for images of one name, for a tile that does not fit, and
@@ -95,6 +100,7 @@ def predict_folder(
         sum((one.done for one in reports), []),
         sum((one.before for one in reports), []),
         {path: fault for one in reports for path, fault in one.failed.items()},
+        _left_alone(Path(images), out),
     )
 
 
@@ -126,6 +132,15 @@ def find_images(folder: Path) -> list[Path]:
             )
         known[path.stem] = path
     return files
+
+
+def _left_alone(folder: Path, out: Path) -> list[str]:
+    return [
+        path.name + "/" * path.is_dir()
+        for path in sorted(folder.iterdir())
+        if not (path.name.startswith(".") or path.name.lower() in LITTER or path.resolve() == out.resolve())
+        and path.suffix.lower() not in READABLE
+    ]
 
 
 def write_mask(path: Path, ids: np.ndarray) -> None:

@@ -1,10 +1,12 @@
 """Predict an image of any size: pad by reflection to the model's stride, run, crop back."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
+import PIL.Image
+import PIL.ImageOps
 import torch
 from torch import Tensor, nn
 
@@ -13,8 +15,11 @@ from nbhelpers.datasets.contract import SLACK, dtype_of
 from nbhelpers.inference.tta import TTA
 from nbhelpers.training.engine import PRECISIONS, fastest_precision
 
-Image = Tensor | np.ndarray
+Image = Tensor | np.ndarray | PIL.Image.Image
 PLAIN = TTA()
+DEEP = 2**14  # numbers below it have 14 bits or fewer, and then `Folder` takes less than 65535 for white
+# what is seen of Pillow's pictures whose numbers are something else: palettes, inks, transparency
+SEEN = {"1": "L", "LA": "L", "P": "RGB", "PA": "RGB", "CMYK": "RGB", "YCbCr": "RGB"}
 
 
 def predict(
@@ -33,6 +38,9 @@ def predict(
         image: a tensor (3, H, W) or an array (H, W, 3) or (H, W), uint8, uint16, or floats in 0..1; or a batch,
             (N, 3, H, W); or a list of images, whose sizes may differ. Grey arrays (H, W) become three equal
             channels, or stay one for a model that takes one. A model of any other number takes images of that number.
+            uint16 is divided by 65535. What uses 14 of the 16 bits or fewer, in all the images together, is refused, since
+            `Folder` stretches such files: scale it as in training, (image - black) / (white - black), as floats.
+            A picture of Pillow's is turned as its EXIF tag says, and has the colours of its palette.
         tta: the views to average, `TTA(flips="h")`.
         stride: what both sides are padded to a multiple of, by reflection at the right and the lower edge; the
             result is cropped back. Pass the model's largest stride.
@@ -49,7 +57,9 @@ def predict(
     is_list = isinstance(image, list | tuple)
     is_batch = not is_list and isinstance(image, Tensor) and image.ndim == 4
     grey = grey_channels(model)
-    images = [as_floats(part, grey) for part in (image if is_list or is_batch else [image])]
+    parts = image if is_list or is_batch else [image]
+    images = [as_floats(part, grey) for part in parts]
+    check_depth(filter(has_16_bits, parts))
     groups: dict[tuple[int, ...], list[int]] = defaultdict(list)  # padded shape -> positions
     for position, one in enumerate(images):
         groups[(len(one), *(up_to(side, stride) for side in one.shape[-2:]))].append(position)
@@ -124,6 +134,9 @@ def as_floats(image: Image, grey: int = 3) -> Tensor:
     if isinstance(image, Tensor):
         image = image.detach().as_subclass(Tensor)  # tv_tensors.Image too
     else:
+        if isinstance(image, PIL.Image.Image):
+            image = PIL.ImageOps.exif_transpose(image)
+            image = image.convert(SEEN.get(image.mode, image.mode))
         array = np.asarray(image)
         if array.ndim == 2:
             array = np.repeat(array[..., None], grey, axis=2)
@@ -153,6 +166,30 @@ def as_floats(image: Image, grey: int = 3) -> Tensor:
             "normalise: the model does"
         )
     return image.float().clamp(0, 1)
+
+
+def has_16_bits(part: Image) -> bool:
+    if isinstance(part, Tensor):
+        return part.dtype == torch.uint16
+    return np.asarray(part).dtype in ("<u2", ">u2")  # whatever machine wrote it
+
+
+def check_depth(parts: Iterable[Image]) -> None:
+    """Raise ValueError where uint16 `parts`, together all that is to be predicted, use 14 of their 16 bits or fewer.
+
+    Such pictures would be many times darker than in training. Nothing is read on once one is bright enough.
+    """
+    highest = 0
+    for part in parts:
+        numbers = part.numpy(force=True) if isinstance(part, Tensor) else np.asarray(part)
+        highest = max(highest, int(numbers.max(initial=0)))
+        if highest >= DEEP:
+            return
+    if highest:  # a blank picture is as dark at any depth
+        raise ValueError(
+            f"image is uint16 with values up to {highest}, and 65535 would be white; pass floats in 0..1, scaled as in "
+            "training (by --range at the command line): image / 65535 for the whole type, image / 4095 for 12 bits in 16"
+        )
 
 
 def check_positive(**counts: int) -> None:

@@ -9,6 +9,7 @@ the two are close, not equal.
 
 import sys
 from collections.abc import Iterator
+from itertools import product, takewhile
 from typing import Protocol
 
 import numpy as np
@@ -20,8 +21,10 @@ from nbhelpers.inference.predict import (
     PLAIN,
     Forward,
     as_floats,
+    check_depth,
     check_positive,
     grey_channels,
+    has_16_bits,
     reflected,
     to_uint_ids,
     up_to,
@@ -30,7 +33,6 @@ from nbhelpers.inference.tta import TTA
 
 # of probabilities that wait for their neighbours; a wider image is done in several columns
 BAND_BYTES = 2**28
-PROBE = 64  # pixels of a corner's side that is predicted first, to learn the number of classes
 
 
 class Sliceable(Protocol):
@@ -59,7 +61,8 @@ def predict_tiled(
 
     Args:
         image: a tensor (3, H, W), or whatever gives windows as arrays: numpy's array or memory map, `TiledTiff`,
-            an HDF5 or Zarr array. Only windows of it are read.
+            an HDF5 or Zarr array. Only windows of it are read. uint16 is divided by 65535, and refused as in
+            `predict` if no window uses more than 14 of its bits; for this they are read beforehand, until one does.
         tile: the windows' side in pixels, overlap: how much neighbours share; both multiples of `stride`, and
             overlap at most half of tile. With overlap=0 seams show.
         out: an array to fill, a memory map for results larger than memory: float32 (num_classes, H, W), or with
@@ -75,9 +78,19 @@ def predict_tiled(
     height, width = image.shape[-2:] if isinstance(image, Tensor) else image.shape[:2]
     rows, columns = Axis(height, tile, overlap, stride), Axis(width, tile, overlap, stride)
     grey = grey_channels(model)
+    sides = rows.size, columns.size
+    places = product(rows.starts, columns.starts)
+    check_depth(takewhile(has_16_bits, (_part(image, *place, sides) for place in places)))
     with Forward(model, precision) as forward:
-        corner = [min(up_to(PROBE, stride), axis.size) for axis in (rows, columns)]
-        num_classes = forward(_window(image, 0, 0, corner, grey)[None], PLAIN, stride).shape[1]
+
+        def predicted(top: int, starts: list[int]) -> Tensor:
+            batch = torch.stack(
+                [reflected(as_floats(_part(image, top, left, sides), grey), sides) for left in starts]
+            )
+            return forward(batch, tta, stride)
+
+        first = [predicted(0, columns.starts[:batch_size])]  # it tells the number of classes
+        num_classes = first[0].shape[1]
         result = _checked_out(out, num_classes, (height, width), ids)
         widest = max(tile, BAND_BYTES // (4 * num_classes * rows.size))
         parts = [(left, min(left + widest, width)) for left in range(0, width, widest)]
@@ -90,10 +103,7 @@ def predict_tiled(
                 for row, top in enumerate(rows.starts):
                     for chunk in _chunks(windows, batch_size):
                         starts = [columns.starts[column] for column in chunk]
-                        batch = torch.stack(
-                            [_window(image, top, start, (rows.size, columns.size), grey) for start in starts]
-                        )
-                        for column, maps in zip(chunk, forward(batch, tta, stride)):
+                        for column, maps in zip(chunk, first.pop() if first else predicted(top, starts)):
                             _add(band, maps, rows.weights[row], columns, column, left, right)
                         bar.update(len(chunk))
                     bottom = rows.starts[row + 1] if row + 1 < len(rows.starts) else height
@@ -151,13 +161,10 @@ def _move_up(band: Tensor, by: int) -> None:
     band[:, left:] = 0
 
 
-def _window(
-    image: Tensor | Sliceable, top: int, left: int, sides: tuple[int, int] | list[int], grey: int
-) -> Tensor:
-    """Float (C, *sides) from there on; what lies beyond the image is reflected, as in `predict`."""
+def _part(image: Tensor | Sliceable, top: int, left: int, sides: tuple[int, int]) -> Tensor | np.ndarray:
+    """What the image holds from there on, at most `sides`."""
     window = slice(top, top + sides[0]), slice(left, left + sides[1])
-    part = image[(..., *window)] if isinstance(image, Tensor) else image[window]
-    return reflected(as_floats(part, grey), sides)
+    return image[(..., *window)] if isinstance(image, Tensor) else image[window]
 
 
 def _chunks(items: list[int], size: int) -> Iterator[list[int]]:

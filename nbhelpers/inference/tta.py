@@ -57,9 +57,10 @@ class TTA:
     scales: tuple[float, ...] = (1.0,)
 
     def __post_init__(self) -> None:
-        if set(self.flips) - set("hv"):
+        if not isinstance(self.flips, str) or set(self.flips) - set("hv"):
             raise ValueError(f"flips is {self.flips!r}; it must be 'h', 'v', 'hv' or ''")
-        if not self.scales or not all(0 < scale < float("inf") for scale in self.scales):
+        several = isinstance(self.scales, tuple | list)
+        if not several or not self.scales or not all(0 < scale < float("inf") for scale in self.scales):
             raise ValueError(
                 f"scales is {self.scales}; it must hold at least one factor above 0, such as (0.75, 1.0)"
             )

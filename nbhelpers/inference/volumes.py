@@ -1,7 +1,8 @@
 """A volume by a network for pictures: slice by slice along each axis, and the mean of what the axes say."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import takewhile
 
 import numpy as np
 import torch
@@ -12,8 +13,10 @@ from nbhelpers.inference.predict import (
     PLAIN,
     Forward,
     as_floats,
+    check_depth,
     check_positive,
     grey_channels,
+    has_16_bits,
     reflected,
     up_to,
 )
@@ -38,6 +41,7 @@ def predict_volume(
 
     Args:
         volume: grey, (D, H, W), uint8, uint16 or floats in 0..1; an array, or a memory map, of which only slices are read.
+            uint16 is divided by 65535, and refused if it uses no more than 14 of its bits, as in `predict`.
         axes: across which the slices lie, each in turn. A network that was trained on slices of one axis knows the others
             where voxels are cubes; else take that one alone.
         offsets: the neighbours that are channels beside each slice, as in `nbhelpers.datasets.Neighbours`; beyond the
@@ -55,12 +59,20 @@ def predict_volume(
         raise ValueError(
             f"the volume is {tuple(volume.shape)}; it must be grey, (D, H, W), with a voxel at least"
         )
+    for name, several in {
+        "axes": axes,
+        "offsets": offsets,
+        "classes": () if classes is None else classes,
+    }.items():
+        if not isinstance(several, Iterable):
+            raise ValueError(f"{name} is {several!r}; it must hold numbers, such as ({several!r},)")
     if not axes or len(set(axes)) < len(axes) or set(axes) - {0, 1, 2}:
         raise ValueError(f"axes is {tuple(axes)}; it must hold some of 0, 1 and 2, each once")
     if 0 not in offsets:
         raise ValueError(
             f"offsets are {tuple(offsets)}; they must hold 0, the slice itself, such as (-1, 0, 1)"
         )
+    check_depth(takewhile(has_16_bits, (volume[number] for number in range(volume.shape[0]))))
     grey, result, kept = grey_channels(model), None, None
     with (
         Forward(model, precision) as forward,

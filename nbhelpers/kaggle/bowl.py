@@ -13,7 +13,7 @@ from nbhelpers.datasets.files import read_image
 from nbhelpers.datasets.nuclei import Nuclei
 from nbhelpers.datasets.toy.cells import Cells
 from nbhelpers.kaggle.bundle import find_input, folder_written_whole
-from nbhelpers.kaggle.rle import is_empty, rle_decode
+from nbhelpers.kaggle.rle import find_convention, is_empty, read_runs, rle_decode
 from nbhelpers.kaggle.scores import bowl_score
 from nbhelpers.kaggle.submissions import HEADER, instance_rows, read_submission, write_submission
 
@@ -139,7 +139,8 @@ def to_instances(codes: list[str], size: tuple[int, int]) -> np.ndarray:
 def score_submission(path: str | Path, truths: Mapping[str, np.ndarray]) -> dict[str, float]:
     """The Bowl's score of each image: {id: score}; the leaderboard shows their mean.
 
-    truths: instance ids (H, W) by image id. Raises ValueError for a file that cannot be read and for missing ids.
+    truths: instance ids (H, W) by image id. Raises ValueError for a file that cannot be read, for missing ids, and for
+    objects of an image that share pixels, as one that is written twice: the competition refuses them.
     """
     codes: dict[str, list[str]] = {}
     for name, code in read_submission(path):
@@ -148,12 +149,21 @@ def score_submission(path: str | Path, truths: Mapping[str, np.ndarray]) -> dict
         raise ValueError(
             f"{path} has no row for {missing[0]!r} and {len(missing) - 1} others; lint_submission lists them"
         )
-    return {
-        name: bowl_score(
-            to_instances([code for code in codes[name] if not is_empty(code)], truth.shape), truth
-        )
-        for name, truth in truths.items()
-    }
+    scores = {}
+    for name, truth in truths.items():
+        own = [code for code in codes[name] if not is_empty(code)]
+        found = to_instances(own, truth.shape)
+        if np.count_nonzero(found) < sum(_count_pixels(code) for code in own):
+            raise ValueError(
+                f"{path} has objects of {name!r} that share pixels; each pixel may be of one object: lint_submission "
+                "lists them"
+            )
+        scores[name] = bowl_score(found, truth)
+    return scores
+
+
+def _count_pixels(code: str) -> int:
+    return int(read_runs(code, find_convention("dsb-2018"))[1].sum())
 
 
 Picture = tuple[str, np.ndarray, np.ndarray]  # id, image uint8 (H, W, 3), instance ids (H, W)

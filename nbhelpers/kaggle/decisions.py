@@ -16,7 +16,7 @@ def by_mask(probability: np.ndarray, threshold: float = 0.5, min_size: int = 0, 
     if probability.ndim not in (2, 3) or probability.dtype.kind != "f":
         raise ValueError(
             f"probability is {probability.dtype} {probability.shape}; it must be floats (H, W) or (D, H, W): those of "
-            "one class, predict(model, image)[1]"
+            "one class, predict(model, image)[1], or [0] of a model of one channel"
         )
     mask = probability > threshold
     if min_size > 1:

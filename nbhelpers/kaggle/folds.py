@@ -1,7 +1,7 @@
 """Folds that tell the truth: near-duplicates stay together, and every fold holds a share of each kind of image."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from pathlib import Path
 
@@ -136,10 +136,14 @@ def make_folds(groups: Sequence[int], labels: Sequence[int], n_splits: int = 5, 
             f"{n_splits} folds of {len(np.unique(groups))} groups; there must be 2 folds to one a group"
         )
     folds = np.full(len(groups), -1)
-    splitter = StratifiedGroupKFold(n_splits, shuffle=True, random_state=seed)
+    # groups change places here: the splitter of scikit-learn before 1.8, as on Colab, would give them each other's labels
+    names, inverse = np.unique(groups, return_inverse=True)
+    order = np.random.RandomState(seed).permutation(len(names))
+    drawn = np.argsort(order)[inverse]
+    splitter = StratifiedGroupKFold(n_splits)
     if max(Counter(labels.tolist()).values()) < n_splits:
         labels = np.zeros_like(labels)  # every label is rarer than the folds: nothing to spread
-    for number, (_, held) in enumerate(splitter.split(groups, labels, groups)):
+    for number, (_, held) in enumerate(splitter.split(groups, labels, drawn)):
         folds[held] = number
     for empty in sorted(set(range(n_splits)) - set(folds)):  # the splitter leaves some where groups are few
         spare = [fold for fold in np.unique(folds) if len(np.unique(groups[folds == fold])) > 1]
@@ -160,9 +164,10 @@ def out_of_fold(
     train_and_predict: gets the indices to train on and those to predict, and gives one array for each of these.
     What was predicted before, `<index>.npy`, is not computed again, so an interrupted run goes on fold by fold. Nothing
     but the folds is compared: after a change of model or pictures take another folder.
-    Raises ValueError if `folder` holds predictions for other folds, or if the number of predictions is wrong.
+    Raises ValueError if `folder` holds predictions for other folds, if folds are no whole numbers, for predictions that
+    are no arrays, and if their number is wrong.
     """
-    folder, folds = Path(folder), np.asarray(folds)
+    folder, folds = Path(folder), checked_folds(folds)
     plan = folder / "folds.npy"
     if plan.exists() and not np.array_equal(np.load(plan, allow_pickle=False), folds):
         raise ValueError(
@@ -174,12 +179,17 @@ def out_of_fold(
         held = np.flatnonzero(folds == number)
         if all(paths[index].exists() for index in held):
             continue
-        count = 0
-        for prediction in train_and_predict(np.flatnonzero(folds != number), held):
+        predictions, count = train_and_predict(np.flatnonzero(folds != number), held), 0
+        if isinstance(predictions, Mapping):  # whose names would be taken for predictions
+            raise ValueError(
+                f"fold {number} gave {type(predictions).__name__}; it must give one array for each image, in the order "
+                "of the indices: [predictions[index] for index in held]"
+            )
+        for prediction in predictions:
             count += 1
             if count > len(held):
                 break
-            _save(paths[held[count - 1]], np.asarray(prediction))
+            _save(paths[held[count - 1]], _checked_prediction(prediction, held[count - 1]))
         if count != len(held):
             for index in held:  # whose is whose is not known
                 paths[index].unlink(missing_ok=True)
@@ -188,6 +198,32 @@ def out_of_fold(
                 f"{len(held)} images; it must give one for each"
             )
     return [np.load(path, allow_pickle=False) for path in paths]
+
+
+def checked_folds(folds: Sequence[int]) -> np.ndarray:
+    """The folds (n,). Raises ValueError unless they are whole numbers."""
+    folds = np.asarray(folds)
+    are_numbers = folds.ndim == 1 and folds.dtype.kind in "iuf"
+    if not are_numbers or (folds != folds.round()).any():  # also true for nan
+        found = (
+            f"hold {folds[folds != folds.round()][0]}" if are_numbers else f"are {folds.dtype} {folds.shape}"
+        )
+        raise ValueError(
+            f"folds {found}; they must be whole numbers, (n,), the fold of each image: see make_folds"
+        )
+    return folds
+
+
+def _checked_prediction(prediction: object, index: int) -> np.ndarray:
+    """As an array. Raises ValueError for what is no array, nor a tensor, of numbers."""
+    array = np.asarray(prediction) if hasattr(prediction, "__array__") else None
+    if array is None or array.dtype.kind not in "biuf":
+        kind = type(prediction).__name__
+        raise ValueError(
+            f"the prediction for image {index} is {kind if array is None else f'{kind} of {array.dtype}'}; it must be an "
+            "array or a tensor of numbers, one for each image"
+        )
+    return array
 
 
 def _save(path: Path, array: np.ndarray) -> None:

@@ -71,7 +71,7 @@ def _foreground(probability: np.ndarray, threshold: float) -> np.ndarray:
     if probability.ndim != 2 or probability.dtype.kind != "f":
         raise ValueError(
             f"probability is {probability.dtype} {probability.shape}; it must be floats (H, W): that of the "
-            "foreground, predict(model, image)[1]"
+            "foreground, predict(model, image)[1], or [0] of a model of one channel"
         )
     return (probability > threshold).astype(np.uint8)
 

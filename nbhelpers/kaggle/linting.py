@@ -6,10 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
+from nbhelpers.datasets.files import SUFFIXES
 from nbhelpers.kaggle.rle import Convention, check_runs, find_convention, is_empty, read_runs
 from nbhelpers.kaggle.submissions import read_table, shortened
 
 CODES = re.compile("pixel|rle|predict|mask", re.IGNORECASE)  # what competitions call the column of the codes
+# what an id may have of its file, and a class behind that: a.jpg_Fish; what else follows a dot is the id's: 1.2.276
+SUFFIX = re.compile(rf"({'|'.join(map(re.escape, (*SUFFIXES, '.dcm')))})(_[^.]*)?$", re.IGNORECASE)
 Runs = tuple[int, np.ndarray, np.ndarray]  # the row's number, the starts and the lengths
 
 
@@ -65,9 +68,11 @@ def lint_submission(
         there = _files(Path(images))
         faults += _against_files(by_id, wanted, there, Path(images).name)
         # of images that are not in all three the files have spoken
-        known = {_stem(name) for name in wanted} & there & {_stem(name) for name in by_id}
+        in_sample, in_rows = ({_image(name, there) for name in ids} for ids in (wanted, by_id))
+        known = in_sample & in_rows & set(there.values())
         wanted, judged = (
-            {name: lines for name, lines in ids.items() if _stem(name) in known} for ids in (wanted, by_id)
+            {name: lines for name, lines in ids.items() if _image(name, there) in known}
+            for ids in (wanted, by_id)
         )
     faults += _against_sample(by_id, judged, wanted)
     codes: list[str] = []
@@ -102,31 +107,35 @@ def _by_id(rows: Iterable[tuple], place: int) -> ById:
     return by_id
 
 
-def _files(folder: Path) -> set[str]:
-    """The names of the images in `folder`: of files without their suffix, of folders as they are."""
-    return {
-        path.name if path.is_dir() else path.stem
-        for path in folder.iterdir()
-        if not path.name.startswith(".")
-    }
+def _files(folder: Path) -> dict[str, str]:
+    """The images in `folder`, by each name that an id may have: of files with their suffix and without."""
+    images = {}
+    for path in folder.iterdir():
+        if not path.name.startswith("."):
+            is_whole = path.is_dir() or path.suffix[1:].isdecimal()  # a DICOM id may be a file's whole name
+            images[path.name] = path.name if is_whole else path.stem
+    return images | {image: image for image in images.values()}
 
 
-def _stem(row: tuple[str, ...]) -> str:
-    """The image of a row's id, which may have the file's suffix."""
-    return Path(row[0]).stem
+def _image(row: tuple[str, ...], there: dict[str, str]) -> str:
+    """The image of a row's id, which is a name in `there`, or one with the suffix of an image."""
+    name = Path(row[0]).name
+    bare = SUFFIX.sub("", name)
+    return there.get(name) or there.get(bare, bare)
 
 
-def _against_files(by_id: ById, wanted: ById, there: set[str], folder: str) -> list[str]:
+def _against_files(by_id: ById, wanted: ById, there: dict[str, str], folder: str) -> list[str]:
     """Images without a row, and rows without an image."""
-    in_rows, in_sample = ({_stem(name) for name in ids} for ids in (by_id, wanted))
-    stale = {name: "" if name in in_sample else ", nor in the sample, which is stale" for name in there}
+    images = set(there.values())
+    in_rows, in_sample = ({_image(name, there) for name in ids} for ids in (by_id, wanted))
+    stale = {name: "" if name in in_sample else ", nor in the sample, which is stale" for name in images}
     without_row = [
-        f"{name!r} lies in {folder} and has no row{stale[name]}" for name in sorted(there - in_rows)
+        f"{name!r} lies in {folder} and has no row{stale[name]}" for name in sorted(images - in_rows)
     ]
     without_file = [
         f"row {lines[0][0]}: no file of {name[0]!r} lies in {folder}"
         for name, lines in by_id.items()
-        if _stem(name) not in there
+        if _image(name, there) not in images
     ]
     return shortened(without_row) + shortened(without_file)
 

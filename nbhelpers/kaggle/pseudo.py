@@ -30,7 +30,7 @@ def with_pseudo_labels(
 
     train: gets the indices of its pictures and a list of pairs (image, mask) to learn from beside them, which is empty in
         the first round; gives a model.
-    predict: gets a model and an image, gives probabilities (H, W) or (num_classes, H, W).
+    predict: gets a model and an image, gives probabilities as `sure_mask` takes them.
     images: of all indices. unlabelled: pictures beyond them, the hidden ones. label: makes a mask of probabilities;
         default: `sure_mask`. Pictures without a labelled pixel are left out.
     Compare with `rounds=0`, which trains once and labels nothing, picture by picture: `paired_gain`. Take another folder
@@ -57,7 +57,7 @@ def with_pseudo_labels(
 def sure_mask(probability: np.ndarray, sure: float = 0.9) -> np.ndarray:
     """The class of each pixel whose probability is at least `sure`, 255 = void elsewhere: uint8 (H, W).
 
-    probability: (num_classes, H, W), or (H, W) of class 1 against class 0.
+    probability: (num_classes, H, W), or (H, W) or (1, H, W) of class 1 against class 0.
     Raises ValueError for what is no probability, and for `sure` not above one half.
     """
     probability = np.asarray(probability)
@@ -69,6 +69,7 @@ def sure_mask(probability: np.ndarray, sure: float = 0.9) -> np.ndarray:
         raise ValueError(
             f"sure is {sure}; it must be above 0.5, where two classes can be alike, and at most 1"
         )
-    if probability.ndim == 2:
-        probability = np.stack([1 - probability, probability])
+    if probability.ndim == 2 or len(probability) == 1:  # as `predict` gives it of a model of one channel
+        foreground = probability.reshape(probability.shape[-2:])
+        probability = np.stack([1 - foreground, foreground])
     return np.where(probability.max(axis=0) >= sure, probability.argmax(axis=0), IGNORE).astype(np.uint8)

@@ -1,11 +1,13 @@
 """Choose settings on out-of-fold predictions, and find out on other images whether the choice was worth it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
 import numpy as np
+
+from nbhelpers.kaggle.folds import checked_folds
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,9 @@ def tune_by_folds(
 
     These scores are not too good, unlike that of the choice, and all images count: compare them with those of fixed
     settings by `paired_gain`. Submit by `choice`. Where `by_fold` differs much, the choice is luck.
-    Raises ValueError for another number of folds than images, and for fewer than two folds.
+    Raises ValueError for another number of folds than images, for fewer than two, and for folds that are no whole numbers.
     """
-    folds = np.asarray(folds)
+    folds = checked_folds(folds)
     if folds.shape != (len(truths),) or len(np.unique(folds)) < 2:
         raise ValueError(
             f"{len(np.unique(folds))} folds of {folds.size} images for {len(truths)} truths; there must be the fold of each "
@@ -91,6 +93,7 @@ def _scored(
         raise ValueError(
             f"{len(predictions)} predictions and {len(truths)} truths; there must be one for each image"
         )
+    grid = {name: _listed(name, values) for name, values in grid.items()}
     table = {}
     for values in product(*grid.values()):
         settings = dict(zip(grid, values))
@@ -102,6 +105,14 @@ def _scored(
         if np.isnan(table[values]).any():
             raise ValueError(f"the score with {settings} is nan for some image; it must be a number")
     return table
+
+
+def _listed(name: str, values: Iterable) -> tuple:
+    if isinstance(values, str) or not isinstance(values, Iterable) or not (listed := tuple(values)):
+        raise ValueError(
+            f"{name} is {values!r}; it must hold the values to try, at least one: {name}=(0.4, 0.5)"
+        )
+    return listed
 
 
 def _best(table: Mapping[tuple, np.ndarray], names: tuple[str, ...]) -> Choice:

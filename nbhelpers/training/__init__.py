@@ -72,7 +72,7 @@ def fit(
             processes. Workers and processes do not change order and augmentation. It sets the generators of
             random, numpy and torch.
         resume: a checkpoint file, written after every epoch; where it exists, training goes on from it, if it was
-            made by the same plan (bf16 and fp16 may take turns).
+            made by the same plan (bf16 and fp16 may take turns) on the same pictures: each fold needs a file of its own.
         stop_after: end after this many epochs of the plan; a later call with `resume` goes on. 0 trains nothing.
         quiet: print nothing, for experiments of many trainings.
 
@@ -117,7 +117,7 @@ def fit(
         parts = {"model": model, "optimizer": stepper, "scheduler": scheduler, **averaging.parts}
         if accelerator.scaler is not None:
             parts["scaler"] = accelerator.scaler
-        record = plan.record(train, accelerator.mixed_precision)
+        record = plan.record(train, valid, accelerator.mixed_precision)
         if resume is not None and Path(resume).exists():
             history.rows, best = load_checkpoint(resume, parts, record)
             progress.say(f"going on from {resume}, after epoch {len(history.rows)} of {epochs}")

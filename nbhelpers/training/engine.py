@@ -12,6 +12,7 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState, GradientState, PartialState
 from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import update_bn
@@ -195,8 +196,20 @@ class Engine:
         return value
 
     def measure_batch_norm(self, loader: DataLoader) -> None:
-        """Batch norm's statistics anew, over one pass of `loader`."""
-        update_bn((self.to_device(*batch)[0] for batch in loader), self.network)
+        """Batch norm's statistics anew, over one pass of `loader`; those of frozen layers stay."""
+        self.network.train()
+        frozen = [
+            each for each in self.network.modules() if isinstance(each, _BatchNorm) and not each.training
+        ]
+        for norm in frozen:
+            norm.track_running_stats = (
+                False  # or update_bn sets them to 0 and 1; in eval mode they are used all the same
+            )
+        try:
+            update_bn((self.to_device(*batch)[0] for batch in loader), self.network)
+        finally:
+            for norm in frozen:
+                norm.track_running_stats = True
 
     @torch.no_grad()  # not inference_mode: what a model keeps for the next call must suit training
     def score(self, gate: Gate, batch_size: int, workers: int = 0) -> tuple[ConfusionMatrix, float]:
@@ -224,6 +237,7 @@ class Engine:
             images, masks = self.to_device(*batch)
             gate.see(masks)
             logits, _ = network(images)
+            check_logits(logits, images, gate.num_classes)
             try:
                 ids = to_ids(logits)
             except FloatingPointError:

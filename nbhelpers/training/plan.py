@@ -1,7 +1,7 @@
 """What one call of `fit` asks for, judged before anything is touched."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from numbers import Integral, Real
@@ -13,7 +13,7 @@ from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, PolynomialLR
 from torch.utils.data import Dataset
 
-from nbhelpers.datasets.dataset import num_classes_of
+from nbhelpers.datasets.inside import checksum, num_classes_of
 from nbhelpers.losses import pixel_loss
 from nbhelpers.training.averaging import KINDS
 from nbhelpers.training.muon import Muon
@@ -77,6 +77,10 @@ class Plan:
             raise ValueError(
                 f"batch_size {self.batch_size} cannot be split between {processes} processes; take a multiple"
             )
+        if isinstance(self.class_weights, Mapping):
+            raise ValueError(
+                f"class_weights are a dict, {dict(self.class_weights)}; give a tensor or a list, one number for each class"
+            )
         if self.class_weights is not None:
             _check_weights(torch.as_tensor(self.class_weights), num_classes_of(train))
 
@@ -100,11 +104,13 @@ class Plan:
         # the cycle ends at lr / 250,000, too little to learn from: that point lies one step behind the last
         return OneCycleLR(optimizer, max_lr=self.lr, total_steps=steps + 1)
 
-    def record(self, train: Dataset, mixed_precision: str) -> dict[str, Any]:
+    def record(self, train: Dataset, valid: Dataset, mixed_precision: str) -> dict[str, Any]:
         """What must be equal for `resume=` to go on, in plain values. bf16 and fp16 may take turns."""
         return {
             "epochs": self.epochs,
             "images": len(train),
+            "checksum of train": checksum(train),
+            "checksum of valid": checksum(valid),
             "batch_size": self.batch_size,
             "lr": self.lr,
             "schedule": self.schedule,

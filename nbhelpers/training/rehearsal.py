@@ -1,6 +1,7 @@
 """Before the first epoch: a step and a scoring tried out, to refuse what cannot go well and to tell the time."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -8,7 +9,9 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from nbhelpers.checks import Gate, check_finite, check_logits
+from nbhelpers.datasets.contract import IGNORE, dtype_of
 from nbhelpers.datasets.dataset import collate
+from nbhelpers.datasets.inside import same_classes
 from nbhelpers.metrics import to_ids
 from nbhelpers.training.engine import Forward, total_loss
 from nbhelpers.training.plan import Loss
@@ -36,6 +39,7 @@ def rehearse(
         raise ValueError(
             f"train tells {train.num_classes} classes and valid {valid.num_classes}; they must be the same ones"
         )
+    same_classes({"train": train.classes, "valid": valid.classes})
     network, count = Forward(model), batch_size // accelerator.num_processes
     train_samples, valid_samples = train.inspect(count), valid.inspect(count)
     for _ in range(2):  # the first pays for the set-up
@@ -46,8 +50,7 @@ def rehearse(
         with accelerator.autocast():
             logits, aux_logits = network(images)
         check_logits(logits, images, train.num_classes)
-        value = total_loss(loss, logits, aux_logits, masks)
-        _check_loss(value)
+        value = _loss_of(loss, logits, aux_logits, masks)
         accelerator.backward(value)
         step = _seconds_since(started, images) + len(images) * train.reading
     unused = [name for name, each in model.named_parameters() if each.requires_grad and each.grad is None]
@@ -62,7 +65,14 @@ def rehearse(
     return Rehearsal(step, _seconds_since(started, images) / len(images) + valid.reading, unused)
 
 
-def _check_loss(value: object) -> None:
+def _loss_of(loss: Loss, logits: Tensor, aux_logits: Sequence[Tensor], masks: Tensor) -> Tensor:
+    try:
+        value = total_loss(loss, logits, aux_logits, masks)
+    except (TypeError, RuntimeError, ValueError) as error:
+        raise ValueError(
+            f"the loss cannot be taken: {error}; it gets logits, {dtype_of(logits)} {tuple(logits.shape)}, and masks of "
+            f"class ids, int64 {tuple(masks.shape)} with {IGNORE} = void, and gives one number (those of nbhelpers.losses do)"
+        ) from error
     if not isinstance(value, Tensor):
         raise ValueError(
             f"the loss is {type(value).__name__}; it must be a tensor: leave out item() and float()"
@@ -74,6 +84,7 @@ def _check_loss(value: object) -> None:
             "the loss has no gradient, so that nothing can be learnt: leave out detach() and argmax, and unfreeze a "
             "parameter by requires_grad_(True)"
         )
+    return value
 
 
 def _batch(accelerator: Accelerator, samples: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:

@@ -8,6 +8,7 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from nbhelpers.datasets.dataset import IGNORE
+from nbhelpers.datasets.inside import told_by
 from nbhelpers.datasets.palette import categorical
 from nbhelpers.visualisation.canvas import DPI, FAINT, INK, WIDTH, Picture, panels, styled
 from nbhelpers.visualisation.labels import (
@@ -68,7 +69,7 @@ def show_ids(
 
 def _in_words(ids: np.ndarray, dataset: HasClasses) -> str:
     if ids.size > 36:
-        return describe_ids(ids, dataset.classes)
+        return describe_ids(ids, told_by(dataset, "classes"))
     return "rows " + ", ".join(" ".join(map(str, row)) for row in ids)
 
 

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from nbhelpers.datasets.contract import IGNORE, SLACK
+from nbhelpers.datasets.inside import told_by
 from nbhelpers.datasets.palette import VOID
 
 VOID_LABEL = "void, not scored"
@@ -32,11 +33,12 @@ class HasClasses(Protocol):
 
 
 def class_names_and_colours(dataset: HasClasses) -> tuple[tuple[str, ...], np.ndarray]:
-    """`dataset.classes`, and `dataset.palette` as uint8 (num_classes, 3).
+    """`dataset.classes`, and `dataset.palette` as uint8 (num_classes, 3), also of what is inside a Subset.
 
-    Raises ValueError if they do not match.
+    Raises ValueError if they do not match, or are not told.
     """
-    classes, palette = tuple(dataset.classes), np.asarray(dataset.palette, dtype=np.uint8)
+    classes, palette = (told_by(dataset, name) for name in ("classes", "palette"))
+    classes, palette = tuple(classes), np.asarray(palette, dtype=np.uint8)
     if palette.shape != (len(classes), 3):
         raise ValueError(
             f"{type(dataset).__name__}.palette has shape {palette.shape}, but must be ({len(classes)}, 3): "

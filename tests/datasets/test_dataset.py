@@ -8,7 +8,8 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from nbhelpers.datasets import Cells, Eyes, Street
-from nbhelpers.datasets.dataset import SegmentationDataset, collate, num_classes_of
+from nbhelpers.datasets.dataset import SegmentationDataset, collate
+from nbhelpers.datasets.inside import num_classes_of
 
 
 class Ramps(SegmentationDataset):

@@ -11,7 +11,7 @@ from torch.utils.data import ConcatDataset, Dataset, Subset
 
 from nbhelpers.checks import Gate, check_batch, check_sample
 from nbhelpers.datasets.dataset import collate
-from nbhelpers.datasets.gate import leaves
+from nbhelpers.datasets.inside import leaves
 
 GENERATOR = torch.Generator().manual_seed(0)
 IMAGES = torch.randint(0, 255, (16, 3, 24, 32), generator=GENERATOR, dtype=torch.uint8)

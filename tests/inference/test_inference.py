@@ -7,13 +7,16 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from nbhelpers.datasets import Cells
-from nbhelpers.inference import TTA, Ensemble, predict, predict_tiled
+from nbhelpers.inference import TTA, Ensemble, open_image, predict, predict_tiled, predict_volume
 from nbhelpers.inference import tiled as tiled_module
 from nbhelpers.inference.tiled import Axis
+from nbhelpers.kaggle import presence
+from nbhelpers.models.presence import WithPresence
 from nbhelpers.models.unet import UNet
 from nbhelpers.visualisation import LiveBytes
 
@@ -89,6 +92,27 @@ def test_every_type_that_loaders_give():
         assert torch.allclose(predict(model, same), expected, atol=1e-5), same.dtype
     assert torch.allclose(predict(model, array[..., 0]), predict(model, array[..., :1].repeat(3, 2)))
     assert torch.equal(predict(model, array[::-1]), predict(model, array[::-1].copy()))  # negative strides
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize(
+    ("mode", "ending"),
+    [(mode, "png") for mode in ("1", "L", "LA", "P", "RGB")]
+    + [("CMYK", "jpg"), ("RGB", "tif"), ("I;16", "png")],
+)
+def test_pictures_of_pillow_are_what_their_file_is(tmp_path, mode, ending, orientation):
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 33, 3), np.uint8)
+    if mode == "I;16":
+        picture = Image.fromarray(pixels[..., 0].astype(np.uint16) * 257)
+    else:
+        picture = Image.fromarray(pixels).convert(mode)
+    exif = picture.getexif()
+    exif[0x0112] = orientation
+    picture.save(tmp_path / f"a.{ending}", exif=exif)
+    expected = predict(network(), open_image(tmp_path / f"a.{ending}"))
+    assert expected.shape[1:] == ((20, 33) if orientation == 1 else (33, 20))
+    with Image.open(tmp_path / f"a.{ending}") as picture:
+        assert torch.allclose(predict(network(), picture), expected, atol=1e-4)
 
 
 def test_floats_that_resizing_has_pushed_over_1():
@@ -191,6 +215,64 @@ def test_numbers_below_one(call, wrong):
         call(Seen(), torch.rand(3, 32, 32), **wrong)
 
 
+# 16 bits
+
+
+def by_tiles(model, image):
+    return predict_tiled(model, image, 32, 0, progress=False)
+
+
+def by_slices(model, image):
+    return predict_volume(model, image[None], axes=(0,), progress=False)
+
+
+def by_head(model, image):
+    return presence(WithPresence(UNet(num_classes=2, widths=(4, 8)), num_classes=2), image)
+
+
+@pytest.mark.parametrize("call", [predict, by_tiles, by_slices, by_head])
+def test_16_bits_that_are_not_used(call):
+    """`Folder` stretches 12 bits in 16, so they would be 16 times darker than in training."""
+    dark = np.zeros((40, 70), np.uint16)
+    call(network(), dark)  # blank
+    for top in (1, 255, 4095, 2**14 - 1):
+        dark[39, 69] = top
+        for same in (dark, dark.astype(">u2"), torch.from_numpy(np.stack([dark] * 3))):
+            if call is by_slices and isinstance(same, torch.Tensor):
+                same = same[0]
+            with pytest.raises(
+                ValueError, match=f"uint16 with values up to {top}, .* image / 4095 for 12 bits"
+            ):
+                call(network(), same)
+    dark[39, 69] = 2**14  # in one tile, and in one corner of it
+    call(network(), dark)
+    call(network(), dark / 65535)
+
+
+def test_16_bits_of_several_images_are_judged_together():
+    dark, bright = np.full((8, 8), 4000, np.uint16), np.full((8, 8), 40000, np.uint16)
+    assert len(predict(network(), [dark, bright])) == 2
+    with pytest.raises(ValueError, match="uint16 with values up to 4000"):
+        predict(network(), [dark, np.full((8, 8), 255, np.uint8)])
+    batch = torch.from_numpy(np.stack([[dark] * 3, [bright] * 3]))
+    assert predict(network(), batch).shape == (2, 3, 8, 8)
+    volume = np.stack([dark, bright])
+    assert predict_volume(network(), volume, progress=False).shape == (3, 2, 8, 8)
+
+
+def test_a_deep_image_is_read_until_it_is_bright():
+    class Watched:
+        shape, read = (32, 320), 0
+
+        def __getitem__(self, window):
+            self.read += 1
+            return np.full(self.shape, 60000, np.uint16)[window]
+
+    image = Watched()
+    predict_tiled(Seen(), image, 32, 0, progress=False)
+    assert image.read == 1 + 10
+
+
 # Test-time augmentation
 
 
@@ -236,7 +318,15 @@ def test_scales_keep_to_the_stride_and_the_size():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"flips": "x"}, {"scales": ()}, {"scales": (0.0,)}, {"scales": (float("nan"),)}]
+    "wrong",
+    [
+        {"flips": "x"},
+        {"flips": True},
+        {"scales": ()},
+        {"scales": 0.5},
+        {"scales": (0.0,)},
+        {"scales": (float("nan"),)},
+    ],
 )
 def test_views_that_do_not_exist(wrong):
     with pytest.raises(ValueError, match="flips is|scales is"):
@@ -374,6 +464,33 @@ def test_weights_take_a_window_each_however_long_the_image(length):
     tracemalloc.stop()
     # float64 while they are made, then float32; and their sum along the image
     assert peak < 3 * 8 * 512 * len(axis.starts) + 3 * 8 * length + 100_000
+
+
+class OfOneSize(nn.Module):
+    """As a transformer whose embedding of places fixes the size of what it takes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.places = nn.Parameter(torch.rand(1, 3, 96, 96))
+
+    def forward(self, images):
+        return images + self.places
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 8])
+def test_a_network_of_one_size_takes_windows_of_it(monkeypatch, batch_size):
+    model, image = OfOneSize(), torch.rand(3, 96, 200)
+    result = predict_tiled(model, image, 96, 32, batch_size=batch_size, progress=False)
+    assert torch.allclose(result[..., :32], predict(model, image[..., :96])[..., :32], atol=1e-6)
+    monkeypatch.setattr(tiled_module, "BAND_BYTES", 0)  # columns of a tile, with fewer windows than a batch
+    columns = predict_tiled(model, image, 96, 32, batch_size=batch_size, progress=False)
+    assert torch.allclose(columns, result, atol=1e-6)
+
+
+def test_every_window_is_predicted_once():
+    seen = Seen()
+    predict_tiled(seen, torch.rand(3, 64, 160), 64, 32, batch_size=3, progress=False)
+    assert seen.shapes == [(3, 3, 64, 64), (1, 3, 64, 64)]
 
 
 def test_memory_maps_in_and_out(tmp_path):

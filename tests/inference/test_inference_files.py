@@ -16,7 +16,7 @@ import torch
 from PIL import Image, TiffImagePlugin
 from torch import nn
 
-from nbhelpers.datasets.files import read_image, read_mask
+from nbhelpers.datasets.files import SUFFIXES, read_image, read_mask
 from nbhelpers.inference import (
     TTA,
     Ensemble,
@@ -449,6 +449,29 @@ def test_a_folder_goes_on_after_bad_files_and_starts_where_it_stopped(tmp_path, 
         predict_folder(exported, images, out, tta=TTA("h"), **options)
 
 
+def test_what_is_no_image_by_its_ending_is_named(tmp_path, images, exported, capsys):
+    for name in ("IMG_0001.HEIC", "c.jp2", ".hidden", "Thumbs.db"):
+        (images / name).touch()
+    (images / "more").mkdir()
+    for out in (tmp_path / "out", images / "out"):
+        report = predict_folder(exported, images, out, tile=96, overlap=48, progress=False)
+        assert report.left == ["IMG_0001.HEIC", "c.jp2", "more/", "notes.txt"]
+    with pytest.raises(SystemExit):  # by the bad files
+        main([*map(str, (exported, images, out)), "--tile", "96", "--overlap", "48"])
+    assert capsys.readouterr().out.endswith(
+        "\nleft alone, as no image by its ending: IMG_0001.HEIC, c.jp2, more/ and 1 more\n"
+    )
+
+
+def test_every_ending_of_an_image_is_read(tmp_path, exported):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for number, ending in enumerate(SUFFIXES):
+        Image.fromarray(PIXELS[:32, :32]).save(folder / f"{number}{ending}")
+    report = predict_folder(exported, folder, tmp_path / "out", tile=32, overlap=0, progress=False)
+    assert len(report.done) == len(SUFFIXES) and report.failed == {} and report.left == []
+
+
 def test_a_full_disk_stops_the_folder_and_keeps_what_is_done(tmp_path, images, exported):
     out = tmp_path / "out"
     predict_folder(exported, images, out, tile=96, overlap=48, progress=False)
@@ -577,6 +600,19 @@ def test_models_of_other_channels_take_files_of_as_many(tmp_path):
         f"{tmp_path / 'images' / 'rgb.png'} has 3 bands (red, green, blue), but 4 are due: pass in_channels=3 to take "
         "them all, or write it with 4"
     ]
+
+
+def test_arrays_of_12_bits_need_the_range_of_the_training(tmp_path, exported):
+    (tmp_path / "images").mkdir()
+    values = (PIXELS[:40, :50, 0].astype(float) / 255 * 4095).round().astype(np.uint16)
+    np.save(tmp_path / "images" / "a.npy", values)
+    options = {"tile": 96, "overlap": 48, "progress": False}
+    report = predict_folder(exported, tmp_path / "images", tmp_path / "out", **options)
+    (fault,) = report.failed.values()
+    assert "image is uint16 with values up to 4095" in fault and "by --range at the command line" in fault
+    report = predict_folder(exported, tmp_path / "images", tmp_path / "2", value_range=(0, 4095), **options)
+    ids = predict(network(), PIXELS[:40, :50, 0], ids=True, stride=16)
+    assert np.array_equal(read_mask(tmp_path / "2" / "masks" / "a.png", "a", ids=range(9)), ids.numpy())
 
 
 def test_more_than_8_bits_need_the_range_of_the_training(tmp_path, exported, capsys):

@@ -14,6 +14,7 @@ from nbhelpers.datasets import Cells, Nuclei, Street
 from nbhelpers.kaggle import (
     Bowl,
     alike,
+    dice,
     draw_competition,
     find_input,
     lint_submission,
@@ -25,6 +26,7 @@ from nbhelpers.kaggle import (
     stain,
     strata,
     top_hat,
+    tune_by_folds,
     write_submission,
 )
 from nbhelpers.kaggle.submissions import instance_rows
@@ -320,6 +322,47 @@ def test_out_of_fold_goes_on_where_it_stopped(tmp_path):
         out_of_fold(folds[::-1], predict, tmp_path)
     with pytest.raises(ValueError, match="fold 0 gave 1 predictions for 2 images"):
         out_of_fold(folds, lambda train, held: [np.zeros(1)], tmp_path / "other")
+
+
+@pytest.mark.parametrize(
+    ("folds", "message"),
+    [
+        ([0, 1, np.nan, 1], "folds hold nan; they must be whole numbers"),
+        ([0, 1, 0.5, 1], "folds hold 0.5; they must be whole numbers"),
+        ([0, 1, None, 1], r"folds are object \(4,\)"),
+        ([[0, 1], [0, 1]], r"folds are int64 \(2, 2\); .* the fold of each image"),
+    ],
+)
+def test_folds_are_judged_before_any_training(tmp_path, folds, message):
+    with pytest.raises(ValueError, match=message):
+        out_of_fold(folds, lambda train, held: pytest.fail("it trains"), tmp_path)
+    with pytest.raises(ValueError, match=message):
+        tune_by_folds(dice, [0] * 4, [0] * 4, folds)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (
+            lambda held: {index: np.zeros(1) for index in held},
+            "fold 0 gave dict; it must give one array for each",
+        ),
+        (lambda held: [{"mask": np.zeros(1)}] * 2, "the prediction for image 0 is dict; it must be an array"),
+        (lambda held: [(np.zeros(3), 0.5)] * 2, "the prediction for image 0 is tuple"),
+        (lambda held: [np.zeros(1), None], "the prediction for image 2 is NoneType"),
+        (lambda held: [np.array(["a"])] * 2, "the prediction for image 0 is ndarray of <U1"),
+    ],
+)
+def test_predictions_that_are_no_arrays(tmp_path, answer, message):
+    with pytest.raises(ValueError, match=message):
+        out_of_fold([0, 1, 0, 1], lambda train, held: answer(held), tmp_path)
+    assert not (tmp_path / "2.npy").exists()
+
+
+def test_predictions_may_be_tensors(tmp_path):
+    oof = out_of_fold([0, 1], lambda train, held: torch.ones(1, 1, 2, 3), tmp_path)
+    assert [prediction.shape for prediction in oof] == [(1, 2, 3)] * 2
 
 
 def test_a_full_disk_loses_no_prediction(tmp_path):

@@ -74,6 +74,8 @@ def test_sure_masks():
     three = np.array([[[0.92, 0.3]], [[0.05, 0.3]], [[0.03, 0.4]]])
     assert sure_mask(three).tolist() == [[0, IGNORE]]
     assert sure_mask(np.array([[0.1, 0.9]]), sure=0.9).tolist() == [[0, 1]]
+    one_channel = np.array([[[0.97, 0.03, 0.6]]], np.float32)  # (1, H, W), as `predict` gives the foreground
+    assert sure_mask(one_channel).tolist() == sure_mask(one_channel[0]).tolist() == [[1, 0, IGNORE]]
     with pytest.raises(ValueError, match="sure is 0.5; it must be above 0.5"):
         sure_mask(three, sure=0.5)
     with pytest.raises(ValueError, match=r"probability is int64 \(1,\)"):

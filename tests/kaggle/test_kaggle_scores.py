@@ -232,6 +232,12 @@ def test_tuning_finds_the_best_of_the_grid():
         tune(lambda p, t, threshold: np.nan, predictions, truths, threshold=(0.5,))
 
 
+@pytest.mark.parametrize("threshold", [0.5, (), "0.5", np.float32(0.5)])
+def test_settings_without_values_to_try(threshold):
+    with pytest.raises(ValueError, match=r"threshold is .*; it must hold the values to try, at least one"):
+        tune(dice, [STACK[0]], [STACK[0] > 0.7], decide=by_mask, threshold=threshold)
+
+
 def test_gains_and_no_gains():
     generator = np.random.default_rng(0)
     before = generator.random(60)

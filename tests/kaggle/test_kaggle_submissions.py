@@ -155,6 +155,41 @@ def test_rows_are_counted_against_the_files_on_disk(sample, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("files", "ids"),
+    [
+        (("1.2.276.1.dcm", "1.2.276.2.dcm"), ("1.2.276.1", "1.2.276.2")),
+        (("1.2.276.1", "1.2.276.2"), ("1.2.276.1", "1.2.276.2")),
+        (("a.v2.png", "b.v2.png"), ("a.v2", "b.v2")),
+        (("a.v2.png", "b.v2.png"), ("a.v2.png", "b.v2.JPG")),
+        (("a.nii.gz", "b.nii.gz"), ("a.nii.gz", "b.nii")),
+        (("a.jpg", "b.jpg"), ("a.jpg_Fish", "b.jpg_Fish")),
+        (("a.jpg", "b.jpg"), ("test/a.jpg", "test/b")),
+    ],
+)
+def test_dots_in_ids(sample, tmp_path, files, ids):
+    folder = tmp_path / "test"
+    folder.mkdir()
+    for name in files:
+        (folder / name).touch()
+    sample.write_text(HEADER + "".join(f"{name},\n" for name in ids))
+    assert lint(sample, sample.read_text(), images=folder, sizes=None) == []
+    (folder / files[1]).unlink()
+    found = lint(sample, sample.read_text(), images=folder, sizes=None)
+    assert found == [f"row 3: no file of {ids[1]!r} lies in test"]
+
+
+@pytest.mark.parametrize("second", ["1 2", "2 1", "2 3"])
+def test_objects_that_share_pixels_are_not_scored(sample, second):
+    text = f"{HEADER}a,1 2\na,{second}\nb,\n"
+    (told,) = lint(sample, text)
+    assert told.startswith("row 3: 'a' shares pixels with row 2")
+    with pytest.raises(
+        ValueError, match="has objects of 'a' that share pixels; .* lint_submission lists them"
+    ):
+        score_submission(sample.with_name("submission.csv"), {"a": IDS, "b": np.zeros((2, 4), int)})
+
+
+@pytest.mark.parametrize(
     ("text", "options", "fault"),
     [
         (HEADER + "a,1 2\n", {}, "'b' of the sample is missing; each image needs a row"),

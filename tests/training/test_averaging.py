@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from nbhelpers.datasets import collate
+from nbhelpers.models.blocks import Freezable
 from nbhelpers.training import evaluate
 from nbhelpers.training.averaging import DECAY, Averaging, soup
 from nbhelpers.training.plan import Plan
@@ -45,6 +46,33 @@ def test_swa_measures_batch_norm_anew():
     with torch.no_grad():
         maps = model[0](images)
     torch.testing.assert_close(model[1].running_mean, maps.mean(dim=(0, 2, 3)), rtol=1e-3, atol=1e-4)
+
+
+class Frozen(Freezable):
+    """Batch norm of a known state, frozen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(3)
+        self.norm.running_mean.fill_(0.5)
+        self.norm.running_var.fill_(2.0)
+        self.freeze()
+
+    def forward(self, x):
+        return self.norm(x)
+
+
+def test_swa_leaves_the_statistics_of_frozen_layers():
+    model = nn.Sequential(Frozen(), normed())
+    quick(model, Discs(8), Discs(4), epochs=1, precision="fp32", average="swa")
+    assert (
+        model[0].norm.running_mean.tolist() == [0.5] * 3 and model[0].norm.running_var.tolist() == [2.0] * 3
+    )
+    assert model[0].norm.track_running_stats
+    images = collate([Discs(8)[index] for index in range(8)])[0]
+    with torch.no_grad():
+        maps = model[1][0](model[0](images))  # what stands behind them was measured with them as they are
+    torch.testing.assert_close(model[1][1].running_mean, maps.mean(dim=(0, 2, 3)), rtol=1e-3, atol=1e-4)
 
 
 def test_ema_forgets_by_its_decay():

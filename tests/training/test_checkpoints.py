@@ -7,6 +7,7 @@ import pytest
 import torch
 from segmentation_models_pytorch.losses import DiceLoss
 from torch import nn
+from torch.utils.data import Subset
 
 from nbhelpers.training.checkpoints import load_checkpoint, save_checkpoint
 from nbhelpers.training.plan import Plan
@@ -53,6 +54,22 @@ def test_another_file_of_torch_is_named(content, tmp_path):
         quick(nn.Conv2d(3, 2, 1), Discs(4), Discs(2), resume=tmp_path / "foreign.pt")
 
 
+def test_a_fold_does_not_go_on_from_another_folds_file(tmp_path):
+    pictures, folds = Discs(6), torch.arange(6) % 3
+    path = tmp_path / "c.pt"
+    for number, part in enumerate(("train", "train", "valid")):
+        held_out = torch.stack([folds != number, folds == number])
+        train, valid = (Subset(pictures, each.nonzero().flatten().tolist()) for each in held_out)
+        if number == 0:
+            first = train
+            quick(nn.Conv2d(3, 2, 1), train, valid, resume=path, stop_after=1)
+            continue
+        with pytest.raises(
+            ValueError, match=rf"c.pt was made with \{{'checksum of {part}'.*start a new file"
+        ):
+            quick(nn.Conv2d(3, 2, 1), first if part == "valid" else train, valid, resume=path)
+
+
 def test_another_network_is_refused_before_a_weight_is_touched(whole, tmp_path):
     (tmp_path / "c.pt").write_bytes(whole)
     for model, differing in ((nn.Conv2d(3, 2, 3, padding=1), "weight"), (small_unet(), "bias, ")):
@@ -92,7 +109,7 @@ OTHER_PLANS = [
     ({"batch_size": 2}, {"batch_size": 4}, "'batch_size': 2"),
     ({}, {"seed": 1}, "{'seed': 0}, this call has {'seed': 1}"),
     ({}, {"lr": 0.1, "schedule": "poly"}, "'lr': 0.1, 'schedule': 'poly'"),
-    ({}, {"train": Discs(8)}, "{'images': 4}, this call has {'images': 8}"),
+    ({}, {"train": Discs(8)}, "'images': 8"),
     ({"precision": "bf16"}, {"precision": "fp32"}, "'bf16 or fp16'}, this call has {'precision': 'fp32'}"),
     ({}, {"class_weights": torch.tensor([1.0, 2.0])}, "{'class_weights': [1.0, 2.0]}"),
     ({}, {"loss": other_loss}, "{'loss': 'pixel_loss'}, this call has {'loss': 'other_loss'}"),
@@ -119,7 +136,7 @@ def test_resume_compares_the_whole_plan(first, second, told, tmp_path):
 def test_equal_losses_are_told_alike_in_another_session():
     for loss in (lambda: DiceLoss("multiclass", ignore_index=255), lambda: Weighted([1.0, 2.0])):
         plans = [Plan(2, 0.1, 4, loss(), None, "poly", 0.0, None, 0) for _ in range(2)]
-        records = [plan.record(Discs(4), "no") for plan in plans]
+        records = [plan.record(Discs(4), Discs(2), "no") for plan in plans]
         assert records[0] == records[1]
         assert " at 0x" not in records[0]["loss"]
 
@@ -128,7 +145,8 @@ def test_bf16_and_fp16_take_turns(tmp_path):
     """fp16 has a scaler, bf16 has none; a processor cannot train in fp16, so this is one level below `fit`."""
     model, path = nn.Conv2d(3, 2, 1), tmp_path / "c.pt"
     records = [
-        Plan(2, 0.1, 4, None, None, "poly", 0.0, None, 0).record(Discs(4), kind) for kind in ("bf16", "fp16")
+        Plan(2, 0.1, 4, None, None, "poly", 0.0, None, 0).record(Discs(4), Discs(2), kind)
+        for kind in ("bf16", "fp16")
     ]
     scaler = torch.amp.GradScaler("cpu", init_scale=8.0)
     save_checkpoint(path, {"model": model}, records[0], [], {})

@@ -26,6 +26,14 @@ from tests.training.test_training import Discs, quick, small_unet
         ({"class_weights": [1.0, -1.0]}, r"class_weights are \[1.0, -1.0\]; they must be finite"),
         ({"class_weights": torch.zeros(2)}, "one at least above 0"),
         ({"class_weights": [1.0, math.inf]}, "they must be finite"),
+        (
+            {"class_weights": {0: 1.0, 1: 3.0}},
+            r"class_weights are a dict, \{0: 1.0, 1: 3.0\}; give a tensor or a list",
+        ),
+        (
+            {"loss": nn.BCEWithLogitsLoss()},
+            r"the loss cannot be taken: .*; it gets logits, float32 \(\d, 2, .*class ids",
+        ),
     ],
 )
 def test_an_argument_that_makes_no_sense_is_an_error(options, message):

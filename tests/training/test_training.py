@@ -18,6 +18,7 @@ import torch
 from segmentation_models_pytorch.losses import DiceLoss
 from torch import nn
 
+from nbhelpers.datasets import Street
 from nbhelpers.datasets.dataset import IGNORE, SegmentationDataset
 from nbhelpers.datasets.transforms import train_transform
 from nbhelpers.losses import pixel_loss
@@ -413,6 +414,27 @@ def test_nothing_holds_on_to_the_model_afterwards():
         assert [part() for part in parts if part() is not None] == []
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("channels", [1, 3, 11])
+def test_evaluate_refuses_a_model_of_other_classes(channels):
+    model, street = nn.Conv2d(3, channels, 1), Street("val", (32, 32), length=2)
+    if channels == 11:
+        assert evaluate(model, street).counts.shape == (11, 11)
+        return
+    with pytest.raises(
+        ValueError, match=rf"gives \(2, {channels}, 32, 32\).*it must give logits \(2, 11, 32, 32\)"
+    ):
+        evaluate(model, street)
+
+
+def test_train_and_valid_of_other_classes_are_refused():
+    train, valid = Discs(4), Discs(2)
+    valid.classes = tuple(reversed(train.classes))
+    with pytest.raises(
+        ValueError, match="class 0 is .* in train and .* in valid; they must be the same classes"
+    ):
+        quick(small_unet(), train, valid)
 
 
 def test_evaluate_counts_every_pixel_once_and_keeps_the_mode():

@@ -26,13 +26,15 @@ class Annotated(SegmentationDataset):
             the folder of the export itself, or the images inside labelme's files.
         classes: the names in the order of their ids. Pixels of no object are the class named `background`; where
             `classes` has no such name they are void. Default: `background` and all labels of the export, in its
-            order; without a background for formats that label every pixel.
+            order; without a background for formats that label every pixel. A label that is called like it but for
+            capitals and outer underscores, as in labelme's `_background_`, is that class too.
         format: one of `annotations.FORMATS`; None finds it.
         convention: of the run-length codes in Kaggle's tables, which must be named there: one of
             `annotations.CONVENTIONS`, or a `Convention`.
         void: labels whose objects become 255. skip: labels that are left out, as if nobody had drawn them.
         order, overlap, crowd, width, centres: how objects become a mask, see `annotations.Rules`.
-        unlabelled: an image without an object is "empty" (all background), an "error", or left out ("skip").
+        unlabelled: an image without an object is "empty" (all background), an "error", or left out ("skip"). For YOLO
+            that is also one without a text file, in a folder where others have one.
 
     A pixel belongs to an object if its centre does. `counts` tells how many objects each label has, `odd` what was
     passed over. Raises FileNotFoundError for images that are missing and ValueError for all else, naming file and
@@ -68,39 +70,44 @@ class Annotated(SegmentationDataset):
         content = read_export(path, format, tuple(classes) if classes is not None else None, convention)
         self.format, self.counts, self.odd = content.format, content.counts, content.odd
         void = (*void, *content.void)
+        alike = [label for label in self.counts if _plain(label) == _plain(background)]
         if classes is None:
-            front = () if content.complete or background in content.labels else (background,)
-            classes = (*front, *(label for label in content.labels if label not in (*void, *skip)))
+            kept = [label for label in content.labels if label not in (*void, *skip)]
+            without = background in void or content.complete and not any(label in alike for label in kept)
+            front = () if without else (background,)
+            classes = (*front, *(label for label in kept if label not in alike))
         self.classes = tuple(classes)
         if not 1 <= len(self.classes) <= IGNORE or len(set(self.classes)) < len(self.classes):
             raise ValueError(f"classes are {self.classes}; give 1 to {IGNORE} names, each once")
         self.palette = categorical(len(self.classes))
-        self.ids = {label: IGNORE for label in void} | {
-            name: place for place, name in enumerate(self.classes)
-        }
-        self.background = self.ids.get(background, IGNORE)
+        ids = {name: place for place, name in enumerate(self.classes)}
+        same = [name for name in (background, *ids) if name in ids and _plain(name) == _plain(background)]
+        self.background = ids[same[0]] if same else IGNORE
+        painted = (
+            {label: self.background for label in alike if same} | {label: IGNORE for label in void} | ids
+        )
+        self.ids = {label: value for label, value in painted.items() if label not in skip}
         unknown = [label for label, count in self.counts.items() if count and label not in (*self.ids, *skip)]
         if unknown:
             raise ValueError(
                 f"{path} has objects of {', '.join(map(repr, unknown))}, but the classes are {', '.join(self.classes)}; "
                 "name them in classes=, or in void= (255) or skip= (left out)"
             )
-        drawn = [picture for picture in content.pictures if picture.painted or self._objects(picture)]
-        bare = len(content.pictures) - len(drawn)
+        files, pictures = ImageFiles(path if images is None else images), content.pictures
+        if content.whole and unlabelled != "skip":
+            pictures += self._not_listed(files, pictures)
+        drawn = [picture for picture in pictures if picture.painted or self._objects(picture)]
+        bare = len(pictures) - len(drawn)
         if bare and unlabelled == "error":
-            first = next(picture for picture in content.pictures if picture not in drawn)
+            first = next(picture for picture in pictures if picture not in drawn)
             raise ValueError(
                 f"{bare} images have no object, {first.name} first; pass unlabelled='empty' if there is nothing on "
                 "them, or 'skip' if nobody has looked at them"
             )
-        self.pictures = tuple(drawn) if unlabelled == "skip" else content.pictures
+        self.pictures = tuple(drawn) if unlabelled == "skip" else pictures
         if not self.pictures:
             raise ValueError(f"{path} holds no annotated image")
-        files = ImageFiles(path if images is None else images)
-        self.files = [
-            None if picture.embedded and images is None else files.find(picture.name)
-            for picture in self.pictures
-        ]
+        self.files = files.find_all(self.pictures, embedded=images is None)
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -124,5 +131,19 @@ class Annotated(SegmentationDataset):
             )
         return image, mask
 
+    def _not_listed(self, files: ImageFiles, pictures: tuple[Picture, ...]) -> tuple[Picture, ...]:
+        """The images beside those of `pictures`; those of other folders may be another split's, and are odd."""
+        beside, elsewhere = files.others(pictures)
+        if elsewhere:
+            self.odd += (
+                f"{len(elsewhere)} images lie in folders where none has annotations, {elsewhere[0]} first: left out",
+            )
+        return tuple(Picture(path.name, None, (), str(path), folder=str(path.parent)) for path in beside)
+
     def _objects(self, picture: Picture) -> list:
         return [one for one in picture.objects if one.label in self.ids]
+
+
+def _plain(name: str) -> str:
+    """Without capitals and outer underscores: labelme writes `_background_`, others `Background`."""
+    return name.strip("_").lower()

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 
 from nbhelpers.datasets.annotations.shapes import Picture
 
@@ -12,7 +13,7 @@ class Export:
 
     format: its name. labels: in the export's own order. odd: sentences about what was passed over or mended.
     void: labels that the format itself counts as void. complete: every pixel should have a label, so that there is
-    no background.
+    no background. whole: it is of all images in a folder, so that one without annotations has no object.
     """
 
     format: str
@@ -21,6 +22,7 @@ class Export:
     odd: tuple[str, ...] = ()
     void: tuple[str, ...] = ()
     complete: bool = False
+    whole: bool = False
 
     @property
     def counts(self) -> dict[str, int]:
@@ -35,3 +37,11 @@ class Export:
 def labels_of(pictures: tuple[Picture, ...]) -> tuple[str, ...]:
     """The labels that occur, in alphabetical order, for formats that have no list of their own."""
     return tuple(sorted({one.label for picture in pictures for one in picture.objects}))
+
+
+def image_folder(path: Path, annotations: str, images: str) -> str:
+    """The folder of the image that belongs to the file `path`: the last step `annotations` of its own is `images`."""
+    steps = list(path.parent.parts)
+    if annotations in steps:
+        steps[-1 - steps[::-1].index(annotations)] = images
+    return str(Path(*steps))

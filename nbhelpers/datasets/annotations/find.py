@@ -110,10 +110,8 @@ def _of_folder(folder: Path, classes: tuple[str, ...] | None) -> tuple[str, Call
         return "label-studio-png", partial(png_masks.read_brushes, folder)
     if tables := [path for path in sorted(folder.rglob("*.csv")) if path.is_file() and kaggle.fits(path)]:
         return _of_file(_only(tables, folder))
-    if texts := [
-        path for path in sorted(folder.rglob("*.txt")) if path.name not in ("classes.txt", "README.txt")
-    ]:
-        return yolo.NAME, partial(yolo.read, texts, _names_beside(folder))
+    if texts := [path for path in sorted(folder.rglob("*.txt")) if path.is_file() and yolo.fits(path)]:
+        return yolo.NAME, partial(yolo.read, texts, _names_beside(folder), whole=True)
     return None
 
 
@@ -162,6 +160,11 @@ def _labelmap_beside(masks: Path) -> Path | None:
 
 
 def _names_beside(folder: Path) -> Path | None:
-    """data.yaml in the folder of the texts or in one of the two above it."""
-    folders = (folder, *folder.resolve().parents[:2])
-    return next((path for one in folders for path in sorted(one.glob("*.y*ml")) if path.is_file()), None)
+    """data.yaml, or another that has names, in the folder of the texts or in one of the two above it."""
+    for one in (folder, *folder.resolve().parents[:2]):
+        paths = [path for path in sorted(one.glob("*.y*ml")) if path.is_file()]
+        paths.sort(key=lambda path: path.stem != "data")
+        for path in paths:
+            if path.stem == "data" or yolo.has_names(path):
+                return path
+    return None

@@ -6,8 +6,10 @@ that two shapes that share an edge share no pixel and leave none out.
 """
 
 import math
+import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Any, Protocol
 
 import numpy as np
@@ -204,6 +206,12 @@ class Picture:
     where: str
     embedded: bytes | None = field(default=None, repr=False)  # the image file itself, as labelme may keep it
     painted: Any = None  # a `painted.Painted`, where the tool gives a mask and no objects
+    folder: str = ""  # of the image, where the export tells it apart from the name
+
+    @property
+    def path(self) -> PurePosixPath:
+        """Where the image lies, as far as the export tells."""
+        return PurePosixPath(posixpath.normpath(posixpath.join(self.folder, self.name).replace("\\", "/")))
 
 
 def _turn(degrees: float) -> np.ndarray:

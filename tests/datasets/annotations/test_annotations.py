@@ -178,6 +178,32 @@ def test_void_skip_and_background(tmp_path):
         mask_of(tmp_path, writers.OBJECTS, classes=["background", "cat"])
 
 
+@pytest.mark.parametrize("label", ["background", "Background", "_background_", "__BACKGROUND__"])
+@pytest.mark.parametrize("name", POLYGONS)
+def test_a_label_called_background_is_the_background(name, label, tmp_path, images):
+    """It is class 0, wherever the export lists it, and its polygons paint background over what lies below."""
+    path = POLYGONS[name](tmp_path / "export", [("a cat", DOG), (label, SMALL)])
+    for options in ({}, {"classes": ["background", "a cat"]}, {"classes": [label, "a cat"]}):
+        data = Annotated(path, images, **options)
+        assert data.classes == tuple(options.get("classes", ("background", "a cat")))
+        assert np.array_equal(data.read(0)[1], inside(DOG) & ~inside(SMALL)) and data.counts[label] == 1
+    assert np.array_equal(Annotated(path, images, skip=[label]).read(0)[1], inside(DOG))
+    assert Annotated(path, images, void=[label]).read(0)[1][8, 10] == 255
+
+
+def test_a_painted_background_is_class_0(tmp_path, images):
+    path = writers.roboflow(tmp_path / "export", inside(CAT))
+    (path / "_classes.csv").write_text("Pixel Value, Class\n0, cat\n1, Background\n")
+    data = Annotated(path, images)
+    assert data.classes == ("background", "cat") and np.array_equal(data.read(0)[1], ~inside(CAT))
+
+
+def test_skip_leaves_out_what_would_be_void(tmp_path):
+    objects = [("dog", DOG), ("ignore", CAT)]
+    assert np.array_equal(mask_of(tmp_path, objects, skip=["ignore"]), inside(DOG))
+    assert not mask_of(tmp_path, objects[:1], classes=["background", "dog"], skip=["dog"]).any()
+
+
 def test_holes_and_parts(tmp_path, images):
     hole = [(10, 8), (20, 8), (20, 16), (10, 16)]
     feature = {
@@ -359,6 +385,223 @@ def test_images_are_found_by_name_and_never_outside(tmp_path):
     content["images"][0]["file_name"] = f"train/b/{NAME}"
     data = Annotated(dump(content, path), tmp_path / "images")
     assert data.name(0) == str(tmp_path / "images" / "b" / NAME)
+
+
+def listed(path, *names):
+    """COCO's export with an image of each name, each with a polygon of its own."""
+    content = json.loads(path.read_text())
+    image, one = content["images"][0], content["annotations"][0]
+    content["images"] = [image | {"id": place, "file_name": name} for place, name in enumerate(names)]
+    content["annotations"] = [one | {"image_id": place} for place in range(len(names))]
+    return dump(content, path)
+
+
+def moved(write, folder, *steps):
+    """A file for an image, copied to other folders of the export."""
+    path = write(folder)
+    files = [file for file in sorted(folder.rglob("scene*")) if file.is_file()]
+    for step in steps:
+        target = folder / step / files[0].name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(files[0].read_bytes())
+    files[0].unlink()
+    return path if path.is_dir() else folder
+
+
+def local_files(folder, *names):
+    """Label Studio's tasks of images in a storage of one's own."""
+    path = writers.label_studio(folder)
+    task = json.loads(path.read_text())[0]
+    data = [{"image": f"/data/local-files/?d=photos/{name}"} for name in names]
+    return dump([task | {"data": one} for one in data], path)
+
+
+def subsets(folder, *names):
+    """CVAT's export of a project."""
+    path = writers.cvat(folder)
+    head, image = path.read_text().removesuffix("</annotations>\n").split("  <image")
+    images = [f'  <image subset="{name}"{image}' for name in names]
+    path.write_text(head + "".join(images) + "</annotations>\n")
+    return path
+
+
+SPLITS = {  # exports of train's and val's image, which have one name
+    "coco": lambda folder: listed(writers.coco(folder), f"train/{NAME}", f"val/{NAME}"),
+    "cvat": lambda folder: subsets(folder, "train", "val"),
+    "label-studio": lambda folder: local_files(folder, f"train/{NAME}", f"val/{NAME}"),
+    "labelme": lambda folder: moved(writers.labelme, folder, "train", "val"),
+    "geojson": lambda folder: moved(writers.geojson, folder, "train", "val"),
+    "supervisely": lambda folder: moved(writers.supervisely, folder, "train/ann", "val/ann"),
+    "yolo": lambda folder: moved(writers.yolo, folder, "labels/train", "labels/val"),
+}
+
+
+@pytest.mark.parametrize("name", SPLITS)
+def test_images_of_one_name_in_two_folders(name, tmp_path):
+    """Each gets its own; where one is missing it does not get the other's, whether its folder is there or not."""
+    path, inner = SPLITS[name](tmp_path / "export"), "img" if name == "supervisely" else ""
+    kept = save_image(tmp_path / "images" / "train" / inner)
+    with pytest.raises(
+        ValueError, match=f"scene.* and .*scene.* both get the image {kept}; add the image that"
+    ):
+        Annotated(path, tmp_path / "images")
+    stray = save_image(tmp_path / "images" / "val" / inner, "other.png")
+    with pytest.raises(
+        FileNotFoundError, match=f"val.* holds no image '.*scene.*', and {kept} is of another folder"
+    ):
+        Annotated(path, tmp_path / "images")
+    other = stray.rename(stray.with_name(NAME))
+    data = Annotated(path, tmp_path / "images")
+    assert [data.name(0), data.name(1)] == [str(kept), str(other)]
+
+
+def test_an_image_is_not_taken_for_the_mask_of_its_name(tmp_path):
+    root = writers.voc(tmp_path, inside(CAT))
+    photo = save_image(root / "JPEGImages")
+    assert Annotated(root).name(0) == str(photo)
+
+
+def test_only_the_ending_of_an_image_is_cut_off_a_name(tmp_path):
+    path = writers.yolo(tmp_path / "export")
+    text = (path / "scene.txt").rename(path / "v1.25.txt").read_text()
+    (path / "v1.50.txt").write_text(text)
+    save_image(tmp_path / "images", "v1.png")
+    with pytest.raises(FileNotFoundError, match="images holds no image 'v1.25'; pass images="):
+        Annotated(path, tmp_path / "images")
+    for name in ("v1.25", "v1.50"):
+        save_image(tmp_path / "images", f"{name}.png")
+    data = Annotated(path, tmp_path / "images", unlabelled="skip")
+    assert [data.name(place)[-9:] for place in range(2)] == ["v1.25.png", "v1.50.png"]
+    coco = listed(writers.coco(tmp_path / "c"), "v1.50.JPG")  # the images were converted since
+    assert Annotated(coco, tmp_path / "images").name(0) == str(tmp_path / "images" / "v1.50.png")
+
+
+def test_entries_of_one_image_that_say_so(tmp_path, images):
+    """Two annotators of one image are two samples; two names of one file need a mapping that says so."""
+    path = writers.coco(tmp_path)
+    assert len(Annotated(listed(path, NAME, f"./{NAME}"), images)) == 2
+    for annotator in ("ann", "bob"):
+        file = writers.labelme(tmp_path / "labelme" / annotator)
+        file.write_text(file.read_text().replace(NAME, f"../../images/{NAME}"))
+    assert len(Annotated(tmp_path / "labelme", images)) == 2
+    listed(path, f"1/{NAME}", f"2/{NAME}")
+    with pytest.raises(
+        ValueError, match=f"image 1 in .* .'1/{NAME}'. and image 2 in .* .'2/{NAME}'. both get"
+    ):
+        Annotated(path, images)
+    both = {f"{place}/{NAME}": images / NAME for place in (1, 2)}
+    assert len(Annotated(path, both)) == 2
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            '"id": 1, "file',
+            '"id": 0, "file',
+            "image 2 in .* is 'b.png' and has the id 0 of image 1 in .*, 'a.png'; give",
+        ),
+        (
+            '"id": 4, "name',
+            '"id": 3, "name',
+            "category 2 in .* is 'dog' and has the id 3 of 'cat'; give each its own",
+        ),
+    ],
+    ids=["images", "categories"],
+)
+def test_an_id_of_two(old, new, message, tmp_path, images):
+    path = listed(writers.coco(tmp_path), "a.png", "b.png")
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(ValueError, match=message):
+        Annotated(path, images)
+
+
+# What lies beside the labels of YOLO
+
+
+def roboflow_yolo(folder):
+    """As Roboflow lays it out: in each split two images, the second without a text."""
+    text = writers.yolo(folder).joinpath("scene.txt")
+    for split in ("train", "valid"):
+        for name in ("a", "b"):
+            save_image(folder / split / "images", f"{split}_{name}.png")
+        target = folder / split / "labels" / f"{split}_a.txt"
+        target.parent.mkdir()
+        target.write_text(text.read_text())
+    text.unlink()
+    for name in ("README.roboflow.txt", "README.dataset.txt", "README.txt"):
+        (folder / name).write_text("Roboflow - provided by\n")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("labels", "place", "names"),
+    [
+        ("", None, ["train_a", "valid_a", "train_b", "valid_b"]),
+        ("train", None, ["train_a", "train_b"]),
+        ("train/labels", "train/images", ["train_a", "train_b"]),
+        ("train/labels", "", ["train_a", "train_b"]),
+        ("train/labels/train_a.txt", "train/images", ["train_a"]),
+    ],
+)
+def test_images_without_a_text_are_without_an_object(labels, place, names, tmp_path):
+    root = roboflow_yolo(tmp_path)
+    path, images = root / labels, None if place is None else root / place
+    data = Annotated(path, images)
+    assert data.classes == ("background", "cat", "dog")
+    assert [data.name(place).split("/")[-1] for place in range(len(data))] == [
+        f"{name}.png" for name in names
+    ]
+    assert all(data.read(place)[1].any() == ("_a" in name) for place, name in enumerate(names))
+    odd = (
+        f"2 images lie in folders where none has annotations, {root}/valid/images/valid_a.png first: left out"
+    )
+    assert data.odd == ((odd,) if place == "" else ())
+    assert len(Annotated(path, images, unlabelled="skip")) == sum("_a" in name for name in names)
+    if len(names) > 1:
+        with pytest.raises(ValueError, match=f"{len(names) // 2} images have no object, train_b.png first"):
+            Annotated(path, images, unlabelled="error")
+
+
+def test_texts_that_are_no_labels(tmp_path, images):
+    path = writers.yolo(tmp_path / "export").parent
+    (path / "classes.txt").write_text("cat\ndog\n")
+    (path / "readme.MD.txt").write_text("Read me\n")
+    (path / "train.txt").write_text(f"data/images/{NAME}\n")  # CVAT's list of the images
+    assert np.array_equal(Annotated(path, images).read(0)[1], scene())
+    (path / "labels" / "notes.txt").write_text("notes\n")
+    with pytest.raises(
+        ValueError, match="the class in line 1 of .*notes.txt is 'notes'; it must be a number"
+    ):
+        Annotated(path, images)
+
+
+NAMES = "names: [cat, dog]\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "classes"),
+    [
+        ({"a.yaml": "names: [x, y, z]", "data.yaml": NAMES}, ("cat", "dog")),
+        ({"labels/a.yaml": "lr: 0.1", "data.yml": NAMES}, ("cat", "dog")),
+        ({"a.yaml": "lr: 0.1", "b.yaml": "{", "c.yaml": "names: all", "d.yaml": NAMES}, ("cat", "dog")),
+        ({"a.yaml": "lr: 0.1"}, ("0", "1")),
+    ],
+)
+def test_the_yaml_with_the_names(files, classes, tmp_path, images):
+    path = writers.yolo(tmp_path / "export")
+    (path.parent / "data.yaml").unlink()
+    for name, text in files.items():
+        (path.parent / name).write_text(text)
+    assert Annotated(path, images).classes == ("background", *classes)
+
+
+def test_a_data_yaml_without_names_is_an_error(tmp_path, images):
+    path = writers.yolo(tmp_path / "export")
+    for text in ("names: cat", "nc: 2"):
+        (path.parent / "data.yaml").write_text(text)
+        with pytest.raises(ValueError, match="data.yaml has no list `names` of the classes"):
+            Annotated(path, images)
 
 
 def test_the_image_inside_a_labelme_file(tmp_path, images):

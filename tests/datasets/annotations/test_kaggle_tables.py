@@ -65,6 +65,16 @@ def test_rows_of_one_image_and_blank_codes(tmp_path, images):
     assert len(Annotated(path, images, convention="severstal", unlabelled="skip")) == 1
 
 
+def test_classes_that_pandas_wrote_as_floats(tmp_path, images):
+    """A column of numbers becomes one of floats where a row has none, as that of an image without an object."""
+    save_image(images, "b.png")
+    rows = [f"{NAME},10.0,1 1", f"{NAME},2.0,3 2", "b.png,,", f"{NAME},1.0,6 1"]
+    path = table(tmp_path, "\n".join(["ImageId,ClassId,EncodedPixels", *rows]))
+    data = Annotated(path, images, convention="severstal")
+    assert data.classes == ("background", "1", "2", "10") and data.counts == {"1": 1, "2": 1, "10": 1}
+    assert data.read(0)[1][:7, 0].tolist() == [3, 0, 2, 2, 0, 1, 0] and not data.read(1)[1].any()
+
+
 HEADER = "ImageId,EncodedPixels\n"
 SIZED = "ImageId,EncodedPixels,Height,Width\n"
 
@@ -90,6 +100,11 @@ SIZED = "ImageId,EncodedPixels,Height,Width\n"
         ),
         (HEADER + "a.png,1 1 2\n", "dsb-2018", "line 2 of .*train.csv: .* has 3 numbers, an odd count"),
         (HEADER + ",1 1\n", "dsb-2018", "line 2 of .*train.csv lacks the image or the class"),
+        (
+            "ImageId,ClassId,EncodedPixels\na.png,,1 1\n",
+            "severstal",
+            "line 2 of .* lacks the image or the class: 'a.png', ''",
+        ),
         (
             "Image_Label,EncodedPixels\na.png,1 1\n",
             "clouds",

@@ -8,7 +8,7 @@ could not be told apart, which share the label's class.
 from pathlib import Path
 from typing import Any
 
-from nbhelpers.datasets.annotations.export import Export
+from nbhelpers.datasets.annotations.export import Export, image_folder
 from nbhelpers.datasets.annotations.nodes import load_json, points_of, size_of, take
 from nbhelpers.datasets.annotations.shapes import Object, Picture, Polygons
 
@@ -59,4 +59,5 @@ def _picture(path: Path) -> Picture:
             polygon = points_of(take(node, "polygon", list, place), place, least=3)
             objects.append(Object(label, Polygons(((polygon,),)), place))
     name = path.name.removesuffix("_gtFine_polygons.json").removesuffix("_gtCoarse_polygons.json")
-    return Picture(f"{name}_leftImg8bit.png", size, tuple(objects), where)
+    folder = image_folder(path, "gtFine", "leftImg8bit")
+    return Picture(f"{name}_leftImg8bit.png", size, tuple(objects), where, folder=folder)

@@ -24,14 +24,22 @@ def read(path: Path) -> Export:
     categories: dict[Any, str] = {}
     for number, node in enumerate(take(content, "categories", list, str(path))):
         where = f"category {number + 1} in {path}"
-        categories[take(node, "id", int, where)] = take(node, "name", str, where)
+        key, name = take(node, "id", int, where), take(node, "name", str, where)
+        if categories.setdefault(key, name) != name:
+            raise ValueError(
+                f"{where} is {name!r} and has the id {key} of {categories[key]!r}; give each its own"
+            )
     if len(set(categories.values())) < len(categories):
         raise ValueError(f"two categories in {path} have one name; give each its own")
     images: dict[Any, tuple[str, tuple[int, int], str]] = {}
     for number, node in enumerate(take(content, "images", list, str(path))):
         where = f"image {number + 1} in {path}"
         size = size_of(take(node, "height", int, where), take(node, "width", int, where), where)
-        images[take(node, "id", (int, str), where)] = take(node, "file_name", str, where), size, where
+        key, name = take(node, "id", (int, str), where), take(node, "file_name", str, where)
+        if images.setdefault(key, (name, size, where))[:2] != (name, size):
+            raise ValueError(
+                f"{where} is {name!r} and has the id {key!r} of {images[key][2]}, {images[key][0]!r}; give each its own"
+            )
     objects: dict[Any, list[Object]] = {key: [] for key in images}
     odd = []
     for number, node in enumerate(take(content, "annotations", list, str(path))):

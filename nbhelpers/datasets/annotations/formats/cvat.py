@@ -42,7 +42,8 @@ def read(path: Path) -> Export:
             elif node.tag != "tag":  # a tag is about the whole image
                 odd.append(f"<{node.tag}> of {where} is no shape of a mask: left out")
         size = size_of(_key(image, "height", where), _key(image, "width", where), where)
-        pictures.append(Picture(_key(image, "name", where), size, tuple(objects), where))
+        folder = image.get("subset", "")  # a project's images lie in a folder for each subset
+        pictures.append(Picture(_key(image, "name", where), size, tuple(objects), where, folder=folder))
     listed = tuple(dict.fromkeys(node.text for node in root.iterfind(".//label/name") if node.text))
     labels = listed + tuple(label for label in labels_of(tuple(pictures)) if label not in listed)
     return Export(NAME, labels, tuple(pictures), tuple(odd))

@@ -39,7 +39,7 @@ def _picture(path: Path, odd: list[str]) -> Picture:
             odd.append(f"{where} has no classification: left out")
             continue
         objects.append(Object(label, _shape(take(node, "geometry", dict, where), where), where))
-    return Picture(path.stem, None, tuple(objects), str(path))
+    return Picture(path.stem, None, tuple(objects), str(path), folder=str(path.parent))
 
 
 def _label(properties: dict, where: str) -> str | None:

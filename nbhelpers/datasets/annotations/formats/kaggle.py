@@ -2,11 +2,12 @@
 
 Known by the header, such as `ImageId,EncodedPixels`, `img,rle_mask` or `id,class,segmentation`. Where id and class
 share a column, as in `Image_Label` and `ImageId_ClassId`, the class is what follows the last underscore. Without a
-class every object is called "object".
+class every object is called "object". A row without class and code is an image without an object.
 """
 
 import csv
 import io
+import re
 from pathlib import Path
 
 from nbhelpers.datasets.annotations.conventions import CONVENTIONS, Convention, find_convention
@@ -22,6 +23,7 @@ IDS = ("imageid", "id", "img", "image", "recordid", "imagelabel", "imageidclassi
 BOTH = ("imagelabel", "imageidclassid")  # the id and the class
 CODES = ("encodedpixels", "rlemask", "rle", "encoding", "annotation", "segmentation", "predicted", "pixels")
 CLASSES = ("classid", "class", "label", "celltype")
+WHOLE = re.compile(r"(\d+)\.0+", re.ASCII)  # pandas writes class 1 as 1.0 where another row has none
 HEIGHTS, WIDTHS = ("height", "imgheight"), ("width", "imgwidth")
 
 
@@ -55,7 +57,8 @@ def read(path: Path, convention: str | Convention | None) -> Export:
         image, what = values[name], OBJECT if label is None else values[label]
         if shared:
             image, _, what = image.rpartition("_")
-        if not image or not what:
+        empty = is_empty(values[code])
+        if not image or not (what or empty):
             raise ValueError(f"{where} lacks the image or the class: {values[name]!r}, {what!r}")
         size = None
         if None not in (height, width) and values[height] and values[width]:
@@ -64,9 +67,12 @@ def read(path: Path, convention: str | Convention | None) -> Export:
             raise ValueError(
                 f"{where} says that {image} is of size {size}; an earlier one said {sizes[image]}"
             )
-        labels.add(what)
+        if match := WHOLE.fullmatch(what):
+            what = match[1]
+        if what:
+            labels.add(what)
         drawn = objects.setdefault(image, [])
-        if is_empty(values[code]):
+        if empty:
             continue
         try:
             drawn.append(Object(what, Coded(values[code], convention), where))

@@ -28,6 +28,7 @@ from nbhelpers.datasets.annotations.shapes import (
 NAME = "label-studio"
 KINDS = ("polygonlabels", "rectanglelabels", "ellipselabels", "brushlabels", "keypointlabels")
 UPLOAD = re.compile(r"^[0-9a-f]{8}-(?=.)")  # what Label Studio puts before the name of an uploaded file
+UPLOADS = re.compile(r"/upload(/\d+)?$")  # its own folder of them, which says nothing of where they came from
 
 
 def fits(content: Any) -> bool:
@@ -40,18 +41,19 @@ def read(path: Path) -> Export:
     pictures, odd = [], []
     for count, task in enumerate(load_json(path), start=1):
         where = f"task {count} in {path}"
-        results, name = _full(task, where, odd) if "annotations" in task else _short(task, where)
+        results, image = _full(task, where, odd) if "annotations" in task else _short(task, where)
         objects = [
             one
             for number, node in enumerate(results, start=1)
             for one in _objects(node, f"result {number} of {where}", odd)
         ]
         size = next((_size(node, where) for node in results if "original_width" in node), None)
-        pictures.append(Picture(name, size, tuple(objects), where))
+        folder = "" if UPLOADS.search(str(image.parent)) else str(image.parent)
+        pictures.append(Picture(image.name, size, tuple(objects), where, folder=folder))
     return Export(NAME, labels_of(tuple(pictures)), tuple(pictures), tuple(odd))
 
 
-def _full(task: dict, where: str, odd: list[str]) -> tuple[list[dict], str]:
+def _full(task: dict, where: str, odd: list[str]) -> tuple[list[dict], PurePosixPath]:
     """The results of the JSON export: of the last annotation that was not cancelled."""
     good = [
         node
@@ -61,10 +63,10 @@ def _full(task: dict, where: str, odd: list[str]) -> tuple[list[dict], str]:
     if len(good) > 1:
         odd.append(f"{where} was annotated {len(good)} times: the last one counts")
     results = take(good[-1], "result", list, f"an annotation of {where}") if good else []
-    return results, _image_name(take(task, "data", dict, where), where)
+    return results, _image_path(take(task, "data", dict, where), where)
 
 
-def _short(task: dict, where: str) -> tuple[list[dict], str]:
+def _short(task: dict, where: str) -> tuple[list[dict], PurePosixPath]:
     """The results of JSON_MIN: a list under the name of each tag of the labelling interface."""
     results = [
         {"value": node} | node
@@ -73,20 +75,20 @@ def _short(task: dict, where: str) -> tuple[list[dict], str]:
         for node in values
         if isinstance(node, dict) and "original_width" in node
     ]
-    return results, _image_name(task, where)
+    return results, _image_path(task, where)
 
 
-def _image_name(data: dict, where: str) -> str:
-    """The image's file name in the address that a task keeps of it."""
+def _image_path(data: dict, where: str) -> PurePosixPath:
+    """The image's path in the address that a task keeps of it."""
     suffixes = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif")
     for value in data.values():
         if not isinstance(value, str):
             continue
         address = urlparse(value)
         inner = parse_qs(address.query).get("d", [address.path])[0]  # /data/local-files/?d=folder/a.png
-        name = PurePosixPath(unquote(inner).replace("\\", "/")).name
-        if name.lower().endswith(suffixes):
-            return name
+        path = PurePosixPath(unquote(inner).replace("\\", "/"))
+        if path.name.lower().endswith(suffixes):
+            return path
     raise ValueError(f"{where} names no image file; is it a project of images?")
 
 

@@ -52,7 +52,8 @@ def _picture(path: Path) -> Picture:
         objects.append(Object(take(node, "label", str, where), _shape(node, where), where))
     data = take(content, "imageData", str, str(path), "")
     embedded = _decoded(data, f"imageData in {path}") if data else None
-    return Picture(take(content, "imagePath", str, str(path)), size, tuple(objects), str(path), embedded)
+    name = take(content, "imagePath", str, str(path))  # seen from the file's own folder
+    return Picture(name, size, tuple(objects), str(path), embedded, folder=str(path.parent))
 
 
 def _shape(node: dict, where: str) -> Shape:

@@ -9,7 +9,7 @@ import csv
 import re
 from pathlib import Path
 
-from nbhelpers.datasets.annotations.export import Export, labels_of
+from nbhelpers.datasets.annotations.export import Export, image_folder, labels_of
 from nbhelpers.datasets.annotations.nodes import whole
 from nbhelpers.datasets.annotations.painted import Painted, Stored
 from nbhelpers.datasets.annotations.shapes import Object, Picture
@@ -29,7 +29,14 @@ def read_voc(folder: Path, labelmap: Path | None, classes: tuple[str, ...] | Non
         label_of = _labelmap(labelmap)
     paths = sorted(folder.glob("*.png"))
     pictures = tuple(
-        Picture(path.stem, None, (), str(path), painted=Painted(path, label_of, labelmap is not None))
+        Picture(
+            path.stem,
+            None,
+            (),
+            str(path),
+            painted=Painted(path, label_of, labelmap is not None),
+            folder=image_folder(path, "SegmentationClass", "JPEGImages"),
+        )
         for path in paths
     )
     return Export("voc", tuple(label_of.values()), pictures, complete=True)
@@ -46,7 +53,14 @@ def read_roboflow(listed: Path) -> Export:
             label_of[whole(row[0], f"the pixel value in {where}")] = row[1].strip()
     paths = sorted(listed.parent.glob("*_mask.png"))
     pictures = tuple(
-        Picture(path.stem.removesuffix("_mask"), None, (), str(path), painted=Painted(path, label_of))
+        Picture(
+            path.stem.removesuffix("_mask"),
+            None,
+            (),
+            str(path),
+            painted=Painted(path, label_of),
+            folder=str(path.parent),
+        )
         for path in paths
     )
     return Export("roboflow", tuple(label_of[value] for value in sorted(label_of)), pictures, complete=True)

@@ -7,7 +7,7 @@ exterior and holes; a bitmap is a PNG, packed by zlib and written as base64, wit
 from pathlib import Path
 from typing import Any
 
-from nbhelpers.datasets.annotations.export import Export, labels_of
+from nbhelpers.datasets.annotations.export import Export, image_folder, labels_of
 from nbhelpers.datasets.annotations.nodes import load_json, points_of, size_of, take
 from nbhelpers.datasets.annotations.runs import unpacked
 from nbhelpers.datasets.annotations.shapes import Bitmap, Box, Object, Picture, Polygons, Shape, Stroke
@@ -35,7 +35,8 @@ def _picture(path: Path) -> Picture:
     for number, node in enumerate(take(content, "objects", list, where), start=1):
         place = f"object {number} in {path}"
         objects.append(Object(take(node, "classTitle", str, place), _shape(node, place), place))
-    return Picture(path.name.removesuffix(".json"), size, tuple(objects), where)
+    folder = image_folder(path, "ann", "img")
+    return Picture(path.name.removesuffix(".json"), size, tuple(objects), where, folder=folder)
 
 
 def _shape(node: dict, where: str) -> Shape:
