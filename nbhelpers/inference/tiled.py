@@ -158,7 +158,7 @@ def _move_up(band: Tensor, by: int) -> None:
     for first in range(0, left, by):
         last = min(first + by, left)
         band[:, first:last] = band[:, first + by : last + by]
-    band[:, left:] = 0
+    band[:, left:].zero_()
 
 
 def _part(image: Tensor | Sliceable, top: int, left: int, sides: tuple[int, int]) -> Tensor | np.ndarray:

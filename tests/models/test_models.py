@@ -191,7 +191,8 @@ def test_copies_and_pickles_are_independent_twins(build):
     with torch.inference_mode():
         expected = model(images)
         for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
-            assert torch.equal(twin(images), expected)
+            # not bit for bit: how BLAS sums depends on where in memory a weight begins
+            torch.testing.assert_close(twin(images), expected, atol=1e-6, rtol=1e-5)
             for parameter in twin.parameters():
                 parameter.zero_()
             assert torch.equal(model(images), expected)
