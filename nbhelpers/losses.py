@@ -41,6 +41,7 @@ def pixel_loss(logits: Tensor, masks: Tensor, class_weights: Tensor | None = Non
                 f"class_weights have shape {tuple(class_weights.shape)}, but logits {tuple(logits.shape)} "
                 f"tell {classes} classes apart: give {classes} weights"
             )
+        class_weights = class_weights.to(logits)
         weights = class_weights[masks.where(keep, 0).long()] * keep  # (N, H, W)
     if not (keep if class_weights is None else weights).any():
         return logits.sum() * 0.0  # torch would give 0 / 0

@@ -4,8 +4,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
+from torch.utils.data import Dataset
 
+from nbhelpers.datasets.contract import find_ids, mask_fault, mask_id_fault, refuse
 from nbhelpers.datasets.dataset import IGNORE, SegmentationDataset
+from nbhelpers.datasets.inside import Leaf, Reader, told_by
 
 
 class Annotators(SegmentationDataset):
@@ -19,12 +22,12 @@ class Annotators(SegmentationDataset):
         may differ from picture to picture.
     agreed: give what most annotators said instead, each pixel for itself, 255 where two classes have equally many voices:
         the set to score on.
-    Raises ValueError for pictures without a mask, and for masks of other sizes.
+    Raises ValueError for pictures without a mask, for masks of other sizes or ids, and for black and white ones.
     """
 
     def __init__(
         self,
-        source: SegmentationDataset,
+        source: Dataset,
         masks: Sequence[Sequence[np.ndarray]],
         *,
         agreed: bool = False,
@@ -35,22 +38,37 @@ class Annotators(SegmentationDataset):
             raise ValueError(
                 f"{len(source)} pictures and masks of {len(masks)}; there must be some for every picture"
             )
+        self.masks, self.agreed, self.draws = masks, agreed, not agreed
+        self.source, self.read_whole = source, Reader(source)
+        self.classes, self.palette = told_by(source, "classes"), told_by(source, "palette")
+        shown = Leaf(self, range(len(masks)), range(len(masks)))
         for index, drawn in enumerate(masks):
             shapes = {np.shape(mask) for mask in drawn}
             if len(shapes) != 1:
                 raise ValueError(
                     f"picture {index} has masks of {sorted(shapes) or 'nobody'}; there must be one at least, and all of one size"
                 )
-        self.source, self.masks, self.agreed = source, masks, agreed
-        self.classes, self.palette = source.classes, source.palette
-        self.void = getattr(source, "void", None)
+            for mask in map(torch.as_tensor, drawn):
+                ids = find_ids(mask) if (fault := mask_fault(mask, self.num_classes)) is None else []
+                fault = fault or mask_id_fault(ids, mask.shape, self.num_classes, lone_background=True)
+                refuse(fault, f"a mask of picture {index}")
+                raised = mask.to(torch.uint8) + 1
+                shown.note(int(raised.min()), int(raised.max()), index)
+        if shown.suspect is not None:  # 255 is white, not void
+            refuse(mask_id_fault([0, IGNORE], (), self.num_classes), f"the masks of picture {shown.suspect}")
+        self.void = IGNORE
 
     def __len__(self) -> int:
         return len(self.source)
 
     def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        image, _ = self.source.read(index)
+        image, _ = self.read_whole(index)
         drawn = self.masks[index]
+        if np.shape(drawn[0]) != image.shape[:2]:
+            raise ValueError(
+                f"the masks of picture {index} are {np.shape(drawn[0])} and the picture {image.shape[:2]}; they must be "
+                "equal, height first"
+            )
         if self.agreed:
             return image, self._agreed(np.stack(drawn))
         return image, np.asarray(drawn[int(torch.randint(len(drawn), ()))])

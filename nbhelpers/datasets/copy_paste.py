@@ -24,6 +24,8 @@ class CopyPaste(SegmentationDataset):
     Raises ValueError where instances, kinds and pictures do not fit together.
     """
 
+    draws = True  # `read` gives something else each time
+
     def __init__(
         self,
         source: Dataset,

@@ -207,15 +207,15 @@ class Folder(SegmentationDataset):
 
 def check_no_overlap(a: Dataset, b: Dataset) -> None:
     """Raise ValueError if a picture of `a` is also in `b`, compared by its pixels, whatever its name."""
-    one, other = Reader(a), Reader(b)
-    known = {_fingerprint(one(index)[0]): index for index in range(len(a))}
+    one, other = Reader(a, whole=True), Reader(b, whole=True)
+    known = {_fingerprint(one(index)[0]): index for index in one.places}
     shared = [
-        (known[key], index) for index in range(len(b)) if (key := _fingerprint(other(index)[0])) in known
+        (known[key], index) for index in other.places if (key := _fingerprint(other(index)[0])) in known
     ]
     if shared:
         first = "; ".join(f"{one.name(i)} is {other.name(j)}" for i, j in shared[:3])
         raise ValueError(
-            f"{len(shared)} of the {len(b)} images of the second split are in the first too, so a score "
+            f"{len(shared)} of the {len(other.places)} images of the second split are in the first too, so a score "
             f"on it would be too good: {first}; remove them from one split"
         )
 

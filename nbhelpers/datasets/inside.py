@@ -115,18 +115,43 @@ def chosen(indices: Sequence[int] | np.ndarray | None, count: int) -> list[int]:
     return array.tolist()
 
 
+def _places(dataset: Dataset) -> list[tuple[Dataset, int]]:
+    """The set and the index in it of each sample."""
+    found = {
+        position: (leaf.dataset, index)
+        for leaf in leaves(dataset)
+        for index, position in zip(leaf.indices, leaf.positions)
+    }
+    return [found[position] for position in range(len(dataset))]
+
+
+def _origins(dataset: Dataset) -> list[tuple[Dataset, int]]:
+    """As `_places`, of all the pictures that cut-outs, neighbours and annotators are drawn from."""
+    found = []
+    for leaf in leaves(dataset):
+        part = drawn_from(leaf.dataset)
+        found += _places(Subset(leaf.dataset, leaf.indices)) if part is None else _origins(part)
+    return found
+
+
+def drawn_from(dataset: Dataset) -> Subset | None:
+    """The pictures that `dataset` draws from: those of its `source` that its `indices` choose; None without a source."""
+    source = getattr(dataset, "source", None)
+    if not isinstance(source, Dataset):
+        return None
+    return Subset(source, getattr(dataset, "indices", range(len(source))))
+
+
 class Reader:
     """`read` by positions, whatever is around it: (position) -> image (H, W, C) and mask (H, W), as arrays.
 
-    A set that has no `read` gives its samples, images (C, H, W) and masks (H, W).
+    A set that has no `read` gives its samples, images (C, H, W) and masks (H, W). With `whole`, a set that draws from
+    the pictures of its source, as `Tiles` does, gives these, and positions count them.
     """
 
-    def __init__(self, dataset: Dataset) -> None:
-        self.places = {
-            position: (leaf.dataset, index)
-            for leaf in leaves(dataset)
-            for index, position in zip(leaf.indices, leaf.positions)
-        }
+    def __init__(self, dataset: Dataset, *, whole: bool = False) -> None:
+        places = _origins(dataset) if whole else _places(dataset)
+        self.places = {position: place for position, place in enumerate(places)}
 
     def __call__(self, position: int) -> tuple[np.ndarray, np.ndarray]:
         dataset, index = self.places[position]
@@ -186,9 +211,6 @@ def checksum(dataset: Dataset) -> int:
             total = crc32(f"{position} {name}".encode(), total)
             if masks is not None:
                 total = crc32(np.ascontiguousarray(masks[index]), total)
-        if isinstance(
-            source := getattr(leaf.dataset, "source", None), Dataset
-        ):  # cut-outs, neighbours, annotators
-            taken = getattr(leaf.dataset, "indices", range(len(source)))
-            total = crc32(str(checksum(Subset(source, taken))).encode(), total)
+        if (part := drawn_from(leaf.dataset)) is not None:
+            total = crc32(str(checksum(part)).encode(), total)
     return total

@@ -35,6 +35,11 @@ class InMemory(SegmentationDataset):
                 f"{type(source).__name__} has a transform, which would be drawn once and then frozen in memory; "
                 "make the dataset without one and pass it here: in_memory(dataset, transform=...)"
             )
+        if getattr(source, "draws", False):
+            raise ValueError(
+                f"{type(source).__name__} draws anew at each reading, and one draw would be frozen in memory; keep its "
+                f"source there instead: {type(source).__name__}(in_memory(dataset), ...)"
+            )
         super().__init__(transform)
         self.classes = source.classes
         self.palette = source.palette

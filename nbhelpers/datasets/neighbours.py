@@ -3,8 +3,10 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from torch.utils.data import Dataset
 
 from nbhelpers.datasets.dataset import SegmentationDataset
+from nbhelpers.datasets.inside import Reader, told_by
 
 
 class Neighbours(SegmentationDataset):
@@ -23,7 +25,7 @@ class Neighbours(SegmentationDataset):
 
     def __init__(
         self,
-        source: SegmentationDataset,
+        source: Dataset,
         series: Sequence,
         offsets: Sequence[int] = (-1, 0, 1),
         transform: Callable | None = None,
@@ -37,8 +39,8 @@ class Neighbours(SegmentationDataset):
             raise ValueError(
                 f"offsets are {tuple(offsets)}; they must hold 0, the picture whose mask it is, such as (-1, 0, 1)"
             )
-        self.source, self.offsets = source, tuple(offsets)
-        self.classes, self.palette = source.classes, source.palette
+        self.source, self.offsets, self.read_whole = source, tuple(offsets), Reader(source)
+        self.classes, self.palette = told_by(source, "classes"), told_by(source, "palette")
         self.void = getattr(source, "void", None)
         members: dict[object, list[int]] = {}
         for index, name in enumerate(series):
@@ -54,7 +56,7 @@ class Neighbours(SegmentationDataset):
         return [members[min(max(place + offset, 0), len(members) - 1)] for offset in self.offsets]
 
     def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        pairs = {each: self.source.read(each) for each in {*self.neighbours(index), index}}
+        pairs = {each: self.read_whole(each) for each in {*self.neighbours(index), index}}
         image, mask = pairs[index]
         others = [pairs[each][0] for each in self.neighbours(index)]
         for each, other in zip(self.neighbours(index), others):

@@ -31,6 +31,8 @@ class Tiles(SegmentationDataset):
     shifted by half as these are. Raises ValueError for a mask that is none, and for arguments that cannot be.
     """
 
+    draws = True  # `read` gives something else each time
+
     def __init__(
         self,
         source: Dataset,

@@ -5,12 +5,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.utils.data import Dataset
 
 from nbhelpers.datasets.contract import SLACK, dtype_of, image_fault
 from nbhelpers.datasets.gate import random_states_kept
-from nbhelpers.datasets.inside import leaves
+from nbhelpers.datasets.inside import Reader
 from nbhelpers.doctor.case import Case, Unchecked, Verdict
 
 
@@ -52,7 +51,8 @@ def split_overlap(case: Case) -> Verdict:
     with random_states_kept():
         seen = {key: index for index, key in _contents(case.train, "train")}
         shared = [(i, seen[key]) for i, key in _contents(case.valid, "valid") if key in seen]
-    sentence = f"{len(shared)} of {len(case.valid)} images of valid are in train too"
+        count = len(Reader(case.valid, whole=True).places)
+    sentence = f"{len(shared)} of {count} images of valid are in train too"
     if shared:
         sentence += f", the first is valid[{shared[0][0]}] = train[{shared[0][1]}]"
     return not shared, sentence, "split anew, by patient, place or film and not by image, and score again"
@@ -60,23 +60,18 @@ def split_overlap(case: Case) -> Verdict:
 
 def _contents(data: Dataset, name: str) -> Iterator[tuple[int, bytes]]:
     """The position and a digest of each image before any transform, since augmented copies never equal each other."""
-    for leaf in leaves(data):
-        read = getattr(leaf.dataset, "read", None) or leaf.dataset.__getitem__
-        if leaf.indices and not hasattr(leaf.dataset, "read"):
-            first, again = (_digest(read(leaf.indices[0])[0]) for _ in range(2))
-            if first != again:
-                raise Unchecked(
-                    f"since the images of {name} change at each reading: pass the set without its random transform"
-                )
-        for index, position in zip(leaf.indices, leaf.positions):
-            yield position, _digest(read(index)[0])
+    read = Reader(data, whole=True)
+    for position in read.places:
+        digest = _digest(read(position)[0])
+        if position == 0 and digest != _digest(read(position)[0]):
+            raise Unchecked(
+                f"since the images of {name} change at each reading: pass the set without its random transform"
+            )
+        yield position, digest
 
 
-def _digest(image: Tensor | np.ndarray) -> bytes:
-    """Of the bytes (H, W, C), whether they come as floats in 0..1 or channels first."""
-    image = (
-        image.movedim(0, -1).numpy() if isinstance(image, Tensor) and image.ndim == 3 else np.asarray(image)
-    )
+def _digest(image: np.ndarray) -> bytes:
+    """Of the image (H, W, C), whether it comes as bytes or as floats in 0..1."""
     if image.dtype.kind == "f":
         image = (image * 255).round().astype(np.uint8)
-    return hashlib.blake2b(np.ascontiguousarray(image).tobytes()).digest()
+    return hashlib.blake2b(np.ascontiguousarray(image), key=str(image.shape).encode()).digest()

@@ -74,6 +74,10 @@ def channels(case: Case) -> Verdict:
 
 def mode(case: Case) -> Verdict:
     layers = [module for module in case.model.modules() if isinstance(module, (_BatchNorm, _DropoutNd))]
+    if case.stage != "scoring":  # what is frozen stays in eval mode
+        frozen = [module for module in case.model.modules() if getattr(module, "frozen", False)]
+        still = {inner for module in frozen for inner in module.modules()}
+        layers = [layer for layer in layers if layer not in still]
     training = sum(module.training for module in layers)
     sentence = (
         f"{training} of {len(layers)} batch norm and dropout layers are in train mode, for {case.stage}"

@@ -3,7 +3,7 @@
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -93,8 +93,16 @@ class Forward(nn.Module):
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         if self.training and hasattr(self.model, "forward_with_aux"):
             with channels_explained(images):
-                logits, aux_logits = self.model.forward_with_aux(images)
-            if getattr(aux_logits, "ndim", 4) != 2:  # (N, num_classes) are of presence, and no map
+                answer = self.model.forward_with_aux(images)
+            if not isinstance(answer, tuple | list) or len(answer) != 2:
+                raise ValueError(
+                    f"forward_with_aux gives {type(answer).__name__}{f' of {len(answer)}' if isinstance(answer, Sized) else ''}; "
+                    "it must give (logits, aux_logits), or (logits, None)"
+                )
+            logits, aux_logits = answer
+            if (
+                aux_logits is not None and getattr(aux_logits, "ndim", 4) != 2
+            ):  # (N, num_classes) are of presence
                 check_logits(aux_logits, images)
             return check_logits(logits, images), aux_logits
         return logits_of(self.model, images), None
@@ -253,7 +261,9 @@ class Engine:
 
     def _why_not_finite(self, value: float, index: int, images: Tensor, scheduler: LRScheduler) -> str:
         with self.accelerator.autocast():  # fp16 overflows where fp32 would not
-            culprit = first_non_finite(self.model, images)
+            wrapped = Forward(self.model)  # with its auxiliary head
+            wrapped.training = self.model.training
+            culprit = (first_non_finite(wrapped, images) or "").removeprefix("model.")
         where = (
             f"first in the output of {culprit!r}" if culprit else "in the loss itself; the logits are finite"
         )

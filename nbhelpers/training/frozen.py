@@ -69,17 +69,19 @@ def solve_head(
 
     The loss is the cross-entropy over the labelled parts of all patches plus weight_decay / 2 times the squared
     weights (not the biases). `steps` is the most that L-BFGS may take.
-    Raises FloatingPointError where features or loss are not finite.
+    Raises FloatingPointError where features or loss are not finite, and ValueError without features.
     """
     device = head.mean.device
     tokens, shares = features.tokens.to(device).float(), features.shares.to(device)
+    if not len(tokens):
+        raise ValueError("no patch with a label was kept; pass features of pictures with labels")
     if not tokens.isfinite().all():
         raise FloatingPointError(
             "some kept features are not finite: beyond 65504, float16 overflows, or the weights of the encoder are "
             "not those of a trained network"
         )
     head.mean.copy_(tokens.mean(dim=0))
-    head.std.copy_(tokens.std(dim=0).clamp(min=1e-6))
+    head.std.copy_(tokens.std(dim=0, correction=0).clamp(min=1e-6))
     shares = shares / shares.sum()
     torch.nn.init.zeros_(head.scores.weight)
     torch.nn.init.zeros_(head.scores.bias)
@@ -101,6 +103,8 @@ def solve_head(
     def closure() -> Tensor:
         optimizer.zero_grad()
         value = loss()
+        if not value.isfinite():
+            raise FloatingPointError(f"the loss is {value.item()}; take a larger weight_decay")
         value.backward()
         return value
 

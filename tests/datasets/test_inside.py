@@ -7,7 +7,17 @@ from torch.utils.data import ConcatDataset, DataLoader, Dataset, Subset, random_
 
 from nbhelpers import visualisation as vis
 from nbhelpers.checks import Gate
-from nbhelpers.datasets import Cells, CopyPaste, Street, Tiles, check_no_overlap, class_weights, in_memory
+from nbhelpers.datasets import (
+    Annotators,
+    Cells,
+    CopyPaste,
+    Neighbours,
+    Street,
+    Tiles,
+    check_no_overlap,
+    class_weights,
+    in_memory,
+)
 from nbhelpers.datasets.dataset import SegmentationDataset
 from nbhelpers.datasets.inside import checksum, chosen
 
@@ -135,3 +145,54 @@ def test_a_checksum_does_not_change_with_draws():
     before = checksum(tiles)
     tiles[0], setattr(tiles, "progress", 0.5)
     assert checksum(tiles) == before
+
+
+def annotated(masks, **options):
+    return Annotators(CELLS, masks, **options)
+
+
+OWN = [[CELLS.masks[index]] for index in range(6)]
+REFUSED = {
+    "transposed": (
+        lambda: Annotators(WIDE, [[mask.T] for mask in WIDE.masks])[0],
+        r"masks of picture 0 are \(40, 32\)",
+    ),
+    "black and white": (
+        lambda: annotated([[mask[0] * 255] for mask in OWN]),
+        r"the masks of picture 0: masks hold 0 and 255",
+    ),
+    "another id": (lambda: annotated([*OWN[:5], [OWN[5][0] + 1]]), "a mask of picture 5: masks hold 1 and 2"),
+    "floats": (lambda: annotated([[mask[0] / 2] for mask in OWN]), "a mask of picture 0"),
+    "tiles frozen": (
+        lambda: in_memory(Tiles(CELLS, tile=16)),
+        r"Tiles draws anew at each reading.*Tiles\(in_memory",
+    ),
+    "annotators frozen": (lambda: in_memory(annotated(OWN)), "Annotators draws anew"),
+}
+WIDE = in_memory(Cells("train", (32, 40), length=2))
+
+
+@pytest.mark.parametrize("fault", REFUSED)
+def test_what_would_be_trained_on_wrongly(fault):
+    make, message = REFUSED[fault]
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_what_most_annotators_said_may_be_kept():
+    assert len(in_memory(annotated(OWN, agreed=True))) == 6
+
+
+def test_pictures_are_found_again_in_what_is_drawn_from_them():
+    instances = [Cells("train", (32, 32), length=6).instances(index) for index in range(6)]
+    drawn = [Tiles(CELLS, tile=16), CopyPaste(CELLS, instances), Neighbours(CELLS, [0] * 6), annotated(OWN)]
+    for each in drawn:
+        with pytest.raises(ValueError, match="2 of the 2 images of the second split are in the first too"):
+            check_no_overlap(each, Subset(CELLS, [3, 4]))
+    check_no_overlap(Tiles(CELLS, tile=16, indices=FOLDS != 0), Subset(CELLS, [0, 1]))
+
+
+def test_neighbours_and_annotators_take_a_subset():
+    some = Subset(CELLS, [4, 2])
+    assert np.array_equal(Neighbours(some, [0, 0])[0][0][3:6], CELLS[4][0])
+    assert np.array_equal(Annotators(some, [OWN[4], OWN[2]])[1][1], CELLS[2][1])

@@ -73,6 +73,13 @@ def flip_a_byte(file):
     file.write_bytes(content)
 
 
+def flip_the_method(file):
+    """How its parts are packed, in the list of them: zipfile calls it not implemented."""
+    content = bytearray(file.read_bytes())
+    content[content.rfind(b"PK\x01\x02") + 10] ^= 1
+    file.write_bytes(content)
+
+
 def of_another_size(file):
     np.savez(file, images=np.zeros((BLOCK, 8, 8, 3), np.uint8), masks=np.zeros((BLOCK, 8, 8), np.uint8))
 
@@ -81,6 +88,7 @@ def of_another_size(file):
     "spoil",
     [
         flip_a_byte,
+        flip_the_method,
         of_another_size,
         lambda file: file.write_bytes(file.read_bytes()[:-1000]),
         lambda file: file.write_bytes(b""),

@@ -16,6 +16,7 @@ from nbhelpers.datasets.dataset import SegmentationDataset, collate
 from nbhelpers.doctor import CHECKS, Finding, Report, doctor
 from nbhelpers.doctor.case import name_of
 from nbhelpers.losses import pixel_loss
+from nbhelpers.models.fpn import FPN
 from nbhelpers.models.unet import UNet
 
 NUM_CLASSES = 5
@@ -152,6 +153,13 @@ def test_known_models_are_healthy(model):
     torch.manual_seed(0)
     case = healthy() | {"model": MODELS[model](), "lr": 2e-3}
     assert visit(case).failed == []
+
+
+def test_a_frozen_encoder_is_no_mode_that_was_left():
+    model = FPN(num_classes=NUM_CLASSES, encoder="resnet18")
+    model.encoder.freeze()
+    assert "mode" not in visit(healthy() | {"model": model.train()}).failed
+    assert "mode" in visit(healthy() | {"model": model.eval()}).failed
 
 
 class Wrapped(nn.Module):

@@ -70,7 +70,7 @@ def test_the_head_is_the_one_that_scikit_learn_finds():
     kept = KeptFeatures(tokens.half(), nn.functional.one_hot(labels, 4).float())
     loss = solve_head(head, kept, weight_decay=1e-2)
     tokens = kept.tokens.double()  # or scikit-learn, too, would stop where float32 shows no step
-    standard = ((tokens - tokens.mean(0)) / tokens.std(0)).numpy()
+    standard = ((tokens - tokens.mean(0)) / tokens.std(0, correction=0)).numpy()
     reference = LogisticRegression(C=1 / (600 * 1e-2), tol=1e-8, max_iter=1000).fit(standard, labels)
     probabilities = head.score(kept.tokens.float()).softmax(dim=1).detach().numpy()
     np.testing.assert_allclose(probabilities, reference.predict_proba(standard), atol=1e-5)
@@ -104,6 +104,12 @@ def test_even_a_random_transformer_is_better_than_one_colour():
     assert head.train()(torch.rand(1, 3, 33, 47)).shape == (1, 11, 33, 47)
 
 
+def test_one_patch_is_enough():
+    head = LinearHead(Colours(), num_classes=2)
+    assert solve_head(head, KeptFeatures(torch.ones(1, 3).half(), torch.tensor([[0.0, 1.0]]))) < 0.1
+    assert head.score(torch.ones(1, 3)).argmax() == 1
+
+
 def test_what_does_not_fit_is_refused():
     with pytest.raises(
         ValueError, match="dataset tells 3 classes, but the head has 2: build it with num_classes=3"
@@ -114,6 +120,8 @@ def test_what_does_not_fit_is_refused():
     ):
         kept = KeptFeatures(torch.full((4, 3), torch.inf).half(), torch.ones(4, 2))
         solve_head(LinearHead(Colours(), num_classes=2), kept)
+    with pytest.raises(ValueError, match="no patch with a label was kept"):
+        solve_head(LinearHead(Colours(), num_classes=2), KeptFeatures(torch.ones(0, 3), torch.ones(0, 2)))
     masks = Halves()
     masks.num_classes = 2
     with pytest.raises(ValueError, match=r"dataset\[0\]: "):

@@ -146,6 +146,16 @@ def test_settings_that_make_no_sense_are_errors(loss, sentence):
 # Cross-entropy and its kin
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.int64, torch.float16])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_weights_of_any_type(channels, dtype):
+    logits, masks = torch.randn(2, channels, 4, 4), torch.randint(0, 2, (2, 4, 4))
+    weights = torch.tensor([1.0, 3.0])
+    torch.testing.assert_close(
+        pixel_loss(logits, masks, weights.to(dtype)), pixel_loss(logits, masks, weights)
+    )
+
+
 @pytest.mark.parametrize("weights", [None, (1.0, 1.0), (1.0, 50.0), (0.2, 0.0), (0.0, 3.0)])
 def test_one_channel_is_two_with_a_zero_beside(weights):
     torch.manual_seed(0)

@@ -23,6 +23,7 @@ from nbhelpers.datasets.dataset import IGNORE, SegmentationDataset
 from nbhelpers.datasets.transforms import train_transform
 from nbhelpers.losses import pixel_loss
 from nbhelpers.models.unet import UNet
+from nbhelpers.models.unet_plus_plus import UNetPlusPlus
 from nbhelpers.training import evaluate, fit
 from nbhelpers.training.engine import PRECISIONS, fastest_precision
 from tests.shared_data import REPOSITORY
@@ -414,6 +415,57 @@ def test_nothing_holds_on_to_the_model_afterwards():
         assert [part() for part in parts if part() is not None] == []
     finally:
         gc.enable()
+
+
+ALONE = {
+    "without deep supervision": lambda: UNetPlusPlus(
+        num_classes=2, widths=(4, 8, 8), num_upsampling=2, deep_supervision=False
+    ),
+    "pruned": lambda: UNetPlusPlus(num_classes=2, widths=(4, 8, 8), num_upsampling=2).pruned(1),
+}
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_an_auxiliary_head_may_be_left_out(name):
+    quick(ALONE[name](), epochs=1)
+
+
+class Heads(nn.Module):
+    """A model whose answer in training is `told`."""
+
+    def __init__(self, told):
+        super().__init__()
+        self.body, self.aux, self.told = nn.Conv2d(3, 2, 1), nn.Conv2d(2, 2, 1), told
+
+    def forward(self, images):
+        return self.body(images)
+
+    def forward_with_aux(self, images):
+        logits = self(images)
+        return self.told(logits, self.aux(logits))
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        (lambda logits, aux: (logits, aux, aux), "forward_with_aux gives tuple of 3; it must give"),
+        (
+            lambda logits, aux: {"out": logits, "aux": aux},
+            r"gives dict of 2; it must give \(logits, aux_logits\)",
+        ),
+        (lambda logits, aux: 3, "gives int; it must give"),
+    ],
+)
+def test_other_answers_with_an_auxiliary_head_are_named(told, message):
+    with pytest.raises(ValueError, match=message):
+        quick(Heads(told))
+
+
+def test_nan_in_an_auxiliary_head_is_found_there():
+    model = Heads(lambda logits, aux: (logits, aux))
+    nn.init.constant_(model.aux.weight, math.inf)
+    with pytest.raises(FloatingPointError, match="first in the output of 'aux'"):
+        quick(model)
 
 
 @pytest.mark.parametrize("channels", [1, 3, 11])

@@ -59,7 +59,7 @@ def _kept(path: Path, size: tuple[int, int]) -> list[Pair] | None:
     try:
         with np.load(path) as arrays:
             images, masks = arrays["images"], arrays["masks"]
-    except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile):
+    except (OSError, ValueError, KeyError, EOFError, AttributeError, RuntimeError, zipfile.BadZipFile):
         return None
     shapes = ((BLOCK, *size, 3), (BLOCK, *size))
     sound = (images.shape, masks.shape) == shapes and images.dtype == masks.dtype == np.uint8
