@@ -120,7 +120,8 @@ def test_without_a_pixel_every_score_is_nan():
         (lambda p, m: (p, m[:, :5]), r"masks are int64 \(3, 5, 13\), but must be ids \(3, 11, 13\)"),
         (lambda p, m: (p, m.float()), "masks are float32"),
         (lambda p, m: (p, m + 1), r"masks hold the id 4, but the classes are 0\.\.3"),
-        (lambda p, m: (p[:, :1], m * 0 - 1), r"the classes are 0\.\.1"),
+        (lambda p, m: (p, m.where(m > 0, -1)), r"masks hold the id -1, but the classes are 0\.\.3"),
+        (lambda p, m: (p[:, :1], m * 0 - 1), r"masks hold the id -1, but the classes are 0\.\.1"),
     ],
 )
 def test_what_is_refused(change, sentence):
@@ -172,3 +173,23 @@ def test_certain_and_wrong_pixels_have_a_temperature_too():
 def test_no_temperature_is_best(logits, masks, sentence):
     with pytest.raises(ValueError, match=sentence):
         fit_temperature(torch.tensor(logits).view(1, 1, 1, 2), torch.tensor(masks).view(1, 1, 2))
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (
+            lambda x, m: (x, m[:, :5]),
+            r"masks are int64 \(3, 5, 13\), but must be ids \(3, 11, 13\), as large as the log",
+        ),
+        (lambda x, m: (x, m[0]), r"masks are int64 \(11, 13\)"),
+        (lambda x, m: (x, m.double()), "masks are float64"),
+        (lambda x, m: (x, m + 4), r"masks hold the id [4-7], but the classes are 0\.\.[13]"),
+        (lambda x, m: (x, m - 9), "masks hold the id -"),
+        (lambda x, m: (x[0], m), r"logits are \(., 11, 13\), but must be \(N, C, H, W\)"),
+    ],
+)
+def test_no_temperature_of_masks_that_do_not_fit(channels, change, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        fit_temperature(*change(*drawn(channels, void=0)))

@@ -9,7 +9,7 @@ import torchvision
 from safetensors.torch import save_file
 from torch import nn
 
-from nbhelpers.models import hub
+from nbhelpers.models import encoders, hub
 from nbhelpers.models.blocks import BatchNorm, ConvBNReLU, Normalize, SeparableConv
 from nbhelpers.models.encoders import ENCODERS, Encoder, weights_or_none
 
@@ -314,6 +314,56 @@ def test_files_that_do_not_fit_are_refused(network, tmp_path):
     for name in ("resnet34", "vgg16", "squeezenet"):
         with pytest.raises(ValueError, match=f"no weights of {name}: .* tensors are missing, the first is "):
             Encoder(name, weights=path)
+
+
+SHALLOW = [  # (network of the file, encoder, what is wrong)
+    ("resnet34", "resnet18", "the first is 'layer1.2.conv1.weight'; build the encoder that the file is of"),
+    ("efficientnet_b1", "efficientnet_b0", r"the first is 'blocks.0.1.conv_dw.weight'"),
+    ("densenet169", "densenet121", "the first is 'features.denseblock3.denselayer25.norm1.weight'"),
+    (
+        "wide_resnet50_2",
+        "resnet50",
+        r"layer1.0.conv1.weight is \(128, 64, 1, 1\) in the file, but must be \(64, 6",
+    ),
+    ("resnet18d", "resnet18", "tensors are missing, the first is 'conv1.weight'"),
+]
+
+
+@pytest.mark.parametrize(("source", "name", "message"), SHALLOW)
+@pytest.mark.parametrize("depth", [None, 2])
+def test_another_networks_file_is_not_taken_as_far_as_it_fits(source, name, message, depth, monkeypatch):
+    with torch.device("meta"):
+        state = timm.create_model(source).state_dict()
+    monkeypatch.setattr(encoders, "read_weights", lambda *arguments: without_head(state))
+    with pytest.raises(ValueError, match=f"these are no weights of {name}: .*{message}"):
+        Encoder(name, weights="of another.pth", depth=depth)
+
+
+def without_head(state):
+    return {key: tensor for key, tensor in state.items() if not key.startswith(("fc.", "classifier."))}
+
+
+@pytest.mark.parametrize("name", ["resnet18", "squeezenet"])
+@pytest.mark.parametrize(("given", "wanted"), [(5, 3), (4, 1)])
+def test_channels_that_cannot_be_fitted_are_refused(name, given, wanted, tmp_path):
+    keys = {"resnet18": lambda key: key, "squeezenet": squeezenet_key}[name]
+    state = Encoder(name, in_channels=given).backbone.state_dict()
+    torch.save({keys(key): tensor for key, tensor in state.items()}, tmp_path / "w.pth")
+    with pytest.raises(
+        ValueError, match=f"weight is .64, {given}, .* in the file, but must be .64, {wanted}, "
+    ):
+        Encoder(name, in_channels=wanted, weights=tmp_path / "w.pth")
+    (kernel, *_) = Encoder(name, in_channels=given, weights=tmp_path / "w.pth").parameters()
+    assert torch.equal(kernel, next(iter(state.values())))
+
+
+@pytest.mark.parametrize("name", ["vgg16_bn", "efficientnet_b0"])
+def test_a_file_by_the_encoders_own_names_fits(name, tmp_path):
+    """timm flattens VGG's, and leaves out the last convolution of EfficientNet's."""
+    state = Encoder(name).backbone.state_dict()
+    torch.save({key: state[key] for key in state if "num_batches" not in key}, tmp_path / "w.pth")
+    ours = Encoder(name, weights=tmp_path / "w.pth").backbone.state_dict()
+    assert all(torch.equal(state[key], ours[key]) for key in state)
 
 
 def test_a_file_that_runs_code_is_refused(tmp_path):

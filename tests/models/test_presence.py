@@ -65,6 +65,17 @@ def test_gradients_reach_encoder_and_head(model):
     model.zero_grad()
 
 
+def test_an_answer_moves_no_statistics_and_no_mode(model):
+    model.train()
+    model.network.apply(lambda part: part.eval() if isinstance(part, nn.ReLU) else part)
+    modes, before = [part.training for part in model.modules()], weights_of(model)
+    images = torch.rand(2, 3, 64, 64)
+    both, alone = model.presence(images), model.presence(images[:1])
+    torch.testing.assert_close(both[:1], alone)  # whatever else is in the batch
+    assert_same_weights(weights_of(model), before)
+    assert [part.training for part in model.modules()] == modes
+
+
 def test_a_copy_reads_its_own_network():
     model = NETWORKS["UNet"]().eval()
     other, images = copy.deepcopy(model), torch.rand(1, 3, 32, 32)

@@ -228,6 +228,14 @@ def test_a_file_of_our_own_names(tmp_path):
 
 
 @pytest.mark.parametrize("in_channels", [1, 4])
+def test_a_file_of_as_many_channels_passes_unchanged(in_channels, tmp_path):
+    source = SegFormer(num_classes=3, **TINY, in_channels=in_channels)
+    path = write(source, tmp_path / "own.safetensors")
+    ours = SegFormer(num_classes=3, **TINY, in_channels=in_channels, weights=path)
+    assert all(map(torch.equal, source.state_dict().values(), ours.state_dict().values()))
+
+
+@pytest.mark.parametrize("in_channels", [1, 4])
 def test_the_first_layer_is_fitted_to_other_channels(in_channels, tmp_path):
     path = write(SegFormer(num_classes=3, **TINY), tmp_path / "own.safetensors")
     kernel = SegFormer(num_classes=3, **TINY, weights=path).stages[0].embed.project.weight
@@ -254,6 +262,11 @@ def test_what_cannot_be_is_refused(of_smp, tmp_path):
         SegFormer(num_classes=11, **SIZES["B1"], weights=path)
     with pytest.raises(ValueError, match="stages.0.blocks.2.norm1.weight is not in the file"):
         SegFormer(num_classes=11, depths=(3, 2, 2, 2), weights=path)
+    with pytest.raises(
+        ValueError,
+        match=r"stages.0.blocks.1.norm1.weight is \(32,\) in the file, but not here. Build the model",
+    ):
+        SegFormer(num_classes=11, depths=(1, 2, 2, 2), weights=path)
     with pytest.raises(
         ValueError, match=r"3 heads cannot share 32 channels evenly; widths are \(32, 64, 160, 256\)"
     ):

@@ -157,6 +157,13 @@ def test_save_writes_the_format_that_the_name_tells(tmp_path, scenes):
         picture.save(tmp_path / "overlay.jpg")
 
 
+@pytest.mark.parametrize("shape", [(1, 40), (40, 1), (1, 1), (2, 2)])
+def test_an_overlay_of_one_row_or_column(scenes, shape):
+    mask = torch.zeros(shape, dtype=torch.long)
+    mask.view(-1)[: mask.numel() // 2] = CAR
+    assert show_overlay(torch.rand(3, *shape), mask, scenes).data
+
+
 # Colours and legends
 
 

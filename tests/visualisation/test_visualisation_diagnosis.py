@@ -1,5 +1,6 @@
 """Pictures of sick trainings say what is in them."""
 
+from math import inf, nan
 from types import SimpleNamespace
 
 import pytest
@@ -48,6 +49,12 @@ def test_many_are_shown_over_one():
         "negative: training loss -5 to -300" in picture.alt
         and "explodes: training loss 2 to 4e+03" in picture.alt
     )
+
+
+@pytest.mark.parametrize("reference", [history(nan, nan, score=nan), history(nan, 2.0), history(inf, 2.0)])
+def test_a_reference_that_is_not_finite_leaves_the_others_readable(reference):
+    picture = vis.show_against({"a": reference, "b": history(3.0, 2.0)}, "a")
+    assert "b: training loss 3 to 2" in picture.alt and picture.data
 
 
 @pytest.mark.parametrize(("runs", "reference"), [({"a": history(1.0)}, "a"), ({"a": history(1.0)}, "b")])

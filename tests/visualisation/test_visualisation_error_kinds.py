@@ -111,3 +111,11 @@ def test_shares_and_the_picture_count_the_same(truth):
     picture = show_error_kinds({"road": Always(ROAD), "car": Always(CAR)}, scenes, 0)
     assert "road: misnamed 0 %, swallowed 5 %, outline 0 %, patch 0 % of the scored pixels" in picture.alt
     assert "car: misnamed 95 %" in picture.alt  # the road, as large as what is predicted
+
+
+def test_of_void_alone_nothing_is_scored(truth):
+    scenes = Scenes(np.full_like(truth, 255))
+    shares = error_shares(Always(ROAD), scenes)
+    assert list(shares) == list(KINDS) and np.isnan(list(shares.values())).all()
+    picture = show_error_kinds({"road": Always(ROAD)}, scenes, 0)
+    assert "road: all pixels are void, nothing is scored." in picture.alt
