@@ -56,18 +56,9 @@ class Calibration:
         """
         both = of_every_class(judged_probabilities(probabilities)).double()
         classes = both.shape[1]
-        if masks.shape != (len(both), *both.shape[2:]) or masks.is_floating_point():
-            raise ValueError(
-                f"masks are {str(masks.dtype).removeprefix('torch.')} {tuple(masks.shape)}, but must be ids "
-                f"{(len(both), *both.shape[2:])}, as probabilities {tuple(probabilities.shape)} are"
-            )
         if self.class_id is not None and self.class_id >= classes:
             raise ValueError(f"class_id is {self.class_id}, but the classes are 0..{classes - 1}")
-        masks = masks.to(both.device).long()
-        keep = masks != self.ignore_index
-        pixels, truth = both.movedim(1, -1)[keep], masks[keep]  # (P, C) and (P,)
-        if len(truth) and not 0 <= int(truth.min()) <= int(truth.max()) < classes:
-            raise ValueError(f"masks hold the id {int(truth.max())}, but the classes are 0..{classes - 1}")
+        pixels, truth = _labelled(both, masks, self.ignore_index, "probabilities")
         if self.class_id is None:
             certain, decided = pixels.max(dim=1)
             right = decided == truth
@@ -116,14 +107,17 @@ def fit_temperature(logits: Tensor, masks: Tensor, ignore_index: int = 255) -> f
 
     logits (N, C, H, W), one channel for class 1's, and masks (N, H, W) of ids, of images that were not trained on;
     void is left out. Above 1: the network was too certain. Score it on yet other images.
-    Raises ValueError where no temperature is best: no labelled pixel, all of them right (the colder the better),
-    or logits that tell nothing of the truth (the hotter the better).
+    Raises ValueError for other shapes and for ids without a channel, and where no temperature is best: no labelled
+    pixel, all of them right (the colder the better), or logits that tell nothing of the truth (the hotter the better).
     """
+    if logits.ndim != 4:
+        raise ValueError(
+            f"logits are {tuple(logits.shape)}, but must be (N, C, H, W), or (N, 1, H, W) for those of class 1"
+        )
     logits = logits.detach().double()
     if logits.shape[1] == 1:
         logits = torch.cat([torch.zeros_like(logits), logits], dim=1)
-    keep = (masks != ignore_index).to(logits.device)
-    scores, truth = logits.movedim(1, -1)[keep], masks.to(logits.device)[keep].long()  # (P, C) and (P,)
+    scores, truth = _labelled(logits, masks, ignore_index, "logits")
     if not len(truth):
         raise ValueError("masks hold no labelled pixel, so no temperature can be fitted: take other images")
     scores = scores - scores.gather(1, truth[:, None])  # above the truth's; its own are 0
@@ -146,6 +140,26 @@ def fit_temperature(logits: Tensor, masks: Tensor, ignore_index: int = 255) -> f
     while slope(coldest) < 0:
         coldest *= 2
     return 1 / scipy.optimize.brentq(slope, 0.0, coldest, rtol=1e-10)
+
+
+def _labelled(both: Tensor, masks: Tensor, ignore_index: int, what: str) -> tuple[Tensor, Tensor]:
+    """The pixels (P, C) of `both` (N, C, H, W) that have a label, and their ids (P,); void is left out.
+
+    Raises ValueError for masks of another shape, floats, and ids without a channel; `what` names `both`.
+    """
+    wanted, classes = (len(both), *both.shape[2:]), both.shape[1]
+    if masks.shape != wanted or masks.is_floating_point():
+        raise ValueError(
+            f"masks are {str(masks.dtype).removeprefix('torch.')} {tuple(masks.shape)}, but must be ids {wanted}, "
+            f"as large as the {what}"
+        )
+    masks = masks.to(both.device).long()
+    keep = masks != ignore_index
+    pixels, truth = both.movedim(1, -1)[keep], masks[keep]
+    bad = truth[(truth < 0) | (truth >= classes)]
+    if len(bad):
+        raise ValueError(f"masks hold the id {int(bad[0])}, but the classes are 0..{classes - 1}")
+    return pixels, truth
 
 
 def judged_probabilities(probabilities: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ timm defines hundreds of models as it is imported, which takes seconds: it is lo
 """
 
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import requests
@@ -160,9 +161,11 @@ def _build_squeezenet(in_channels: int, depth: int, state: State | None) -> Buil
     nn.init.kaiming_uniform_(first.weight)  # as torchvision does
     nn.init.zeros_(first.bias)
     if state is not None:
-        _check_fit("squeezenet", whole.features.state_dict(prefix="features."), state)
-        name = "features.0.weight"
-        whole.load_state_dict({**state, name: adapt_input_conv(in_channels, state[name])}, strict=False)
+        name, own = "features.0.weight", whole.features.state_dict(prefix="features.")
+        state = _fitting("squeezenet", state, wanted=own, whole=own, first=name)
+        if state[name].shape != own[name].shape:
+            state[name] = adapt_input_conv(in_channels, state[name])
+        whole.load_state_dict(state, strict=False)
     return SqueezeNet(whole.features, depth), [64, 128, 256, 512][:depth], [2, 4, 8, 16][:depth]
 
 
@@ -175,17 +178,17 @@ def _build_timm(
     options = dict(chosen.options)
     if output_stride is not None and chosen.output_strides == DILATES:
         options["output_stride"] = output_stride
-    if state is not None:  # timm fits the first convolution to in_channels
-        options |= {"pretrained": True, "pretrained_cfg_overlay": {"state_dict": state}}
-    backbone = timm.create_model(
-        chosen.timm_name,
-        features_only=True,
-        out_indices=tuple(range(depth + 1 - chosen.levels[0])),
-        in_chans=in_channels,
-        **options,
-    )
-    if state is not None:
-        _check_fit(name, backbone.state_dict(), state)
+    make = partial(timm.create_model, chosen.timm_name, in_chans=in_channels, **options)
+    make_features = partial(make, features_only=True, out_indices=tuple(range(depth + 1 - chosen.levels[0])))
+    if state is None:
+        backbone = make_features()
+    else:
+        with torch.device("meta"):  # costs neither memory nor random numbers
+            wanted, whole = make_features().state_dict(), make().state_dict()
+        first = f"{pretrained_config(chosen).first_conv}.weight"
+        state = _fitting(name, state, wanted=wanted, whole=whole, first=first)
+        # timm fits the first convolution to in_channels
+        backbone = make_features(pretrained=True, pretrained_cfg_overlay={"state_dict": state})
     info = backbone.feature_info
     if hasattr(backbone, "blocks"):  # EfficientNet and MobileNet keep the stages after the last feature
         backbone.blocks = backbone.blocks[: info.get_dicts()[-1]["stage"]]
@@ -227,7 +230,7 @@ def read_weights(name: str, weights: str | Path) -> State:
     from timm.models import load_state_dict
 
     state = load_state_dict(str(path), weights_only=True)
-    heads = ("classifier.", "pre_logits.", "head.", "fc.")
+    heads = ("classifier.", "pre_logits.", "head.", "fc.", "last_linear.")
     return {key: tensor for key, tensor in state.items() if not key.startswith(heads)}
 
 
@@ -254,15 +257,35 @@ def _fetch(name: str) -> Path:
     return fetch_from_hub(hub_id, what)
 
 
-def _check_fit(name: str, wanted: State, state: State) -> None:
-    """Raise ValueError unless `state` has all that the backbone wanted: timm loads what fits and ignores the rest."""
-    given = {_bare(key) for key in state}
+def _fitting(name: str, state: State, *, wanted: State, whole: State, first: str) -> State:
+    """`state` by the names of `whole`, the network with the stages that we leave out, as timm loads it.
+
+    Raises ValueError unless it has all that is `wanted`, nothing that `whole` has not, and all in its shapes: timm
+    loads what fits and ignores the rest, so that a deeper network would pass for a shallower one. The kernel `first`
+    may be of 3 channels, since it is fitted to others.
+    """
+    names, given = {_bare(key): key for key in whole}, {_bare(key) for key in state}
     missing = [key for key in wanted if not key.endswith("num_batches_tracked") and _bare(key) not in given]
     if missing:
         raise ValueError(
             f"these are no weights of {name}: {len(missing)} of its {len(wanted)} tensors are missing, the first is "
             f"{missing[0]!r}; the file begins with {next(iter(state), None)!r}"
         )
+    foreign = [key for key in state if _bare(key) not in names]
+    if foreign:
+        raise ValueError(
+            f"these are no weights of {name}: {len(foreign)} of the file's {len(state)} tensors are none of its own, "
+            f"the first is {foreign[0]!r}; build the encoder that the file is of, or take them out of the file"
+        )
+    state = {names[_bare(key)]: tensor for key, tensor in state.items()}
+    for key, tensor in state.items():
+        own = whole[key].shape
+        if tensor.shape != own and (key != first or tensor.shape != (own[0], 3, *own[2:])):
+            raise ValueError(
+                f"these are no weights of {name}: {key} is {tuple(tensor.shape)} in the file, but must be "
+                f"{tuple(own)}; build the encoder that the file is of"
+            )
+    return state
 
 
 def _bare(key: str) -> str:

@@ -5,7 +5,8 @@ their masks; SMP builds the same by `aux_params`. `fit` trains it with the rest:
 `nbhelpers.losses.presence_loss` is added at the weight of an auxiliary head.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -58,8 +59,12 @@ class WithPresence(nn.Module):
 
     @torch.no_grad()
     def presence(self, images: Tensor) -> Tensor:
-        """The probability that each class is in each image, (N, num_classes); of one channel that of class 1."""
-        return self.forward_with_aux(images)[1].float().sigmoid()
+        """The probability that each class is in each image, (N, num_classes); of one channel that of class 1.
+
+        In eval mode, so that no image changes another's answer; afterwards every module has its own mode again.
+        """
+        with _evaluating(self):
+            return self.forward_with_aux(images)[1].float().sigmoid()
 
     def _see(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         """What the network answers, and mean and maximum (N, 2 C) of the map that the head reads."""
@@ -86,15 +91,22 @@ class WithPresence(nn.Module):
     @torch.no_grad()
     def _try_out(self, in_channels: int) -> int:
         """How many channels the map has, or how many classes SMP's head, seen on an image of 64 x 64 pixels."""
-        modes = [(module, module.training) for module in self.network.modules()]
         device = next((parameter.device for parameter in self.network.parameters()), None)
-        try:
-            self.network.eval()
+        with _evaluating(self.network):
             answer, seen = self._see(torch.zeros(1, in_channels, 64, 64, device=device))
-        finally:
-            for module, training in modes:
-                module.training = training
         return answer[1].shape[1] if self.own_head else seen.shape[1] // 2
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    """Eval mode inside the block; afterwards every module, frozen ones too, has its own mode again."""
+    modes = [(module, module.training) for module in model.modules()]
+    try:
+        model.eval()
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
 
 
 def _deepest(network: nn.Module) -> str:

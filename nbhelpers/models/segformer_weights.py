@@ -60,8 +60,8 @@ def renamed(state: dict[str, Tensor]) -> dict[str, Tensor]:
 def take_over(model: nn.Module, path: str | Path) -> None:
     """Fill a fresh SegFormer from a file: its encoder, and its head as far as it fits.
 
-    Raises FileNotFoundError for a missing file, ValueError for one that lacks a tensor of the encoder or has it
-    in another shape.
+    Raises FileNotFoundError for a missing file, ValueError for one that lacks a tensor of the encoder, has it in
+    another shape, or has more, as a deeper encoder's has.
     """
     from timm.models import adapt_input_conv, load_state_dict
 
@@ -72,13 +72,15 @@ def take_over(model: nn.Module, path: str | Path) -> None:
         )
     given, own = renamed(load_state_dict(str(path), weights_only=True)), model.state_dict()
     first = "stages.0.embed.project.weight"
-    if first in given:
+    # a kernel of other channels than 3 fits as it is, or not at all
+    if first in given and given[first].shape[1:2] == (3,):
         given[first] = adapt_input_conv(own[first].shape[1], given[first])  # as `Encoder` does
-    for name in [name for name in own if name.startswith("stages.")]:
-        if name not in given or given[name].shape != own[name].shape:
+    for name in [name for name in own | given if name.startswith("stages.")]:
+        if name not in given or name not in own or given[name].shape != own[name].shape:
             found = f"{tuple(given[name].shape)} in the file" if name in given else "not in the file"
+            wanted = f"{tuple(own[name].shape)} here" if name in own else "not here"
             raise ValueError(
-                f"{path} does not fit this SegFormer: {name} is {found}, but {tuple(own[name].shape)} here. Build the "
+                f"{path} does not fit this SegFormer: {name} is {found}, but {wanted}. Build the "
                 "model with the size of the file, such as **SIZES['B2']"
             )
     head = {name: tensor for name, tensor in given.items() if name.startswith("head.")}

@@ -1,5 +1,6 @@
 """Curves and pictures by which a sick training is told from a healthy one."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -173,7 +174,8 @@ def _draw_curves(axes: Axes, history: HasRows, healthy: HasRows, keys: Sequence[
         axes.set_ylim(0, 1)
         axes.set_yticks([0, 0.5, 1])
     else:
-        top = 3 * max(row[key] for row in healthy.rows for key in keys)
+        known = [row[key] for row in healthy.rows for key in keys if math.isfinite(row[key])]
+        top = 3 * max(known, default=1.0)
         numbers = [row[key] for row in history.rows for key in keys]
         found = [value for value in numbers if value == value] or [0.0]  # nan has no place
         low = min(0, min(found))

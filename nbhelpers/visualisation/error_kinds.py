@@ -1,5 +1,6 @@
 """Wrong pixels are not alike: a thing with another name, a thing lost in its surroundings, an outline, a patch."""
 
+import math
 from collections.abc import Mapping
 
 import cv2
@@ -93,7 +94,7 @@ def error_shares(
 ) -> dict[str, float]:
     """Each kind's share of the scored pixels of `dataset`, as fractions: {"misnamed": .., "swallowed": ..}.
 
-    `limit` takes the first so many pairs.
+    `limit` takes the first so many pairs. Where every pixel is void, each share is nan.
     """
     counts, scored = np.zeros(len(KINDS) + 1, dtype=np.int64), 0
     for index in range(len(dataset))[:limit]:
@@ -101,7 +102,10 @@ def error_shares(
         kinds = error_kinds(predict_ids(model, image), torch.as_tensor(mask))
         counts += np.bincount(kinds.ravel(), minlength=len(counts))
         scored += int((mask != IGNORE).sum())
-    return {kind: count / scored for kind, count in zip(KINDS, counts[1:].tolist(), strict=True)}
+    return {
+        kind: count / scored if scored else math.nan
+        for kind, count in zip(KINDS, counts[1:].tolist(), strict=True)
+    }
 
 
 @styled
@@ -129,9 +133,12 @@ def show_error_kinds(models: Mapping[str, nn.Module], dataset: SegmentationDatas
             painted[kinds == kind] = colour
         panel.imshow(painted, interpolation="nearest")
         panel.set_title(name, pad=4)
-        scored = (truth != IGNORE).sum()
-        shares = (
-            f"{kind} {percent((kinds == number).sum() / scored)}" for number, kind in enumerate(KINDS, 1)
-        )
-        words.append(f"{name}: {', '.join(shares)} of the scored pixels")
+        words.append(f"{name}: {_shares_in_words(kinds, int((truth != IGNORE).sum()))}")
     return Picture(figure, f"Image {index}, its truth, and the errors by kind. {'; '.join(words)}.")
+
+
+def _shares_in_words(kinds: np.ndarray, scored: int) -> str:
+    if not scored:
+        return "all pixels are void, nothing is scored"
+    shares = (f"{kind} {percent((kinds == number).sum() / scored)}" for number, kind in enumerate(KINDS, 1))
+    return f"{', '.join(shares)} of the scored pixels"

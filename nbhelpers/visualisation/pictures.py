@@ -103,7 +103,7 @@ def show_overlay(image: Tensor | np.ndarray, mask: Tensor | np.ndarray, dataset:
     tinted = np.where((ids == IGNORE)[..., None], image, 0.5 * image + 0.5 * colour_mask(ids, palette))
     draw_image(right, tinted.astype(np.uint8))
     for index in np.setdiff1d(np.unique(ids), IGNORE):
-        if (ids != index).any():
+        if (ids != index).any() and min(ids.shape) > 1:  # matplotlib outlines from 2 x 2 pixels on
             right.contour(ids == index, levels=[0.5], colors=[palette[index] / 255], linewidths=1.2)
     return Picture(figure, f"An image, its mask, and the mask over the image: {describe_ids(ids, classes)}.")
 
