@@ -5,6 +5,7 @@ that holds 95 % of its influence, in an image of 224 x 224; 223 and more means t
 Run: python -m benchmarks.zoo
 """
 
+import argparse
 from collections.abc import Callable
 from functools import partial
 
@@ -103,6 +104,7 @@ def line(name: str, row: dict) -> str:
 
 
 def main() -> None:
+    argparse.ArgumentParser(prog="python -m benchmarks.zoo", description=__doc__).parse_args()
     print(f"{'':30} {'parameters':>11} {'GMACs':>7}  {'strides':14} field")
     rows = {}
     for name, build in ZOO.items():

@@ -21,12 +21,16 @@ def main() -> None:
     arguments = parser.parse_args()
     run = arguments.lessons[:1] == ["run"]
     every = sorted(file.stem.removeprefix("lesson") for file in HERE.glob("lesson*.py"))
-    lessons = arguments.lessons[1:] if run else arguments.lessons
+    lessons = [name.zfill(2) for name in arguments.lessons[run:]]
+    try:
+        studies = [load(lesson) for lesson in lessons or every]
+    except ValueError as error:
+        parser.error(str(error))
     if run:
         torch.set_num_threads(arguments.threads)
         run_missing(lessons or every, arguments.seeds, arguments.minutes)
-    for lesson in [] if run else lessons or every:
-        study = load(lesson)
+    for study in [] if run else studies:
+        lesson = study.lesson
         done = {way: len(study.values(way)) for way in study.ways}
         print(f"{lesson}  {study.question}\n    {study.protocol}; seeds: {done}")
         print(f"    {len(study.missing())} rows missing", end="")

@@ -11,6 +11,7 @@ import nbformat
 from tools.execution import ROOT, is_code
 from tools.needs import needs
 
+TEXTS = ("README.md", "CITATION.cff", "pyproject.toml")  # and the notebooks name the repository
 SLUG = r"[\w.-]+/[\w.-]+"
 
 SETUP_CELL = """from importlib.util import find_spec
@@ -89,9 +90,9 @@ def with_setup_cell(text: str, repository: str) -> str:
 
 
 def rewrite_all(new: str, root: Path = ROOT) -> list[Path]:
-    """Turn README, notebooks and pyproject.toml to the repository `new`; returns the files that changed."""
+    """Turn README, notebooks, citation and pyproject.toml to the repository `new`; returns the files that changed."""
     old, changed = repository(root), []
-    for path in [root / "README.md", *sorted(root.glob("notebooks/*.ipynb")), root / "pyproject.toml"]:
+    for path in [*map(root.joinpath, TEXTS), *sorted(root.glob("notebooks/*.ipynb"))]:
         before = path.read_text("utf-8")
         after = rewritten(before, old, new)
         if path.suffix == ".ipynb":

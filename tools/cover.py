@@ -3,6 +3,8 @@
 Run: python -m tools.cover
 """
 
+import argparse
+
 import torch
 from torchvision.transforms import v2
 
@@ -16,6 +18,7 @@ SIZE, SCENE = (96, 128), 3
 
 
 def main() -> None:
+    argparse.ArgumentParser(prog="python -m tools.cover", description=__doc__).parse_args()
     train = in_memory(Street("train", SIZE), transform=v2.RandomHorizontalFlip())
     valid = in_memory(Street("val", SIZE))
     weights = class_weights(train).sqrt()

@@ -3,6 +3,7 @@
 A rule takes a `Page` and yields a sentence for each thing that is wrong.
 """
 
+import ast
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -183,6 +184,16 @@ def short_cells(page: Page) -> Iterator[str]:
             yield f"code cell {number} has {lines} lines; at most {MAX_LINES}: show package code by show_source"
 
 
+def parsed(page: Page) -> Iterator[str]:
+    for number, cell in enumerate(page.code, start=1):
+        try:
+            ast.parse(
+                re.sub(r"(?m)^(\s*)[!%].*", r"\1pass", cell.source)
+            )  # of magic lines another rule speaks
+        except SyntaxError as error:
+            yield f"code cell {number} is no plain Python: {(error.text or cell.source).strip()}"
+
+
 def plain_python(page: Page) -> Iterator[str]:
     for number, cell in enumerate(page.code, start=1):
         for line in cell.source.splitlines():
@@ -300,5 +311,5 @@ RULES: tuple[Callable[[Page], Iterator[str]], ...] = (
 def complaints(path: Path, repository: str) -> list[str]:
     """Everything that is wrong with the notebook at `path`, one sentence each."""
     page = Page(path, repository)
-    sentences = list(valid(page)) or [sentence for rule in RULES for sentence in rule(page)]
+    sentences = [*valid(page), *parsed(page)] or [sentence for rule in RULES for sentence in rule(page)]
     return [f"{path.name} {sentence}" for sentence in sentences]

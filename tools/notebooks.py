@@ -22,6 +22,9 @@ SWITCHES = ("DATA", "FULL", "SMOKE")  # of nbhelpers.notebook; committed pages a
 def find(name: str) -> Path:
     """The notebook of this name, with or without folder and ending. Raises ValueError that lists those there are."""
     path = ROOT / "notebooks" / f"{Path(name).stem}.ipynb"
+    begin_so = list(path.parent.glob(f"{path.stem}_*.ipynb"))
+    if len(begin_so) == 1:  # its number alone
+        return begin_so[0]
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in path.parent.glob("*.ipynb"))) or "none yet"
         raise ValueError(f"there is no notebook {path.stem!r}; NB is one of: {known}")

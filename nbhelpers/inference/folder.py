@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import PIL.Image
+import PIL.PngImagePlugin
 import torch
 from accelerate import PartialState
 from accelerate.utils import gather_object
@@ -29,6 +30,7 @@ from nbhelpers.inference.writing import written_whole
 
 OVERLAY_SIDE = 2000  # pixels; of a larger image every second, third, ... pixel is shown
 SETTINGS = "settings.json"
+SOURCE = "source sha256"  # of a mask's image, a text in the PNG
 
 
 @dataclass
@@ -63,6 +65,8 @@ def predict_folder(
         Such an image fails without it; `.npy` arrays are then taken by the range of their type, as in `predict`.
     A mask is a PNG of class ids with the colours of `nbhelpers.datasets.palette.categorical`; an overlay is the
     image under these colours. Each file is written whole or not at all. The report is of all processes together.
+    What is finished is not done again; a mask keeps the SHA-256 of its image's file, so that another image of the same
+    name is.
     Raises FileNotFoundError for missing paths, ValueError for images of one name, for a tile that does not fit, and
     where `out` holds the masks of another model or other settings; OSError where nothing can be written.
     """
@@ -81,7 +85,8 @@ def predict_folder(
         mine, disable=not (progress and state.is_main_process), file=sys.stdout, ncols=80, unit="image"
     ):
         mask, overlay = out / "masks" / f"{path.stem}.png", out / "overlays" / f"{path.stem}.jpg"
-        if mask.exists() and overlay.exists():
+        source = hashlib.sha256(path.read_bytes()).hexdigest()
+        if overlay.exists() and source == _source_of(mask):
             report.before.append(str(path))
             continue
         try:
@@ -92,7 +97,7 @@ def predict_folder(
         except (ValueError, OSError, FloatingPointError, RuntimeError, MemoryError) as error:
             report.failed[str(path)] = " ".join(str(error).split()) or type(error).__name__
             continue
-        write_mask(mask, ids)
+        write_mask(mask, ids, source)
         write_overlay(overlay, image, ids)
         report.done.append(str(path))
     reports = gather_object([report])
@@ -143,14 +148,25 @@ def _left_alone(folder: Path, out: Path) -> list[str]:
     ]
 
 
-def write_mask(path: Path, ids: np.ndarray) -> None:
-    """Class ids (H, W) as a PNG with a palette."""
+def _source_of(mask: Path) -> str | None:
+    """The digest of the image file that a mask was made of; None where there is no such mask."""
+    try:
+        with PIL.Image.open(mask) as picture:
+            return picture.info.get(SOURCE)
+    except OSError:
+        return None
+
+
+def write_mask(path: Path, ids: np.ndarray, source: str) -> None:
+    """Class ids (H, W) as a PNG with a palette, and with the digest of the image file."""
     if ids.dtype != np.uint8:
         raise ValueError(f"ids are {ids.dtype}; a PNG with a palette holds at most 256 classes, uint8")
     picture = PIL.Image.fromarray(ids)
     picture.putpalette(categorical(256).tobytes())  # makes a grey picture one of palette numbers
+    info = PIL.PngImagePlugin.PngInfo()
+    info.add_text(SOURCE, source)
     with written_whole(path) as temporary:
-        picture.save(temporary, "PNG")
+        picture.save(temporary, "PNG", pnginfo=info)
 
 
 def write_overlay(path: Path, image: object, ids: np.ndarray) -> None:

@@ -176,9 +176,11 @@ def check_grid(tile: int, overlap: int, stride: int) -> None:
     """Raise ValueError unless windows of `tile` pixels that share `overlap` fit a model of this stride."""
     check_positive(stride=stride)
     if tile < stride or tile % stride or overlap % stride:
+        side = up_to(max(tile, 1), stride)
+        most = side // 2 // stride * stride
         raise ValueError(
             f"tile is {tile} and overlap {overlap}; both must be multiples of the stride, {stride}: "
-            f"such as tile={up_to(max(tile, 1), stride)}, overlap={up_to(max(overlap, 0), stride)}"
+            f"such as tile={side}, overlap={min(up_to(max(overlap, 0), stride), most)}"
         )
     if not 0 <= overlap <= tile // 2:
         raise ValueError(f"overlap is {overlap}; it must be 0 to half of the tile, {tile // 2}")

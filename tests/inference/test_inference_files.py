@@ -445,6 +445,10 @@ def test_a_folder_goes_on_after_bad_files_and_starts_where_it_stopped(tmp_path, 
     report = predict_folder(exported, images, out, **options)
     assert [os.path.basename(p) for p in report.done] == ["a.png", "bad.png"] and len(report.before) == 4
     assert (out / "masks" / "e.png").stat().st_mtime_ns == stamp
+    Image.fromarray(PIXELS[::-1].copy()).save(images / "a.png")  # another picture under a name that was done
+    report = predict_folder(exported, images, out, **options)
+    assert [os.path.basename(p) for p in report.done] == ["a.png"]
+    assert read_mask((out / "masks" / "a.png").read_bytes(), "a.png").shape == PIXELS.shape[:2]
     with pytest.raises(ValueError, match="masks of another model or of other settings"):
         predict_folder(exported, images, out, tta=TTA("h"), **options)
 

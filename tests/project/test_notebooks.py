@@ -232,6 +232,8 @@ FAULTS = {
         "says 0.71 in prose",
     ),
     "a long cell": (code("x = 1\n" * 41), "has 41 lines; at most 40"),
+    "a shell's answer": (code("files = !ls"), "code cell 2 is no plain Python: files = !ls"),
+    "half a function": (code("def ("), "code cell 2 is no plain Python"),
     "a shell line": (code("if x:\n    !ls"), "shell or magic line.*!ls"),
     "a magic line": (code("%pip install torch"), "shell or magic line"),
     "a cell magic": (code("%%bash\nls"), "shell or magic line"),

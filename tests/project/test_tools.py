@@ -243,7 +243,9 @@ def test_a_fork_turns_everything(tmp_path):
     before = fingerprint(notebook)
     (tmp_path / "README.md").write_text(f"{line} and https://github.com/old/repo-tools, old/repo", "utf-8")
     (tmp_path / "pyproject.toml").write_text('[tool.nbhelpers]\nrepository = "old/repo"\n', "utf-8")
-    assert len(badges.rewrite_all("new.one/fork", tmp_path)) == 3
+    (tmp_path / "CITATION.cff").write_text("repository-code: https://github.com/old/repo\n", "utf-8")
+    assert len(badges.rewrite_all("new.one/fork", tmp_path)) == 4
+    assert "new.one/fork" in (tmp_path / "CITATION.cff").read_text("utf-8")
     assert badges.repository(tmp_path) == "new.one/fork"
     notebook = nbformat.read(tmp_path / "notebooks" / "01_one.ipynb", 4)
     assert badges.badge_line("new.one/fork", "01_one") in notebook.cells[0].source
@@ -328,7 +330,8 @@ def test_the_setup_cell_is_written_anew(tmp_path):
     (tmp_path / "notebooks").mkdir()
     path = tmp_path / "notebooks" / "01_one.ipynb"
     nbformat.write(lesson("setup()", "import onnx"), path)
-    (tmp_path / "README.md").write_text("", "utf-8")
+    for name in ("README.md", "CITATION.cff"):
+        (tmp_path / name).write_text("", "utf-8")
     (tmp_path / "pyproject.toml").write_text('[tool.nbhelpers]\nrepository = "old/repo"\n', "utf-8")
     assert badges.rewrite_all(badges.repository(tmp_path), tmp_path) == [path]
     assert nbformat.read(path, 4).cells[0].source == badges.setup_cell("old/repo", ["onnx"])

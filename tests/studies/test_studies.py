@@ -15,6 +15,7 @@ from torch import nn
 from nbhelpers.datasets import Street
 from nbhelpers.training.randomness import Batches
 from studies import Claim, Protocol, Study, Way, load
+from studies.__main__ import main
 from studies.measures import borders_and_interiors, near_border, recall_by_size
 from studies.running import make_row, run_missing
 from studies.statistics import LEVEL
@@ -257,3 +258,11 @@ def test_the_page_says_what_the_rows_say(path: Path):
 def test_steps_are_counted_as_fit_makes_them(scenes):
     protocol = Protocol(scenes=scenes, epochs=3, batch_size=8)
     assert protocol.steps == 3 * len(Batches(scenes, 8, seed=0))
+
+
+@pytest.mark.parametrize("asked", [["99"], ["06", "run"], ["run", "24"]])
+def test_a_lesson_without_a_study_is_named(asked, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["studies", *asked])
+    with pytest.raises(SystemExit):
+        main()
+    assert f"no study of lesson '{asked[-1]}'; there are 02, 03" in capsys.readouterr().err

@@ -20,6 +20,8 @@ def build(out: Path) -> None:
     """Raises ValueError where a lesson cannot be read or an answer is left in a student edition, FileNotFoundError
     where reveal.js is missing.
     """
+    if not REVEAL.is_dir():
+        raise FileNotFoundError(f"{REVEAL} is missing: `make classroom` fetches it by npm")
     for folder in FOLDERS:
         shutil.rmtree(out / folder, ignore_errors=True)
         (out / folder).mkdir(parents=True)
