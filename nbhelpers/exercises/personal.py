@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import re
+import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -67,7 +68,7 @@ class Personal:
         prove how the score came about: hand in the weights as well, by which it can be measured again.
         """
         told = {
-            "name": self.name,
+            "name": plain(self.name),
             "seed": self.seed,
             "mean IoU": round(self.score(model), 4),
             "parameters": sum(parameter.numel() for parameter in model.parameters()),
@@ -75,6 +76,11 @@ class Personal:
         }
         text = json.dumps(told, ensure_ascii=False, sort_keys=True)
         return f"nbhelpers-1 {text} {signature(self.token, text)}"
+
+
+def plain(name: str) -> str:
+    """One spelling of a name: letters composed, single spaces. Keyboards and editors write the same name differently."""
+    return " ".join(unicodedata.normalize("NFC", name).split())
 
 
 def read_line(line: str, token: str) -> dict:

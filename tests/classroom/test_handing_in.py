@@ -2,12 +2,13 @@
 
 import json
 import re
+import unicodedata
 
 import pytest
 import torch
 
 from nbhelpers.datasets import Street
-from nbhelpers.exercises.personal import Personal, fingerprint, read_line, signature
+from nbhelpers.exercises.personal import Personal, fingerprint, plain, read_line, signature
 from tools.classroom import handing_in
 
 KEY = "k" * 64
@@ -77,6 +78,7 @@ FORGED = {  # what may be done to a line: what the teacher reads
     "signed for a friend": (lambda line: resigned(line, BEN.token), "signed with another token"),
     "half a line": (lambda line: line[:-1], "that is no line of results"),
     "words": (lambda line: "I had 0.9", "that is no line of results"),
+    "a number for a name": (lambda line: resigned(line, ANNA.token, name=5), "refused"),
     "no name": (lambda line: resigned(line, ANNA.token).replace('"name"', '"nom"'), "refused"),
 }
 
@@ -91,6 +93,50 @@ def test_a_forged_line_is_refused(how, line):
 def test_what_a_line_does_not_prove(line):
     """Who has the token can sign any score: docs/teach/classroom.md says so, and asks for the weights."""
     assert "mean IoU 0.9900" in handing_in.verdict(KEY, resigned(line, ANNA.token, **{"mean IoU": 0.99}))
+
+
+SPELLINGS = {  # how a name may be typed: what it is
+    "Anna Ångström": "Anna Ångström",
+    unicodedata.normalize("NFD", "Anna Ångström"): "Anna Ångström",
+    "  Anna \u00a0 Ångström\t": "Anna Ångström",
+    "Ben": "Ben",
+}
+
+
+@pytest.mark.parametrize("typed", SPELLINGS)
+def test_a_name_has_one_spelling(typed, tmp_path, capsys, monkeypatch):
+    """The token of a plain name is the one that it has always been; a student who types it otherwise is believed."""
+    monkeypatch.setattr(Personal, "score", lambda self, model: 0.5)
+    name, file, key = SPELLINGS[typed], tmp_path / "file.txt", tmp_path / "key.txt"
+    key.write_text(KEY)
+    assert plain(typed) == name and handing_in.token(KEY, typed) == handing_in.token(KEY, name)
+    for encoding in ("utf-8", "utf-8-sig"):  # Notepad's
+        file.write_text(f"{typed}\n", encoding)
+        handing_in.main(["tokens", "--key", str(key), str(file)])
+        given = capsys.readouterr().out.split("\t")
+        assert given[:2] == [name, handing_in.token(KEY, name)]
+        file.write_text(Personal(typed, given[1]).line(Sky()), encoding)
+        handing_in.main(["check", "--key", str(key), str(file)])
+        assert capsys.readouterr().out.startswith(f"{name}: mean IoU 0.5000, 11 parameters")
+    file.write_text(f"{typed}\n{name}\n", "utf-8")
+    with pytest.raises(SystemExit, match="has a name twice"):
+        handing_in.main(["tokens", "--key", str(key), str(file)])
+
+
+def test_the_token_of_a_plain_name_stays():
+    assert [one.token for one in (ANNA, BEN)] == [
+        "432d6d44b35a8058a915c58d38dc1306",
+        "05876834d76ff020ec203f58c33654b0",
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_a_file_that_is_not_utf_8(encoding, tmp_path):
+    file, key = tmp_path / "names.txt", tmp_path / "key.txt"
+    file.write_text("Anna Ångström\n", encoding)
+    key.write_text(KEY)
+    with pytest.raises(SystemExit, match=r"error: .*names.txt is not UTF-8 .*; save it as UTF-8"):
+        handing_in.main(["tokens", "--key", str(key), str(file)])
 
 
 @pytest.mark.parametrize("token", ["", "abc", "G" * 32, None, KEY])

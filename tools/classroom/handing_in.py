@@ -14,13 +14,21 @@ import secrets
 import sys
 from pathlib import Path
 
-from nbhelpers.exercises.personal import LINE, Personal, read_line
+from nbhelpers.exercises.personal import LINE, Personal, plain, read_line
 from tools.train_street import street_network
 
 
 def token(key: str, name: str) -> str:
     """What one name gets; only who has the key can make it."""
-    return hmac.new(key.encode(), name.encode(), hashlib.sha256).hexdigest()[:32]
+    return hmac.new(key.encode(), plain(name).encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def read_text(path: Path) -> str:
+    """With or without the mark that Notepad writes first. Raises ValueError for a file that is not UTF-8."""
+    try:
+        return path.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8") from error
 
 
 def read_key(path: Path, *, make: bool = False) -> str:
@@ -29,7 +37,7 @@ def read_key(path: Path, *, make: bool = False) -> str:
         path.write_text(secrets.token_hex(32) + "\n", "utf-8")
         path.chmod(0o600)
         print(f"{path}: a new key; keep it, and keep it to yourself", file=sys.stderr)
-    key = path.read_text("utf-8").strip() if path.is_file() else ""
+    key = read_text(path).strip() if path.is_file() else ""
     if len(key) < 32:
         raise ValueError(f"{path} holds no key of this tool: name the file that `tokens` made")
     return key
@@ -38,7 +46,7 @@ def read_key(path: Path, *, make: bool = False) -> str:
 def card(key: str, name: str) -> str:
     """What a student is given: name, token, and the score that the project's own small U-Net reaches on these scenes."""
     mine = Personal(name, token(key, name))
-    return f"{name}\t{mine.token}\tin reach: mean IoU {mine.score(street_network()):.3f}"
+    return f"{plain(name)}\t{mine.token}\tin reach: mean IoU {mine.score(street_network()):.3f}"
 
 
 def verdict(key: str, line: str) -> str:
@@ -66,10 +74,10 @@ def main(argv: list[str] | None = None) -> None:
     options = parser.parse_args(argv)
     try:
         key = read_key(options.key, make=options.what == "tokens")
-        lines = [line.strip() for line in options.file.read_text("utf-8").splitlines() if line.strip()]
+        lines = [line.strip() for line in read_text(options.file).splitlines() if line.strip()]
     except (ValueError, OSError) as error:
         raise SystemExit(f"error: {error}") from None
-    if options.what == "tokens" and len(set(lines)) < len(lines):
+    if options.what == "tokens" and len(set(map(plain, lines))) < len(lines):
         raise SystemExit(f"error: {options.file} has a name twice; the two would get one data set")
     for line in lines:
         print(card(key, line) if options.what == "tokens" else verdict(key, line), flush=True)

@@ -90,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--classes", nargs="+", help="names in the order of the ids (background, then all labels)"
     )
-    parser.add_argument("--void", nargs="*", default=VOID_LABELS, help="labels that become 255")
+    parser.add_argument("--void", nargs="*", help=f"labels that become 255 ({', '.join(VOID_LABELS)})")
     parser.add_argument("--skip", nargs="*", default=(), help="labels to leave out")
     parser.add_argument("--order", choices=ORDERS, default="file", help="who covers whom")
     parser.add_argument("--overlap", choices=OVERLAPS, default="cover", help="pixels of two classes")
@@ -154,3 +154,7 @@ def _report(data: Annotated, pixels: np.ndarray, failed: list[str]) -> list[str]
         if sentences:
             lines += ["", f"{heading}: {len(sentences)}", *(f"  {sentence}" for sentence in sentences)]
     return lines
+
+
+if __name__ == "__main__":
+    main()

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from nbhelpers.datasets.annotations.conventions import Convention
+from nbhelpers.datasets.annotations.export import Export
 from nbhelpers.datasets.annotations.find import read_export
 from nbhelpers.datasets.annotations.images import ImageFiles, read_picture
 from nbhelpers.datasets.annotations.paint import Rules, paint
@@ -31,7 +32,8 @@ class Annotated(SegmentationDataset):
         format: one of `annotations.FORMATS`; None finds it.
         convention: of the run-length codes in Kaggle's tables, which must be named there: one of
             `annotations.CONVENTIONS`, or a `Convention`.
-        void: labels whose objects become 255. skip: labels that are left out, as if nobody had drawn them.
+        void: labels whose objects become 255; None: those of `VOID_LABELS`. skip: labels that are left out, as if
+            nobody had drawn them. Both must be labels of the export, and none of `classes`.
         order, overlap, crowd, width, centres: how objects become a mask, see `annotations.Rules`.
         unlabelled: an image without an object is "empty" (all background), an "error", or left out ("skip"). For YOLO
             that is also one without a text file, in a folder where others have one.
@@ -50,7 +52,7 @@ class Annotated(SegmentationDataset):
         format: str | None = None,
         convention: str | Convention | None = None,
         background: str = "background",
-        void: Sequence[str] = VOID_LABELS,
+        void: Sequence[str] | None = None,
         skip: Sequence[str] = (),
         order: str = "file",
         overlap: str = "cover",
@@ -69,7 +71,8 @@ class Annotated(SegmentationDataset):
         path = Path(path)
         content = read_export(path, format, tuple(classes) if classes is not None else None, convention)
         self.format, self.counts, self.odd = content.format, content.counts, content.odd
-        void = (*void, *content.void)
+        self._check_given(() if void is None else void, skip, () if classes is None else classes, content)
+        void = (*(VOID_LABELS if void is None else void), *content.void)
         alike = [label for label in self.counts if _plain(label) == _plain(background)]
         if classes is None:
             kept = [label for label in content.labels if label not in (*void, *skip)]
@@ -130,6 +133,22 @@ class Annotated(SegmentationDataset):
                 f"{mask.shape[0]} x {mask.shape[1]}; they must be equal"
             )
         return image, mask
+
+    def _check_given(
+        self, void: Sequence[str], skip: Sequence[str], classes: Sequence[str], content: Export
+    ) -> None:
+        """`void`, `skip` and `classes` as the caller wrote them. A split may lack a label, which is odd and no error."""
+        if both := [label for label in void if label in classes]:
+            raise ValueError(
+                f"{', '.join(map(repr, both))} stand in classes= and in void=; take them out of one"
+            )
+        labels = dict.fromkeys((*self.counts, *content.void))
+        for label in (*void, *skip):
+            if label in labels:
+                continue
+            if near := [one for one in labels if _plain(one) == _plain(label)]:
+                raise ValueError(f"void= or skip= has {label!r}, but the label is {near[0]!r}; write it so")
+            self.odd += (f"void= or skip= has {label!r}, but the labels are {', '.join(labels) or 'none'}",)
 
     def _not_listed(self, files: ImageFiles, pictures: tuple[Picture, ...]) -> tuple[Picture, ...]:
         """The images beside those of `pictures`; those of other folders may be another split's, and are odd."""

@@ -47,13 +47,16 @@ def read_export(
 ) -> Export:
     """Read the annotations at `path`, a file or a folder.
 
-    format: one of `FORMATS`; None finds it. convention: of the codes, for "kaggle" only. Raises FileNotFoundError where there is nothing, and ValueError for an
-    unknown format and for all that is wrong in a file, naming file, object and key.
+    path: YOLO's data.yaml stands for its folder. format: one of `FORMATS`; None finds it. convention: of the codes,
+    for "kaggle" only. Raises FileNotFoundError where there is nothing, and ValueError for an unknown format and for all
+    that is wrong in a file, naming file, object and key.
     """
     if format is not None and format not in FORMATS:
         raise ValueError(f"format is {format!r}; it must be one of {', '.join(FORMATS)}")
     if not path.exists():
         raise FileNotFoundError(f"there are no annotations at {path}")
+    if path.is_file() and path.suffix in (".yaml", ".yml"):
+        path = path.parent
     found = _of_file(path) if path.is_file() else _of_folder(path, classes)
     if found is None:
         raise ValueError(

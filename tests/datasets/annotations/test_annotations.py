@@ -1,6 +1,9 @@
 """Annotations become masks: every format the same scene, and every rule that decides a pixel."""
 
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -202,6 +205,18 @@ def test_skip_leaves_out_what_would_be_void(tmp_path):
     objects = [("dog", DOG), ("ignore", CAT)]
     assert np.array_equal(mask_of(tmp_path, objects, skip=["ignore"]), inside(DOG))
     assert not mask_of(tmp_path, objects[:1], classes=["background", "dog"], skip=["dog"]).any()
+
+
+def test_labels_given_to_void_and_skip_are_the_export_s(tmp_path, images):
+    path, classes = writers.coco(tmp_path), ["background", "cat", "dog"]
+    with pytest.raises(ValueError, match="'cat' stand in classes= and in void=; take them out of one"):
+        Annotated(path, images, classes, void=["cat"])
+    for option in ("void", "skip"):
+        with pytest.raises(ValueError, match="void= or skip= has 'Cat', but the label is 'cat'; write it so"):
+            Annotated(path, images, **{option: ["Cat"]})
+        told = Annotated(path, images, **{option: ["blurry"]}).odd[-1]  # another split may have it
+        assert told == "void= or skip= has 'blurry', but the labels are cat, dog"
+    assert Annotated(path, images, classes).odd == ()  # the defaults are quiet
 
 
 def test_holes_and_parts(tmp_path, images):
@@ -596,6 +611,19 @@ def test_the_yaml_with_the_names(files, classes, tmp_path, images):
     assert Annotated(path, images).classes == ("background", *classes)
 
 
+@pytest.mark.parametrize("name", ["data.yaml", "data.yml"])
+def test_the_yaml_stands_for_its_folder(name, tmp_path):
+    folder = writers.yolo(tmp_path / "export").parent
+    file = (folder / "data.yaml").rename(folder / name)
+    save_image(folder / "images")
+    for place in (None, folder / "images"):
+        data = Annotated(file, place)
+        assert data.classes == ("background", "cat", "dog") and np.array_equal(data.read(0)[1], scene())
+    (folder / "labels" / "scene.txt").unlink()
+    with pytest.raises(ValueError, match="export holds annotations of no format known here"):
+        Annotated(file)
+
+
 def test_a_data_yaml_without_names_is_an_error(tmp_path, images):
     path = writers.yolo(tmp_path / "export")
     for text in ("names: cat", "nc: 2"):
@@ -625,6 +653,20 @@ def test_what_was_passed_over_is_told(tmp_path, images):
     assert Annotated(dump(content, path), images).odd == (
         f"annotation 3 in {path} has no segmentation, only a box or nothing: left out",
     )
+
+
+@pytest.mark.parametrize("segmentation", [[], None])
+def test_boxes_only_are_an_error(segmentation, tmp_path, images):
+    path = writers.coco(tmp_path)
+    content = json.loads(path.read_text())
+    for node in content["annotations"]:
+        del node["segmentation"]
+        node |= {"bbox": [1, 2, 3, 4]} | ({} if segmentation is None else {"segmentation": segmentation})
+    with pytest.raises(ValueError, match="instances.json holds boxes only; export the segmentation, not the"):
+        Annotated(dump(content, path), images)
+    assert (
+        len(Annotated(dump(content | {"annotations": []}, path), images)) == 1
+    )  # nothing drawn is no mistake
 
 
 WRONG = {  # what was done to the good export, and what the error says
@@ -797,6 +839,38 @@ def test_the_command_writes_masks_sheet_and_report(tmp_path, images, capsys):
     classes = (out / "classes.txt").read_text().split()
     (images / "b.png").unlink()
     assert np.array_equal(Folder(images, out / "masks", classes).read(0)[1], scene())
+
+
+def test_the_module_is_a_command(tmp_path, images):
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "nbhelpers.datasets.annotations",
+            writers.coco(tmp_path),
+            images,
+            tmp_path / "out",
+        ],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "coco: 1 images, 2 objects" in done.stdout
+    assert np.array_equal(Image.open(tmp_path / "out" / "masks" / NAME), scene())
+    with pytest.raises(SystemExit, match="error: 'dog' stand in classes= and in void="):
+        classes = ["--classes", "background", "cat", "dog"]
+        main([str(tmp_path / "instances.json"), str(images), str(tmp_path), *classes, "--void", "dog"])
+
+
+def test_every_main_file_runs_when_it_is_called():
+    files = [
+        path
+        for part in ("nbhelpers", "studies", "tools", "docs")
+        for path in (ROOT / part).rglob("__main__.py")
+    ]
+    assert len(files) > 1
+    assert [path for path in files if '\nif __name__ == "__main__":\n' not in path.read_text("utf-8")] == []
 
 
 def test_the_command_says_what_is_wrong(tmp_path):

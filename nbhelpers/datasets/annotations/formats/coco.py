@@ -55,6 +55,8 @@ def read(path: Path) -> Export:
             continue
         crowd = take(node, "iscrowd", int, where, 0) == 1
         objects[image].append(Object(categories[category], shape, where, void=crowd))
+    if odd and not any(objects.values()):
+        raise ValueError(f"{path} holds boxes only; export the segmentation, not the detection")
     pictures = tuple(
         Picture(name, size, tuple(objects[key]), where) for key, (name, size, where) in images.items()
     )
