@@ -75,8 +75,7 @@ def imports(sources: Iterable[str]) -> set[str]:
     mentioned: set[str] = set()
     loaded: set[str] = set()
     unused: list[Statement] = []  # definitions that nobody mentioned yet
-    plain = (re.sub(r"(?m)^(\s*)[!%].*", r"\1pass", source) for source in sources)  # without IPython's magics
-    waiting = [Statement(ast.parse(source)) for source in plain]
+    waiting = [Statement(ast.parse(without_magics(source))) for source in sources]
     while waiting:
         for statement in waiting:
             mentioned |= statement.mentions
@@ -87,6 +86,11 @@ def imports(sources: Iterable[str]) -> set[str]:
         waiting = [one for one in unused if one.name is None or one.name in mentioned]
         unused = [one for one in unused if one not in waiting]
     return {name.split(".")[0] for name in found} - set(sys.stdlib_module_names) - set(OURS)
+
+
+def without_magics(source: str) -> str:
+    """A cell with `pass` in the place of IPython's magic and shell lines."""
+    return re.sub(r"(?m)^(\s*)[!%].*", r"\1pass", source)
 
 
 class Statement:

@@ -16,7 +16,7 @@ from nbformat import NotebookNode
 
 from tools.badges import badge_line, setup_cell
 from tools.execution import ROOT, fingerprint, is_code
-from tools.needs import needs
+from tools.needs import needs, without_magics
 
 RESULTS = ROOT / "benchmarks" / "results"
 MAX_BYTES = 800_000
@@ -187,9 +187,7 @@ def short_cells(page: Page) -> Iterator[str]:
 def parsed(page: Page) -> Iterator[str]:
     for number, cell in enumerate(page.code, start=1):
         try:
-            ast.parse(
-                re.sub(r"(?m)^(\s*)[!%].*", r"\1pass", cell.source)
-            )  # of magic lines another rule speaks
+            ast.parse(without_magics(cell.source))  # another rule speaks of these
         except SyntaxError as error:
             yield f"code cell {number} is no plain Python: {(error.text or cell.source).strip()}"
 

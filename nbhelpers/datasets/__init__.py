@@ -3,10 +3,11 @@
 from nbhelpers.datasets.annotators import Annotators
 from nbhelpers.datasets.copy_paste import CopyPaste
 from nbhelpers.datasets.dataset import IGNORE, SegmentationDataset, collate
-from nbhelpers.datasets.folder import Folder, check_no_overlap
+from nbhelpers.datasets.folder import Folder
 from nbhelpers.datasets.memory import InMemory, in_memory
 from nbhelpers.datasets.neighbours import Neighbours
 from nbhelpers.datasets.nuclei import Nuclei
+from nbhelpers.datasets.overlap import check_no_overlap
 from nbhelpers.datasets.real import ISBI2012, VOC, CamVid, OxfordPets
 from nbhelpers.datasets.statistics import class_weights
 from nbhelpers.datasets.tiles import Tiles

@@ -49,9 +49,11 @@ class Annotators(SegmentationDataset):
                     f"picture {index} has masks of {sorted(shapes) or 'nobody'}; there must be one at least, and all of one size"
                 )
             for mask in map(torch.as_tensor, drawn):
-                ids = find_ids(mask) if (fault := mask_fault(mask, self.num_classes)) is None else []
-                fault = fault or mask_id_fault(ids, mask.shape, self.num_classes, lone_background=True)
-                refuse(fault, f"a mask of picture {index}")
+                where = f"a mask of picture {index}"
+                refuse(mask_fault(mask, self.num_classes), where)
+                refuse(
+                    mask_id_fault(find_ids(mask), mask.shape, self.num_classes, lone_background=True), where
+                )
                 raised = mask.to(torch.uint8) + 1
                 shown.note(int(raised.min()), int(raised.max()), index)
         if shown.suspect is not None:  # 255 is white, not void

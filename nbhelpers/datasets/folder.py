@@ -1,15 +1,12 @@
-"""Your own images and masks from two folders, and the check that two splits share no picture."""
+"""Your own images and masks from two folders."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from torch.utils.data import Dataset
 
 from nbhelpers.datasets.dataset import IGNORE, SegmentationDataset
 from nbhelpers.datasets.files import checked_range, count_frames, read_mask, read_samples
-from nbhelpers.datasets.inside import Reader
 from nbhelpers.datasets.pairs import find_masks
 from nbhelpers.datasets.palette import categorical
 from nbhelpers.datasets.samples import numbers_in
@@ -203,25 +200,6 @@ class Folder(SegmentationDataset):
             )
         ids = np.array([self.colours[colour] for colour in present.tolist()], dtype=np.uint8)
         return ids[inverse].reshape(packed.shape)
-
-
-def check_no_overlap(a: Dataset, b: Dataset) -> None:
-    """Raise ValueError if a picture of `a` is also in `b`, compared by its pixels, whatever its name."""
-    one, other = Reader(a, whole=True), Reader(b, whole=True)
-    known = {_fingerprint(one(index)[0]): index for index in one.places}
-    shared = [
-        (known[key], index) for index in other.places if (key := _fingerprint(other(index)[0])) in known
-    ]
-    if shared:
-        first = "; ".join(f"{one.name(i)} is {other.name(j)}" for i, j in shared[:3])
-        raise ValueError(
-            f"{len(shared)} of the {len(other.places)} images of the second split are in the first too, so a score "
-            f"on it would be too good: {first}; remove them from one split"
-        )
-
-
-def _fingerprint(image: np.ndarray) -> bytes:
-    return hashlib.blake2b(np.ascontiguousarray(image), key=str(image.shape).encode()).digest()
 
 
 def _checked_palette(palette: Sequence[Sequence[int]] | np.ndarray, num_classes: int) -> np.ndarray:

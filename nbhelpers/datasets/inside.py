@@ -150,8 +150,7 @@ class Reader:
     """
 
     def __init__(self, dataset: Dataset, *, whole: bool = False) -> None:
-        places = _origins(dataset) if whole else _places(dataset)
-        self.places = {position: place for position, place in enumerate(places)}
+        self.places = _origins(dataset) if whole else _places(dataset)
 
     def __call__(self, position: int) -> tuple[np.ndarray, np.ndarray]:
         dataset, index = self.places[position]

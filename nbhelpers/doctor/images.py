@@ -1,15 +1,12 @@
 """Checks of the images, and of whether two splits share any."""
 
-import hashlib
-from collections.abc import Iterator
-
-import numpy as np
 import torch
 from torch.utils.data import Dataset
 
 from nbhelpers.datasets.contract import SLACK, dtype_of, image_fault
 from nbhelpers.datasets.gate import random_states_kept
 from nbhelpers.datasets.inside import Reader
+from nbhelpers.datasets.overlap import digest, shared_pictures
 from nbhelpers.doctor.case import Case, Unchecked, Verdict
 
 
@@ -49,29 +46,19 @@ def split_overlap(case: Case) -> Verdict:
     if case.train is None or case.valid is None:
         raise Unchecked("pass train= and valid=")
     with random_states_kept():
-        seen = {key: index for index, key in _contents(case.train, "train")}
-        shared = [(i, seen[key]) for i, key in _contents(case.valid, "valid") if key in seen]
-        count = len(Reader(case.valid, whole=True).places)
-    sentence = f"{len(shared)} of {count} images of valid are in train too"
+        train, valid = _still(case.train, "train"), _still(case.valid, "valid")
+        shared = shared_pictures(train, valid)
+    sentence = f"{len(shared)} of {len(valid.places)} images of valid are in train too"
     if shared:
-        sentence += f", the first is valid[{shared[0][0]}] = train[{shared[0][1]}]"
+        sentence += f", the first is valid[{shared[0][1]}] = train[{shared[0][0]}]"
     return not shared, sentence, "split anew, by patient, place or film and not by image, and score again"
 
 
-def _contents(data: Dataset, name: str) -> Iterator[tuple[int, bytes]]:
-    """The position and a digest of each image before any transform, since augmented copies never equal each other."""
+def _still(data: Dataset, name: str) -> Reader:
+    """Of the images before any transform, since augmented copies never equal each other."""
     read = Reader(data, whole=True)
-    for position in read.places:
-        digest = _digest(read(position)[0])
-        if position == 0 and digest != _digest(read(position)[0]):
-            raise Unchecked(
-                f"since the images of {name} change at each reading: pass the set without its random transform"
-            )
-        yield position, digest
-
-
-def _digest(image: np.ndarray) -> bytes:
-    """Of the image (H, W, C), whether it comes as bytes or as floats in 0..1."""
-    if image.dtype.kind == "f":
-        image = (image * 255).round().astype(np.uint8)
-    return hashlib.blake2b(np.ascontiguousarray(image), key=str(image.shape).encode()).digest()
+    if read.places and digest(read(0)[0]) != digest(read(0)[0]):
+        raise Unchecked(
+            f"since the images of {name} change at each reading: pass the set without its random transform"
+        )
+    return read

@@ -4,7 +4,6 @@ Bad files are passed over and listed at the end, what is finished is not done ag
 by torchrun or accelerate launch, share the images.
 """
 
-import hashlib
 import json
 import sys
 from dataclasses import asdict, dataclass, field
@@ -70,11 +69,15 @@ def predict_folder(
     Raises FileNotFoundError for missing paths, ValueError for images of one name, for a tile that does not fit, and
     where `out` holds the masks of another model or other settings; OSError where nothing can be written.
     """
+    from pooch import (
+        file_hash,  # 0.1 s, for who predicts folders alone; a file at a time, and never whole in memory
+    )
+
     model, out, files = Path(model), Path(out), find_images(Path(images))
     state = PartialState(cpu=not torch.cuda.is_available())  # of torchrun's processes; one alone otherwise
     network = OnnxModel(model, device=state.local_process_index)
     check_grid(tile, overlap, network.stride)
-    settings = {"model": hashlib.sha256(model.read_bytes()).hexdigest(), "tile": tile, "overlap": overlap}
+    settings = {"model": file_hash(model), "tile": tile, "overlap": overlap}
     if (value_range := checked_range(value_range)) is not None:
         settings["value_range"] = list(value_range)
     with state.main_process_first():  # it writes, the others compare
@@ -85,11 +88,11 @@ def predict_folder(
         mine, disable=not (progress and state.is_main_process), file=sys.stdout, ncols=80, unit="image"
     ):
         mask, overlay = out / "masks" / f"{path.stem}.png", out / "overlays" / f"{path.stem}.jpg"
-        source = hashlib.sha256(path.read_bytes()).hexdigest()
-        if overlay.exists() and source == _source_of(mask):
-            report.before.append(str(path))
-            continue
         try:
+            source = file_hash(path)
+            if overlay.exists() and source == _source_of(mask):
+                report.before.append(str(path))
+                continue
             image = _opened(path, network.in_channels, value_range)
             ids = predict_tiled(
                 network, image, tile, overlap, ids=True, tta=tta, stride=network.stride, progress=False

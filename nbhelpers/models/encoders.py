@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torchvision.models import SqueezeNet1_1_Weights, squeezenet1_1
 
 from nbhelpers.models.blocks import Freezable, Normalize
+from nbhelpers.models.encoder_weights import State, fitting
 from nbhelpers.models.hub import explained, fetch_from_hub
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of red, green, blue in 0..1
@@ -149,7 +150,6 @@ class SqueezeNet(nn.ModuleList):
         return maps
 
 
-State = dict[str, Tensor]
 Built = tuple[nn.Module, list[int], list[int]]  # the backbone, the channels and the strides of its features
 
 
@@ -162,7 +162,7 @@ def _build_squeezenet(in_channels: int, depth: int, state: State | None) -> Buil
     nn.init.zeros_(first.bias)
     if state is not None:
         name, own = "features.0.weight", whole.features.state_dict(prefix="features.")
-        state = _fitting("squeezenet", state, wanted=own, whole=own, first=name)
+        state = fitting("squeezenet", state, wanted=own, whole=own, first=name)
         if state[name].shape != own[name].shape:
             state[name] = adapt_input_conv(in_channels, state[name])
         whole.load_state_dict(state, strict=False)
@@ -186,7 +186,7 @@ def _build_timm(
         with torch.device("meta"):  # costs neither memory nor random numbers
             wanted, whole = make_features().state_dict(), make().state_dict()
         first = f"{pretrained_config(chosen).first_conv}.weight"
-        state = _fitting(name, state, wanted=wanted, whole=whole, first=first)
+        state = fitting(name, state, wanted=wanted, whole=whole, first=first)
         # timm fits the first convolution to in_channels
         backbone = make_features(pretrained=True, pretrained_cfg_overlay={"state_dict": state})
     info = backbone.feature_info
@@ -255,41 +255,6 @@ def _fetch(name: str) -> Path:
             "or None for random ones"
         )
     return fetch_from_hub(hub_id, what)
-
-
-def _fitting(name: str, state: State, *, wanted: State, whole: State, first: str) -> State:
-    """`state` by the names of `whole`, the network with the stages that we leave out, as timm loads it.
-
-    Raises ValueError unless it has all that is `wanted`, nothing that `whole` has not, and all in its shapes: timm
-    loads what fits and ignores the rest, so that a deeper network would pass for a shallower one. The kernel `first`
-    may be of 3 channels, since it is fitted to others.
-    """
-    names, given = {_bare(key): key for key in whole}, {_bare(key) for key in state}
-    missing = [key for key in wanted if not key.endswith("num_batches_tracked") and _bare(key) not in given]
-    if missing:
-        raise ValueError(
-            f"these are no weights of {name}: {len(missing)} of its {len(wanted)} tensors are missing, the first is "
-            f"{missing[0]!r}; the file begins with {next(iter(state), None)!r}"
-        )
-    foreign = [key for key in state if _bare(key) not in names]
-    if foreign:
-        raise ValueError(
-            f"these are no weights of {name}: {len(foreign)} of the file's {len(state)} tensors are none of its own, "
-            f"the first is {foreign[0]!r}; build the encoder that the file is of, or take them out of the file"
-        )
-    state = {names[_bare(key)]: tensor for key, tensor in state.items()}
-    for key, tensor in state.items():
-        own = whole[key].shape
-        if tensor.shape != own and (key != first or tensor.shape != (own[0], 3, *own[2:])):
-            raise ValueError(
-                f"these are no weights of {name}: {key} is {tuple(tensor.shape)} in the file, but must be "
-                f"{tuple(own)}; build the encoder that the file is of"
-            )
-    return state
-
-
-def _bare(key: str) -> str:
-    return key.replace(".", "").replace("_", "")  # timm flattens "features.0.weight" to "features_0.weight"
 
 
 def weights_or_none(weights: str | Path, *, encoder: str = "resnet50") -> str | Path | None:

@@ -117,7 +117,7 @@ def fit(
         parts = {"model": model, "optimizer": stepper, "scheduler": scheduler, **averaging.parts}
         if accelerator.scaler is not None:
             parts["scaler"] = accelerator.scaler
-        record = plan.record(train, valid, accelerator.mixed_precision)
+        record = {} if resume is None else plan.record(train, valid, accelerator.mixed_precision)
         if resume is not None and Path(resume).exists():
             history.rows, best = load_checkpoint(resume, parts, record)
             progress.say(f"going on from {resume}, after epoch {len(history.rows)} of {epochs}")

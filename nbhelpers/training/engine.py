@@ -100,9 +100,8 @@ class Forward(nn.Module):
                     "it must give (logits, aux_logits), or (logits, None)"
                 )
             logits, aux_logits = answer
-            if (
-                aux_logits is not None and getattr(aux_logits, "ndim", 4) != 2
-            ):  # (N, num_classes) are of presence
+            is_presence = getattr(aux_logits, "ndim", 4) == 2  # (N, num_classes), and no map
+            if aux_logits is not None and not is_presence:
                 check_logits(aux_logits, images)
             return check_logits(logits, images), aux_logits
         return logits_of(self.model, images), None
@@ -206,13 +205,10 @@ class Engine:
     def measure_batch_norm(self, loader: DataLoader) -> None:
         """Batch norm's statistics anew, over one pass of `loader`; those of frozen layers stay."""
         self.network.train()
-        frozen = [
-            each for each in self.network.modules() if isinstance(each, _BatchNorm) and not each.training
-        ]
-        for norm in frozen:
-            norm.track_running_stats = (
-                False  # or update_bn sets them to 0 and 1; in eval mode they are used all the same
-            )
+        norms = [each for each in self.network.modules() if isinstance(each, _BatchNorm)]
+        frozen = [norm for norm in norms if norm.track_running_stats and not norm.training]
+        for norm in frozen:  # or update_bn sets them to 0 and 1; in eval mode they are used all the same
+            norm.track_running_stats = False
         try:
             update_bn((self.to_device(*batch)[0] for batch in loader), self.network)
         finally:

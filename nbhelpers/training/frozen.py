@@ -94,9 +94,8 @@ def solve_head(
         line_search_fn="strong_wolfe",
     )
 
-    def loss() -> (
-        Tensor
-    ):  # in float64: near its least, float32 shows no step that still moves the weights by 0.1 %
+    def loss() -> Tensor:
+        # in float64: near its least, float32 shows no step that still moves the weights by 0.1 %
         cross_entropy = -(shares * head.score(tokens).double().log_softmax(dim=1)).sum()
         return cross_entropy + weight_decay / 2 * head.scores.weight.double().square().sum()
 

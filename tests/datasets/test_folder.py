@@ -9,7 +9,8 @@ import torch
 from PIL import Image
 
 from nbhelpers.datasets.files import read_image, read_mask
-from nbhelpers.datasets.folder import Folder, check_no_overlap
+from nbhelpers.datasets.folder import Folder
+from nbhelpers.datasets.overlap import check_no_overlap
 from nbhelpers.datasets.transforms import train_transform
 from nbhelpers.inference import predict
 from nbhelpers.training import fit

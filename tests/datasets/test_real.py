@@ -11,8 +11,9 @@ import torch
 from PIL import Image
 
 from nbhelpers.datasets import locate as locate_room
-from nbhelpers.datasets.folder import Folder, check_no_overlap
+from nbhelpers.datasets.folder import Folder
 from nbhelpers.datasets.nuclei import Nuclei, split_of
+from nbhelpers.datasets.overlap import check_no_overlap
 from nbhelpers.datasets.palette import CAMVID, CAMVID_CLASSES
 from nbhelpers.datasets.real import ISBI2012, VOC, CamVid, OxfordPets, voc_palette
 from nbhelpers.datasets.statistics import class_weights

@@ -439,6 +439,11 @@ def test_a_folder_goes_on_after_bad_files_and_starts_where_it_stopped(tmp_path, 
         assert Image.open(out / "masks" / f"{name}.png").size == (210, 150)
         assert Image.open(out / "overlays" / f"{name}.jpg").size == (210, 150)
 
+    (images / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    assert "gone.png" in {
+        os.path.basename(path) for path in predict_folder(exported, images, out, **options).failed
+    }
+    (images / "gone.png").unlink()
     (out / "masks" / "a.png").unlink()
     stamp = (out / "masks" / "e.png").stat().st_mtime_ns
     Image.fromarray(PIXELS).save(images / "bad.png")

@@ -24,6 +24,7 @@ from nbhelpers.datasets.annotations.shapes import (
     Shape,
     Stroke,
 )
+from nbhelpers.datasets.files import SUFFIXES
 
 NAME = "label-studio"
 KINDS = ("polygonlabels", "rectanglelabels", "ellipselabels", "brushlabels", "keypointlabels")
@@ -80,14 +81,13 @@ def _short(task: dict, where: str) -> tuple[list[dict], PurePosixPath]:
 
 def _image_path(data: dict, where: str) -> PurePosixPath:
     """The image's path in the address that a task keeps of it."""
-    suffixes = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif")
     for value in data.values():
         if not isinstance(value, str):
             continue
         address = urlparse(value)
         inner = parse_qs(address.query).get("d", [address.path])[0]  # /data/local-files/?d=folder/a.png
         path = PurePosixPath(unquote(inner).replace("\\", "/"))
-        if path.name.lower().endswith(suffixes):
+        if path.name.lower().endswith(SUFFIXES):
             return path
     raise ValueError(f"{where} names no image file; is it a project of images?")
 
