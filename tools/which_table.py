@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from studies.which.answers import Answer
 from studies.which.optimizers import Optimizers
-from studies.which.terms import TIME
+from studies.which.terms import STEPS, TIME
 from tools import readme
 from tools.execution import ROOT
 
@@ -27,6 +27,12 @@ def on_photographs(answer: Answer) -> Iterator[str]:
         tau = answer.ranked(TIME).tau(photographs.ranked(terms))
         lines.append(f"- {photographs.best(terms)}")
         lines.append(f"- Equal time on drawings and {terms} here agree by Kendall's tau = {tau:.2f}.")
+    small = Answer("camvid_small")
+    if small.ranking:
+        tau = answer.ranked(STEPS).tau(small.ranked(STEPS))
+        lines.append(
+            f"- In equal steps, on photographs as small as the drawings, the two agree by Kendall's tau = {tau:.2f}."
+        )
     if lines:
         yield (
             "On CamVid's photographs, scored on val at their own size, by minutes of two cores:\n\n"

@@ -15,7 +15,7 @@ from nbhelpers.datasets.toy.cells import Cells
 from nbhelpers.datasets.toy.eyes import Eyes
 from nbhelpers.datasets.toy.specks import Specks
 from nbhelpers.datasets.toy.street import Street
-from nbhelpers.datasets.transforms import eval_transform, resize_pair, train_transform
+from nbhelpers.datasets.transforms import ClassCrop, eval_transform, resize_pair, train_transform
 
 __all__ = [
     "IGNORE",
@@ -23,6 +23,7 @@ __all__ = [
     "Annotators",
     "CamVid",
     "Cells",
+    "ClassCrop",
     "CopyPaste",
     "Eyes",
     "Folder",

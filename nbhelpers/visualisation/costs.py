@@ -143,7 +143,8 @@ def show_lines(
 ) -> Picture:
     """A line for each name through its points {x: y}; `x` and `y` name the axes with their units.
 
-    Axes begin at 0, unless `logarithmic` is "x", "y" or "xy". Raises ValueError where there is nothing to show.
+    Axes hold 0, with a line there where y goes below it, unless `logarithmic` is "x", "y" or "xy". Raises ValueError where
+    there is nothing to show.
     """
     if not lines or not all(lines.values()):
         raise ValueError(f"there must be a point at least for each name, but here are {dict(lines)}")
@@ -169,17 +170,24 @@ def show_lines(
     if "y" in logarithmic:
         axes.set_yscale("log")
     else:
-        axes.set_ylim(bottom=0)
+        values = [value for points in lines.values() for value in points.values()]
+        low, high = min(0, *values), max(0, *values)
+        rim = 0.05 * (high - low)  # or markers would be cut
+        axes.set_ylim(low - rim * (low < 0), high + rim * (high > 0))
+        if low < 0:
+            axes.axhline(0, color=INK, linewidth=1, zorder=1)
     to_line = axes.yaxis.get_transform()
     bottom, top = to_line.transform(axes.get_ylim())
-    below, gap = -math.inf, 0.238 / height * (top - bottom)  # between names, or they would cover each other
+    ends.sort()
+    places = _apart(
+        [to_line.transform([value])[0] for value, *_ in ends], 0.238 / height * (top - bottom), top
+    )
     # all names stand at the right: beside a line that ends earlier, others may run
     right = max(last for _, last, _, _ in ends)
-    for value, _, name, colour in sorted(ends):
-        below = max(to_line.transform([value])[0], below + gap)
+    for (_, _, name, colour), place in zip(ends, places, strict=True):
         axes.annotate(
             name,
-            (right, to_line.inverted().transform([below])[0]),
+            (right, to_line.inverted().transform([place])[0]),
             (9, 0),
             textcoords="offset points",
             va="center",
@@ -189,6 +197,16 @@ def show_lines(
     axes.grid(axis="y")
     axes.tick_params(colors=INK)
     return Picture(figure, f"Lines of {y} over {x}. {'; '.join(words)}.")
+
+
+def _apart(places: list[float], gap: float, top: float) -> list[float]:
+    """The rising `places`, each at least `gap` above the one before, none above `top`."""
+    for rise in range(1, len(places)):
+        places[rise] = max(places[rise], places[rise - 1] + gap)
+    for fall in reversed(range(len(places))):
+        places[fall] = min(places[fall], top)
+        top = places[fall] - gap
+    return places
 
 
 def _three_figures(value: float) -> str:

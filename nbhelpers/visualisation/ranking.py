@@ -26,17 +26,20 @@ def show_ranking(
             f"{ {name: list(scores) for name, scores in terms.items()} } and {dict(least)}"
         )
     names = list(dict.fromkeys(name for scores in terms.values() for name in scores))
-    figure = Figure(figsize=(WIDTH * 0.9, 1.1 + 0.3 * len(names)), dpi=DPI, layout="constrained")
+    figure = Figure(figsize=(WIDTH * 0.9, 1.1 + 0.36 * len(names)), dpi=DPI, layout="constrained")
     axes, words = figure.add_subplot(xlabel=f"{label}, faint: each seed"), []
-    for (what, scores), (colour, marker) in zip(terms.items(), runs_and(MARKERS, len(terms)), strict=True):
+    lanes = (np.arange(len(terms)) - (len(terms) - 1) / 2) * 0.3  # or equal means would hide each other
+    looks = runs_and(MARKERS, len(terms))
+    for (what, scores), (colour, marker), lane in zip(terms.items(), looks, lanes, strict=True):
         means = {name: mean(values) for name, values in scores.items()}
         best = max(means.values())
         if np.isfinite(least[what]):
             axes.axvspan(best - least[what], best, color=colour, alpha=0.1, linewidth=0)
         for name, values in scores.items():
-            axes.plot(values, [names.index(name)] * len(values), "|", color=colour, alpha=0.5, markersize=9)
-        rows = [names.index(name) for name in means]
-        axes.plot(list(means.values()), rows, marker, color=colour, markersize=8, label=what)
+            row = names.index(name) + lane
+            axes.plot(values, [row] * len(values), "|", color=colour, alpha=0.5, markersize=8)
+        rows = [names.index(name) + lane for name in means]
+        axes.plot(list(means.values()), rows, marker, color=colour, markersize=7, label=what)
         words.append(f"{what}: {', '.join(f'{name} {value:.3f}' for name, value in means.items())}")
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.4, -0.6)

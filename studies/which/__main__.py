@@ -33,7 +33,7 @@ def main(argv: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m studies.which", description="Which network?")
     parser.add_argument("action", nargs="?", choices=("run",), help="make rows; without it, show the table")
     parser.add_argument(
-        "--data", choices=DATA, default="street", help="camvid is looked for in $NBHELPERS_DATA"
+        "--data", choices=DATA, default="street", help="CamVid is looked for in $NBHELPERS_DATA"
     )
     parser.add_argument("--only", action="append", metavar="NAME", help="a network; may be given repeatedly")
     parser.add_argument("--seeds", type=int, help="of the final rows; default: the study's own")

@@ -8,9 +8,8 @@ from torch.utils.data import Subset
 from torchvision import tv_tensors
 
 from nbhelpers.checks import check_sample
-from nbhelpers.datasets import IGNORE, Annotators, Cells, CopyPaste, Neighbours, Tiles, in_memory
+from nbhelpers.datasets import IGNORE, Annotators, Cells, ClassCrop, CopyPaste, Neighbours, Tiles, in_memory
 from nbhelpers.datasets.dataset import SegmentationDataset
-from nbhelpers.datasets.transforms import ClassCrop
 from nbhelpers.losses import pixel_loss
 from nbhelpers.models.unet import UNet
 from nbhelpers.training import fit

@@ -217,6 +217,15 @@ def test_photographs_are_learnt_with_the_rates_of_the_street():
             assert way.terms == final(street, "equal steps").ways[name].terms and way.terms["lr"] in RATES
 
 
+def test_small_photographs_are_learnt_from_on_the_terms_of_the_streets_scenes():
+    street, small = (DATA[name].finals["equal steps"] for name in ("street", "camvid_small"))
+    for what in ("size", "steps", "epochs", "batch_size", "schedule", "options"):
+        assert getattr(small, what) == getattr(street, what)
+    ways = final(DATA["camvid_small"], "equal steps").ways
+    for name, way in final(DATA["street"], "equal steps").ways.items():
+        assert ways[name].terms == way.terms and ways[name].build is way.build
+
+
 # Photographs and drawings
 
 

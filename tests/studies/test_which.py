@@ -327,7 +327,7 @@ def test_a_network_without_rows_at_equal_time(rows):
 
 def test_unknown_data():
     with pytest.raises(
-        ValueError, match="no rows are planned on 'moon'; there are street, street_muon, camvid"
+        ValueError, match="no rows are planned on 'moon'; there are street, street_muon, camvid, camvid_small"
     ):
         Answer("moon")
 

@@ -119,6 +119,26 @@ def test_names_of_lines_keep_apart_on_logarithmic_axes(monkeypatch):
     assert heights[1] - heights[0] > 10  # points
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        {"all below zero": {1: -0.9, 2: -0.95}, "above": {1: 0.5, 2: 0.3}},
+        {f"run {number}": {1: 0.1, 2: 0.9 + number / 200} for number in range(9)},
+        {f"run {number}": {1: 0.1, 2: 0.01} for number in range(9)},
+    ],
+    ids=["below zero", "all end at the top", "all end at the bottom"],
+)
+def test_every_point_and_name_of_lines_lies_within_the_axes(monkeypatch, lines):
+    monkeypatch.setattr("nbhelpers.visualisation.costs.Picture", lambda figure, alt: figure)
+    (axes,) = vis.show_lines(lines, x="k", y="gain").axes
+    low, high = axes.get_ylim()
+    values = [value for points in lines.values() for value in points.values()]
+    assert low <= 0 and low < min(values) and max(values) < high
+    names = sorted(name.xy[1] for name in axes.texts)
+    assert low <= names[0] and names[-1] <= high and len(names) == len(lines)
+    assert min(np.diff(names)) > 0.05 * (high - low)
+
+
 @pytest.mark.parametrize("lines", [{}, {"one": {}}])
 def test_lines_need_points(lines):
     with pytest.raises(ValueError, match="a point at least"):

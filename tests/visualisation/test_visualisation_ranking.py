@@ -16,6 +16,13 @@ def test_a_ranking_tells_every_mean_and_its_bands_are_the_least_differences(monk
     assert bands == [(0.4, 0.5)]  # a single network has no least difference
 
 
+def test_equal_means_under_two_terms_do_not_hide_each_other(monkeypatch):
+    monkeypatch.setattr("nbhelpers.visualisation.ranking.Picture", lambda figure, alt: figure)
+    (axes,) = show_ranking({"steps": STEPS, "time": STEPS}, {"steps": 0.1, "time": 0.1}).axes
+    steps, time = (line.get_ydata() for line in axes.lines if line.get_label() in ("steps", "time"))
+    assert steps == pytest.approx([-0.15, 0.85]) and time == pytest.approx([0.15, 1.15])
+
+
 @pytest.mark.parametrize("terms, least", [({}, {}), ({"steps": {}}, {"steps": 0.1}), ({"steps": STEPS}, {})])
 def test_a_ranking_of_nothing_is_refused(terms, least):
     with pytest.raises(
