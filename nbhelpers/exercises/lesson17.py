@@ -96,6 +96,7 @@ def check_never(answer: Sequence[float]) -> None:
         slips,
         "which pixels are wrong? Then: which share of the true background, and which of the true iris?",
         wanted="two numbers, E1 and E2, both in percent: (1.23, 4.56)",
+        tolerance=1e-5,
     )
 
 

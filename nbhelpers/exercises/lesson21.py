@@ -25,6 +25,7 @@ def check_percentiles(answer: tuple[float, float]) -> None:
         slips,
         "sort the distances: what stands after the first 95 of a hundred, and after the first 190 of two hundred?",
         wanted="two numbers: (the larger of the two, pooled)",
+        tolerance=1e-5,
     )
 
 

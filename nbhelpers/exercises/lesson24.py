@@ -34,6 +34,7 @@ def check_least(answer: tuple[float, int]) -> None:
         slips,
         "divide the deviation by the root of the number of seeds, and multiply by q; then ask which number halves it.",
         wanted="two numbers: (least difference in points, seeds)",
+        tolerance=1e-5,
     )
 
 

@@ -78,6 +78,7 @@ def check_norm(answer: Sequence[float]) -> None:
         slips,
         "weight * (value - mean) / standard deviation + bias, once with each laboratory's mean and variance.",
         wanted="two numbers, as trained and with new statistics",
+        tolerance=1e-5,
     )
 
 
@@ -91,8 +92,8 @@ def check_statistics(statistics: Callable[[list[Tensor]], tuple[Tensor, Tensor]]
     def right(batches: list[Tensor]) -> Tensor:
         return _both(pixels(batches))
 
-    def each(batches: list[Tensor]) -> Tensor:  # (batches, 2, C)
-        return torch.stack([right([batch]) for batch in batches])
+    def each(batches: list[Tensor], correction: int = 0) -> Tensor:  # (batches, 2, C)
+        return torch.stack([_both(pixels([batch]), correction) for batch in batches])
 
     def shares(batches: list[Tensor]) -> Tensor:
         counts = torch.tensor([pixels([batch]).shape[1] for batch in batches], dtype=torch.float64)
@@ -101,6 +102,11 @@ def check_statistics(statistics: Callable[[list[Tensor]], tuple[Tensor, Tensor]]
     batch_alike = "that counts each batch the same; each pixel counts the same, and batches differ in size."
     slips = (
         (lambda batches: each(batches).mean(dim=0), batch_alike),
+        (
+            lambda batches: each(batches, correction=1).mean(dim=0),
+            "that is what `adapted` above takes, a mean over batches; each pixel counts the same, and batches differ in "
+            "size. Divide by the number of pixels, too, not by one less.",
+        ),
         (
             lambda batches: torch.stack([right(batches)[0], each(batches)[:, 1].mean(dim=0)]),
             "the mean is right; the variance is over all pixels at once, not the mean of the batches' variances.",

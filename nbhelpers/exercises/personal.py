@@ -18,7 +18,8 @@ from nbhelpers.datasets import Street
 from nbhelpers.training import evaluate
 
 TOKEN = re.compile(r"[0-9a-f]{32}")
-LINE = re.compile(r"nbhelpers-1 (\{.*\}) ([0-9a-f]{32})")
+# from its own beginning: half a line takes nothing of the next one
+LINE = re.compile(r"nbhelpers-1 (\{(?:(?!nbhelpers-1 ).)*?\}) ([0-9a-f]{32})\b")
 
 
 @dataclass(frozen=True)
@@ -90,9 +91,15 @@ def read_line(line: str, token: str) -> dict:
     """
     found = LINE.fullmatch(line.strip())
     if not found:
-        raise ValueError("that is no line of results; it begins with nbhelpers-1 and ends with 32 letters")
+        raise ValueError(
+            "that is no line of results; it begins with nbhelpers-1 and ends with 32 letters: "
+            f"{line.strip()[:60]!r}"
+        )
     if not hmac.compare_digest(found[2], signature(token, found[1])):
-        raise ValueError("the signature does not fit: the line was changed, or signed with another token")
+        raise ValueError(
+            "the signature does not fit: the line was changed, or signed with another token, "
+            "or the name is not spelled as in names.txt"
+        )
     return json.loads(found[1])
 
 

@@ -1,5 +1,9 @@
 """What a sick training shows before anybody looks into its code: in its curves, and in its pictures."""
 
+from collections.abc import Sequence
+
+from torch import Tensor
+
 from nbhelpers.datasets import IGNORE
 from nbhelpers.datasets.dataset import collate
 from nbhelpers.doctor import Finding, doctor
@@ -52,7 +56,7 @@ def picture_symptom(patient: Patient, healthy: Patient, count: int = 6) -> str:
     masks = collate(pairs)[1]
     first, again = patient.predict(range(len(pairs))), patient.predict(range(len(pairs)))
     change = sum((a != b).float().mean().item() for a, b in zip(first, again)) / len(pairs)
-    classes = len({index for ids in first for index in ids.unique().tolist()})
+    classes, usual_classes = _classes(first), _classes(healthy.predict(range(len(pairs))))
     sky, usual_sky = _sky_in_void(patient, count), _sky_in_void(healthy, count)
     right = sum(((ids == mask) & (mask != IGNORE)).sum().item() for ids, mask in zip(first, masks))
     right /= max(1, int((masks != IGNORE).sum()))
@@ -67,12 +71,19 @@ def picture_symptom(patient: Patient, healthy: Patient, count: int = 6) -> str:
             f"truth: {rim:.0%} of the borders have a rim of a third class (healthy {usual_rim:.0%})",
         ),
         (score > fresh + 0.05, f"other scenes look worse: mean IoU {fresh:.2f} there"),
-        (sky > 2 * usual_sky, f"{sky:.0%} of the borders painted Sky (healthy {usual_sky:.0%})"),
-        (classes < data.num_classes - 1, f"{classes} of {data.num_classes} classes ever predicted"),
+        (sky > 1.4 * usual_sky, f"{sky:.0%} of the borders painted Sky (healthy {usual_sky:.0%})"),
+        (
+            classes < min(usual_classes, data.num_classes),
+            f"{classes} of {data.num_classes} classes ever predicted (healthy {usual_classes})",
+        ),
     ):
         if seen:
             return words
     return f"nothing that can be counted: {right:.0%} of the pixels right"
+
+
+def _classes(predicted: Sequence[Tensor]) -> int:
+    return len({index for ids in predicted for index in ids.unique().tolist()})
 
 
 def _sky_in_void(patient: Patient, count: int) -> float:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import textwrap
 import unicodedata
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 from nbhelpers.datasets import Street
 from nbhelpers.exercises.personal import Personal, fingerprint, plain, read_line, signature
 from tools.classroom import handing_in
+from tools.train_street import street_network
 
 KEY = "k" * 64
 ANNA, BEN = (Personal(name, handing_in.token(KEY, name)) for name in ("Anna Ångström", "Ben"))
@@ -44,11 +46,16 @@ def test_everybody_has_other_scenes_and_always_the_same():
     assert not torch.equal(ANNA.train[0][1], ANNA.val[0][1])
 
 
+def verdict(line: str) -> str:
+    (said,) = handing_in.verdicts(KEY, [line])
+    return said
+
+
 def test_a_line_says_who_on_which_scenes_and_how_well(line):
     told = read_line(line, ANNA.token)
     assert told["name"] == "Anna Ångström" and told["seed"] == ANNA.seed and told["parameters"] == 11
     assert told["weights"] == fingerprint(Sky()) and 0 < told["mean IoU"] < 0.1
-    assert handing_in.verdict(KEY, f"  {line}\n") == (
+    assert verdict(f"  {line}\n") == (
         f"Anna Ångström: mean IoU {told['mean IoU']:.4f}, 11 parameters, weights {told['weights']}"
     )
 
@@ -78,21 +85,95 @@ FORGED = {  # what may be done to a line: what the teacher reads
     "signed for a friend": (lambda line: resigned(line, BEN.token), "signed with another token"),
     "half a line": (lambda line: line[:-1], "that is no line of results"),
     "words": (lambda line: "I had 0.9", "that is no line of results"),
-    "a number for a name": (lambda line: resigned(line, ANNA.token, name=5), "refused"),
-    "no name": (lambda line: resigned(line, ANNA.token).replace('"name"', '"nom"'), "refused"),
+    "a number for a name": (lambda line: resigned(line, ANNA.token, name=5), "its name is 5, not a text"),
+    "no name": (lambda line: line.replace('"name"', '"nom"'), "its name is None, not a text"),
+    "a tower": (
+        lambda line: "nbhelpers-1 " + '{"a": ' * 10**5 + "0" + "}" * 10**5 + " " + "0" * 32,
+        "recursion",
+    ),
 }
 
 
 @pytest.mark.parametrize("how", FORGED)
 def test_a_forged_line_is_refused(how, line):
     forge, reason = FORGED[how]
-    said = handing_in.verdict(KEY, forge(line))
+    said = verdict(forge(line))
     assert said.startswith("refused: ") and reason in said
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *(("mean IoU", score) for score in (1.7, -0.1, float("nan"), float("inf"), None, True, "0.5")),
+        *((count, value) for count in ("seed", "parameters") for value in (5.0, True, None, "11")),
+        *(("weights", value) for value in (None, 7, "0" * 15, "0" * 16 + "\nBen: mean IoU 0.9")),
+    ],
+)
+def test_what_is_signed_and_cannot_be(field, value, line):
+    """Such a line is refused, and those behind it are judged."""
+    forged = resigned(line, ANNA.token, **{field: value})
+    said, after = handing_in.verdicts(KEY, [forged, line])
+    assert said.startswith(f"refused: its {field} is {value!r}, not ")
+    assert after.startswith("Anna Ångström: mean IoU")
+
+
+SKY = fingerprint(Sky())
+HANDED_IN = {  # who hands in which weights, in this order: what is said behind the last line
+    "two networks": ([("Anna", SKY), ("Ben", "0" * 16)], ""),
+    "a friend's network": ([("Anna", SKY), ("Ben", SKY)], "; same weights as Anna"),
+    "a network once more": ([("Anna", SKY), ("anna", SKY)], "; another line of anna"),
+    "another network": ([("Ben", SKY), ("Anna", "0" * 16), ("Ben", "1" * 16)], "; another line of Ben"),
+    "a friend's, after one's own": (
+        [("Anna", SKY), ("Ben", "0" * 16), ("Ben", SKY)],
+        "; same weights as Anna; another line of Ben",
+    ),
+    "what all can download": (
+        [("Ben", fingerprint(street_network()))],
+        "; same weights as this project's network",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", HANDED_IN)
+def test_equal_weights_and_second_lines_are_named(what, line):
+    handed, note = HANDED_IN[what]
+    lines = []
+    for name, weights in handed:
+        mine = Personal(name, handing_in.token(KEY, name))
+        lines.append(resigned(line, mine.token, name=name, seed=mine.seed, weights=weights))
+    *_, last = handing_in.verdicts(KEY, ["words", *lines])
+    assert last.endswith(f"weights {handed[-1][1]}{note}")
+
+
+MAILED = {  # what mail makes of a line
+    "wrapped": lambda line: textwrap.fill(line, 76, break_on_hyphens=False),
+    "quoted": lambda line: f"> {line}",
+    "wrapped and quoted twice": lambda line: textwrap.indent(textwrap.fill(line, 40), "> > "),
+    "between quotation marks": lambda line: f'"{line}"',
+    "with spaces that do not break": lambda line: line.replace(" ", "\u00a0"),
+}
+
+
+@pytest.mark.parametrize("how", MAILED)
+def test_lines_are_found_in_mail(how, line):
+    mailed = MAILED[how](line)
+    assert handing_in.handed_in(f"{mailed}\n{mailed}\n") == [line, line]
+    before, found, after = handing_in.handed_in(f"Dear teacher,\n\n{mailed}\n--\nAnna")
+    assert (before.strip(' "'), found, after.strip(' "')) == ("Dear teacher,", line, "-- Anna")
+
+
+def test_half_a_line_takes_nothing_of_the_next(line):
+    rows = handing_in.handed_in(f"{line[:-1]}\n{line}\n{line}0\nI had 0.9\n{line}")
+    assert rows == [f"{line[:-1]} ", line, f" {line}0 I had 0.9 ", line]
+    said = list(handing_in.verdicts(KEY, rows))
+    assert [one.partition(":")[0] for one in said] == ["refused", "Anna Ångström"] * 2
+    assert "no line of results" in said[2] and "nbhelpers-1 {" in said[2]
+    assert handing_in.handed_in("\n") == []
 
 
 def test_what_a_line_does_not_prove(line):
     """Who has the token can sign any score: docs/teach/classroom.md says so, and asks for the weights."""
-    assert "mean IoU 0.9900" in handing_in.verdict(KEY, resigned(line, ANNA.token, **{"mean IoU": 0.99}))
+    assert "mean IoU 0.9900" in verdict(resigned(line, ANNA.token, **{"mean IoU": 0.99}))
 
 
 SPELLINGS = {  # how a name may be typed: what it is
@@ -123,10 +204,24 @@ def test_a_name_has_one_spelling(typed, tmp_path, capsys, monkeypatch):
         handing_in.main(["tokens", "--key", str(key), str(file)])
 
 
+@pytest.mark.parametrize("typed", ["Anna O'Brien", "anna o‘brien", "ANNA  OʼBRIEN", "Anna O´Brien"])
+def test_case_and_apostrophe_make_no_other_name(typed, tmp_path, monkeypatch):
+    monkeypatch.setattr(Personal, "score", lambda self, model: 0.5)
+    given = handing_in.token(KEY, "Anna O’Brien")
+    assert verdict(Personal(typed, given).line(Sky())).startswith(f"{plain(typed)}: mean IoU 0.5000")
+    said = verdict(Personal("Anna OBrien", given).line(Sky()))
+    assert said.endswith("or the name is not spelled as in names.txt")
+    names, key = tmp_path / "names.txt", tmp_path / "key.txt"
+    names.write_text(f"Anna O’Brien\n{typed}\n", "utf-8")
+    key.write_text(KEY)
+    with pytest.raises(SystemExit, match="has a name twice"):
+        handing_in.main(["tokens", "--key", str(key), str(names)])
+
+
 def test_the_token_of_a_plain_name_stays():
     assert [one.token for one in (ANNA, BEN)] == [
-        "432d6d44b35a8058a915c58d38dc1306",
-        "05876834d76ff020ec203f58c33654b0",
+        "8a751cdb91ba844e0ac65935f53f140e",
+        "b69a7386f8069e800b31e0ce91d43ac0",
     ]
 
 

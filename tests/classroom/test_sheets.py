@@ -11,7 +11,6 @@ from tools.lesson_map import lessons, seconds_measured
 LESSONS = lessons()
 COURSE = sheets.course()
 ALL = sheets.sheets(LESSONS)
-EXPLAINED_AGAIN = {"11_deeplabv3": {"04_unet_fastai"}}  # it says so itself
 
 
 @pytest.mark.parametrize("name", LESSONS)
@@ -41,10 +40,9 @@ def test_a_syllabus(lectures):
     for lecture in plan:
         both = [*lecture["lessons"], *lecture.get("shown", [])]
         assert set(both) <= set(COURSE["lessons"]) and seen.isdisjoint(both)
-        for name in both:
-            needed = set(ALL[name].needs) - EXPLAINED_AGAIN.get(name, set())
-            assert needed <= seen | set(both), f"{name} needs {needed - seen}"
-        seen |= set(both)
+        for name in both:  # in the order in which they are taught
+            assert set(ALL[name].needs) <= seen, f"{name} needs {set(ALL[name].needs) - seen}"
+            seen.add(name)
 
 
 def test_twelve_lectures_have_all_lessons():

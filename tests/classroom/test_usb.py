@@ -12,6 +12,7 @@ import pytest
 
 import nbhelpers
 from tools.classroom import install, usb
+from tools.classroom.__main__ import FOLDERS
 from tools.execution import ROOT
 
 CONSTRAINTS = """# versions
@@ -94,18 +95,21 @@ def test_what_cannot_be_fetched(pip, tmp_path, machine, message):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """As make usb leaves it, with two notebooks, no site, and our own wheel alone."""
+    """As make usb leaves it, with a notebook for each edition, a page of the site, and our own wheel alone."""
     base = tmp_path_factory.mktemp("base")
-    for name in ("student", "solution", "slides"):
+    for name in FOLDERS:
         (base / "classroom" / name).mkdir(parents=True)
         shutil.copy(ROOT / "notebooks" / "23_your_labels.ipynb", base / "classroom" / name)
+    (base / "classroom" / "run_sheets.md").touch()
+    (base / "site").mkdir()
+    (base / "site" / "index.html").touch()
     (base / "none.txt").write_text("# nothing\n")
     usb.build(
         base / "usb",
         ["linux", "macos"],
         constraints=base / "none.txt",
         classroom=base / "classroom",
-        site=None,
+        site=base / "site",
     )
     return base / "usb"
 
@@ -115,8 +119,15 @@ def test_what_lies_in_it(folder):
     assert names == {
         *("START.md", "install.py", "made_for.json", "manifest.json"),
         *("requirements-linux.txt", "requirements-macos.txt"),
-        *("wheels", "student", "solution", "slides", "data"),
+        *("wheels", "student", "teacher", "data"),
     }
+    # all that holds an answer is in the one folder that teachers are told to delete
+    assert {path.name for path in (folder / "teacher").iterdir()} == {
+        *("solution", "moodle", "nbgrader", "otter", "slides", "site", "run_sheets.md"),
+    }
+    for text in (folder / "START.md", ROOT / "docs" / "teach" / "classroom.md"):
+        words = " ".join(text.read_text("utf-8").split())
+        assert "Delete `teacher` on the copy that you hand round" in words
     assert [path.name.split("-")[0] for path in (folder / "wheels").iterdir()] == ["nbhelpers"]
     listed = json.loads((folder / "manifest.json").read_text("utf-8"))["files"]
     assert "student/23_your_labels.ipynb" in listed and "data/sample/train/images/00.jpg" in listed

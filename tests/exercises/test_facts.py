@@ -1,5 +1,8 @@
 """The numbers that the exercises ask for are those of the package: its metrics, its models, its doctor."""
 
+import math
+from itertools import accumulate, product
+
 import numpy as np
 import pytest
 import torch
@@ -148,6 +151,16 @@ def test_the_answers_of_lesson_11_are_what_convolutions_do():
     for rate in (2, 2, 2):
         line = F.conv1d(line, torch.ones(1, 1, 3), padding=rate, dilation=rate)
     assert {int(place) - 15 for place in line.flatten().nonzero()} == lesson11_cases.touched((2, 2, 2))
+
+
+def test_rates_fill_their_reach_by_the_rule_that_lesson_11_tells():
+    """From the smallest up, none is larger than the number of places that those before it fill."""
+    for rates in (*product(range(1, 8), repeat=2), *product(range(1, 20), repeat=3)):
+        full = range(-sum(rates), sum(rates) + 1)
+        before = accumulate(sorted(rates), initial=0)  # they reach so far to either side
+        rule = all(rate <= 2 * reach + 1 for rate, reach in zip(sorted(rates), before))
+        assert (lesson11_cases.touched(rates) == set(full)) == rule, rates
+        assert math.gcd(*rates) == 1 or not rule, rates  # needed, and not enough
 
 
 def test_the_decoder_of_lesson_12_is_that_of_the_model():

@@ -1,9 +1,12 @@
 """The patients of lesson 16: each fault is found by the doctor, by its own check."""
 
+import copy
+
+import numpy as np
 import pytest
 import torch
 
-from nbhelpers.datasets import Street, in_memory
+from nbhelpers.datasets import IGNORE, Street, in_memory
 from nbhelpers.exercises import patients, symptoms
 from nbhelpers.training import fit
 
@@ -67,6 +70,42 @@ def test_scoring_twice_differs_only_where_eval_was_forgotten(recipe, healthy):
     forgetful = patients.practise(patients.spoilt(recipe, patients.eval_forgotten), epochs=1)
     (one, two), (three, four) = healthy.predict((0, 0)), forgetful.predict((0, 0))
     assert torch.equal(one, two) and not torch.equal(three, four)
+
+
+class Reads(torch.nn.Module):
+    """Predicts the ids that its images hold."""
+
+    def forward(self, images):
+        return torch.nn.functional.one_hot((255 * images[:, 0]).round().long(), 11).movedim(-1, 1).float()
+
+
+def told(recipe, sky, classes):
+    """A patient that predicts the truth of the first `classes`, and sky in the share `sky` of void."""
+    recipe = copy.copy(recipe)
+    for name in ("valid", "fresh"):
+        data = copy.copy(getattr(recipe, name))
+        setattr(recipe, name, data)
+        data.images = []
+        for mask in data.masks:
+            ids = np.where(mask < classes, mask, patients.ROAD)
+            void = np.flatnonzero(mask == IGNORE)
+            ids.flat[void[: round(sky * len(void))]] = 0
+            data.images.append(np.repeat(ids[..., None], 3, axis=-1))
+    return patients.Patient(recipe, Reads(), [{"mean_iou": 0.0}])
+
+
+@pytest.mark.parametrize(
+    ("sky", "classes", "words"),
+    [  # the healthy one of lesson 16 predicts 7 classes, and sky in 16 % of void
+        (0.26, 7, "26% of the borders painted Sky (healthy 16%)"),
+        (0.26, 6, "26% of the borders painted Sky (healthy 16%)"),
+        (0.17, 5, "5 of 11 classes ever predicted (healthy 7)"),
+        (0.16, 7, "nothing that can be counted"),
+        (0.16, 11, "nothing that can be counted"),
+    ],
+)
+def test_a_picture_is_judged_by_the_healthy_one(sky, classes, words, recipe):
+    assert symptoms.picture_symptom(told(recipe, sky, classes), told(recipe, 0.16, 7)).startswith(words)
 
 
 def test_taken_keeps_order_and_drops_the_transform(recipe):

@@ -10,17 +10,35 @@ import argparse
 import hashlib
 import hmac
 import json
+import re
 import secrets
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from nbhelpers.exercises.personal import LINE, Personal, plain, read_line
+from nbhelpers.exercises.personal import LINE, Personal, fingerprint, plain, read_line
 from tools.train_street import street_network
+
+APOSTROPHES = str.maketrans(dict.fromkeys("’‘ʼ`´", "'"))
+FIELDS = {  # what a line tells besides the name: what it must be, and whether it is; a bool is an int, and no count
+    "seed": ("a whole number", lambda value: type(value) is int),
+    "mean IoU": ("a fraction in 0..1", lambda value: type(value) in (int, float) and 0 <= value <= 1),
+    "parameters": ("a whole number", lambda value: type(value) is int),
+    "weights": (
+        "16 digits and letters",
+        lambda value: isinstance(value, str) and re.fullmatch(r"[0-9a-f]{16}", value),
+    ),
+}
+
+
+def alike(name: str) -> str:
+    """The same for names that differ in case or apostrophe alone; two of a class must not."""
+    return plain(name).casefold().translate(APOSTROPHES)
 
 
 def token(key: str, name: str) -> str:
     """What one name gets; only who has the key can make it."""
-    return hmac.new(key.encode(), plain(name).encode(), hashlib.sha256).hexdigest()[:32]
+    return hmac.new(key.encode(), alike(name).encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def read_text(path: Path) -> str:
@@ -49,17 +67,46 @@ def card(key: str, name: str) -> str:
     return f"{plain(name)}\t{mine.token}\tin reach: mean IoU {mine.score(street_network()):.3f}"
 
 
-def verdict(key: str, line: str) -> str:
-    """What a line says, or why it is refused."""
+def handed_in(text: str) -> list[str]:
+    """The lines of results in `text`, whatever mail wrapped or quoted, and in their places the words that are none."""
+    text = " ".join(re.sub(r"^[> \t]+", "", text, flags=re.MULTILINE).split())
+    return [row for row in LINE.sub(r"\n\g<0>\n", text).splitlines() if re.search(r"\w", row)]
+
+
+def judged(key: str, line: str) -> dict:
+    """What a line says. Raises ValueError where it is refused."""
     found = LINE.fullmatch(line.strip())
-    try:
-        name = json.loads(found[1])["name"] if found else ""
-        told = read_line(line, token(key, name))
-    except (ValueError, KeyError, TypeError) as error:
-        return f"refused: {error}"
+    name = json.loads(found[1]).get("name") if found else ""
+    if not isinstance(name, str):
+        raise ValueError(f"its name is {name!r}, not a text")
+    told = read_line(line, token(key, name))
+    for field, (wanted, fits) in FIELDS.items():
+        if not fits(told.get(field)):
+            raise ValueError(f"its {field} is {told.get(field)!r}, not {wanted}; {plain(name)} signed it")
     if told["seed"] != Personal(name, token(key, name)).seed:
-        return f"refused: {name} was scored on the scenes of another seed"
-    return f"{name}: mean IoU {told['mean IoU']:.4f}, {told['parameters']:,} parameters, weights {told['weights']}"
+        raise ValueError(f"{plain(name)} was scored on the scenes of another seed")
+    return told
+
+
+def verdicts(key: str, lines: Iterable[str]) -> Iterator[str]:
+    """What each line says, or why it is refused; and whether its weights, or a line of its name, came before."""
+    first = {fingerprint(street_network()): "this project's network"}  # for all to download
+    names = set()
+    for line in lines:
+        try:
+            told = judged(key, line)
+        except (ValueError, RecursionError) as error:  # of JSON too deep to read
+            yield f"refused: {error}"
+            continue
+        name = plain(told["name"])
+        said = f"{name}: mean IoU {told['mean IoU']:.4f}, {told['parameters']:,} parameters, weights {told['weights']}"
+        owner = first.setdefault(told["weights"], name)
+        if alike(owner) != alike(name):
+            said += f"; same weights as {owner}"
+        if alike(name) in names:
+            said += f"; another line of {name}"
+        names.add(alike(name))
+        yield said
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -74,13 +121,18 @@ def main(argv: list[str] | None = None) -> None:
     options = parser.parse_args(argv)
     try:
         key = read_key(options.key, make=options.what == "tokens")
-        lines = [line.strip() for line in read_text(options.file).splitlines() if line.strip()]
+        text = read_text(options.file)
     except (ValueError, OSError) as error:
         raise SystemExit(f"error: {error}") from None
-    if options.what == "tokens" and len(set(map(plain, lines))) < len(lines):
-        raise SystemExit(f"error: {options.file} has a name twice; the two would get one data set")
-    for line in lines:
-        print(card(key, line) if options.what == "tokens" else verdict(key, line), flush=True)
+    if options.what == "check":
+        rows = verdicts(key, handed_in(text))
+    else:
+        names = [line for line in text.splitlines() if line.strip()]
+        if len(set(map(alike, names))) < len(names):
+            raise SystemExit(f"error: {options.file} has a name twice; the two would get one data set")
+        rows = (card(key, name) for name in names)
+    for row in rows:
+        print(row, flush=True)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ knows the slips which its check knows, each with its hint.
 
 import ast
 import importlib
+import math
 from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
@@ -27,7 +28,8 @@ ESSAY = {
     "attachments": "0",
     "attachmentsrequired": "0",
 }
-NEAR = 0.006  # who rounds to two digits after the point is right
+NEAR = 0.006  # who rounds to two digits after the point is right; less where a slip is near
+EXACT = 1e-6
 
 
 def questions(notebook: NotebookNode, lesson: str) -> ElementTree.Element:
@@ -47,10 +49,11 @@ def questions(notebook: NotebookNode, lesson: str) -> ElementTree.Element:
     return root
 
 
-def numbers(notebook: NotebookNode, exercise: Exercise) -> tuple[float, dict[float, str]] | None:
-    """The number that an exercise asks for, and its check's hint for each wrong one; None if it asks for anything else.
+def numbers(notebook: NotebookNode, exercise: Exercise) -> tuple[list[float], dict[float, str]] | None:
+    """The number that an exercise asks for, with what its check takes of it rounded or cut off; and the check's hint for
+    each wrong one. None if it asks for anything else.
 
-    The check hands both to `expect`, which is listened to here.
+    The check hands the number and the hints to `expect`, which is listened to here.
     """
     _, call = split(exercise.solution.source)
     room, _, check = ast.unparse(call.func).rpartition(".")
@@ -64,7 +67,10 @@ def numbers(notebook: NotebookNode, exercise: Exercise) -> tuple[float, dict[flo
         return None
     right, slips = heard[0]
     wrong = {float(np.ravel(slip)[0]): hint for slip, hint in slips.items() if np.size(slip) == 1}
-    return float(np.ravel(right)[0]), wrong
+    right = float(np.ravel(right)[0])
+    rounded = [math.floor(100 * right) / 100, math.ceil(100 * right) / 100, float(f"{right:.2g}")]
+    taken = [number for number in rounded if getattr(module, check)(number) == "Right."]
+    return list(dict.fromkeys([right, *taken])), wrong
 
 
 def _listener(expect: Callable, heard: list) -> Callable:
@@ -76,15 +82,20 @@ def _listener(expect: Callable, heard: list) -> Callable:
 
 
 def _numerical(
-    root: ElementTree.Element, name: str, text: str, right: float, slips: dict[float, str]
+    root: ElementTree.Element, name: str, text: str, rights: list[float], slips: dict[float, str]
 ) -> None:
     question = _question(root, "numerical", name, text)
     ElementTree.SubElement(question, "defaultgrade").text = "1"
+    right, *rounded = rights
     known = {right: "Right."} | {slip: f"Not yet: {hint}" for slip, hint in slips.items() if slip != right}
+    near = {}
     for number, feedback in known.items():
         apart = min((abs(number - other) for other in known if other != number), default=1.0)
-        near = 0.0 if right.is_integer() else min(NEAR, apart / 3)
-        _answer(question, number, 100 if number == right else 0, near, feedback)
+        near[number] = 0.0 if right.is_integer() else min(NEAR, apart / 3)
+        _answer(question, number, 100 if number == right else 0, near[number], feedback)
+    for number in rounded:
+        if all(abs(number - other) > near[other] + EXACT for other in known):
+            _answer(question, number, 100, EXACT, "Right.")
 
 
 def _answer(question: ElementTree.Element, number: float, fraction: int, near: float, feedback: str) -> None:

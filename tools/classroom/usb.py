@@ -55,8 +55,9 @@ Everything is in this folder; no internet is needed.
 2. `python install.py`, or `python3 install.py` on Linux and macOS: it makes the folder *segmentation* in your home folder.
 3. Start JupyterLab as its last line says, and open `01_start_here.ipynb`.
 
-To read only: open `site/index.html` by `python -m http.server --directory site`, where a site is here. `student` holds the
-lessons without answers, `solution` with them (take that folder away before you hand this on), `slides` one page a lesson.
+`student` holds the lessons without answers. For teachers: `teacher` holds what has answers, that is the lessons with their
+solutions, the slides with the quiz's answers in their notes, question banks, assignments, run sheets, and the site, where
+one was built (`python -m http.server --directory teacher/site`). Delete `teacher` on the copy that you hand round.
 """
 
 
@@ -117,12 +118,11 @@ def build(out: Path, machines: list[str], *, constraints: Path, classroom: Path,
             if wanted:
                 fetch(wheels, machine, wanted, PYTHON)
         shutil.copyfile(Path(__file__).with_name("install.py"), building / "install.py")
-        for folder in sorted(path for path in classroom.iterdir() if path.is_dir()):
-            shutil.copytree(folder, building / folder.name)
-        for path in classroom.glob("*.md"):
-            shutil.copyfile(path, building / path.name)
+        # what holds an answer goes into one folder, so that one folder is to be deleted
+        shutil.copytree(classroom, building / "teacher")
+        (building / "teacher" / "student").rename(building / "student")
         if site:
-            shutil.copytree(site, building / "site")
+            shutil.copytree(site, building / "teacher" / "site")
         shutil.copytree(ROOT / "data" / "sample", building / "data" / "sample")
         shutil.copyfile(ROOT / "data" / "README.md", building / "data" / "README.md")
         (building / "START.md").write_text(START.format(python=PYTHON), "utf-8")

@@ -85,7 +85,7 @@ NOT_PREPARED = {  # name: (answer, what the hint says)
 CHECKS = {
     "1.1 IoU": (
         lesson01.check_iou,
-        [4 / 9, Fraction(4, 9), 0.44, 0.444, 0.45],
+        [4 / 9, Fraction(4, 9), 0.44, 0.444],
         {
             4 / 11: "void counts here",
             0.36: "void counts here",
@@ -102,6 +102,8 @@ CHECKS = {
             4: "not a percentage or a count",
             0.9: "1 in both, and those that are 1 in either",
             -1.0: "1 in both",
+            0.45: "1 in both",  # neither rounded nor cut off
+            0.4500001: "1 in both",
         },
     ),
     "1.2 baseline": (

@@ -73,6 +73,7 @@ RIGHT = [
     (lesson17.check_scores, torch.tensor([0.92, 6.8])),
     (lesson17.check_scores, (np.float32(0.9167), 6.798)),
     (lesson17.check_never, (7.5, 50)),
+    (lesson17.check_never, (torch.tensor(0.075) * 100, 50.0)),  # 7.5000005
     (lesson17.check_e2, by_loops),
     (lesson17.check_e2, by_torch),
     (lesson17.check_e2, by_what_is_right),

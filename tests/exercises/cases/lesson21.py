@@ -26,6 +26,7 @@ PERCENTILES = [
     ((8, 4.5), "does not average the two percentiles"),
     ((4.5, 1), "takes the larger of the two"),
     ((8, np.mean(THERE + BACK)), "the mean of the pooled distances"),
+    ((8, torch.tensor(THERE + BACK).float().mean()), "the mean of the pooled distances"),
     ((np.mean(THERE), np.mean(THERE + BACK)), "those are means"),
     ((7, 1), "after the first 95 of a hundred"),
     (8, "give two numbers"),

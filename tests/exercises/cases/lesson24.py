@@ -12,6 +12,7 @@ LEAST = [
     ((1.5, 16), "square root of n less"),
     ((0.6, 16), "standard error of one mean"),
     ((5 * 1.2 / sqrt(2), 16), "is in q already"),
+    ((5 * torch.tensor(1.2) * torch.tensor(0.5).sqrt(), 16), "is in q already"),  # float32
     ((3, 8), "take off the square root of two"),
     ((1.5, 8), "square root of n less"),
     ((3, 4), "half of it is asked for"),

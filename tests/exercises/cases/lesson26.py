@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from nbhelpers.exercises.lesson26 import check_light, check_norm, check_statistics
 
@@ -35,6 +36,12 @@ NORM = [
     (2.5, "two numbers"),
     ((0, 0), "once with each laboratory"),
 ]
+
+
+def normed(mean, variance):
+    """The value 0.6 after batch norm, in float32."""
+    mean, variance, weight, bias = (torch.tensor([number]) for number in (mean, variance, 1.5, -0.5))
+    return F.batch_norm(torch.tensor([[0.6]]), mean, variance, weight, bias, eps=0).item()
 
 
 def by_rows(batches):
@@ -84,6 +91,13 @@ def by_merging(batches):
     return torch.stack([mean, spread / count])
 
 
+def by_batch_norm(batches):
+    layer = torch.nn.BatchNorm2d(batches[0].shape[1], momentum=None)
+    for batch in batches:
+        layer(batch.float())
+    return layer.running_mean, layer.running_var
+
+
 def of_each(batches):
     return [torch.stack(of) for of in zip(*(by_rows([batch]) for batch in batches))]
 
@@ -96,6 +110,7 @@ def weighted(batches):
 
 STATISTICS = [
     (lambda batches: [of.mean(0) for of in of_each(batches)], "counts each batch the same; each pixel"),
+    (by_batch_norm, "what `adapted` above takes"),
     (
         lambda batches: (by_sums(batches)[0], of_each(batches)[1].mean(0)),
         "not the mean of the batches' variances",
@@ -131,6 +146,7 @@ RIGHT = [
     (check_light, 0.512),
     (check_light, 0.51),
     (check_norm, (2.5, 1)),
+    (check_norm, [normed(0.2, 0.04), normed(0.5, 0.01)]),  # 2.5000002 and 1.0000004
     *((check_statistics, way) for way in (by_rows, by_numpy, by_sums, by_channels, by_merging)),
 ]
 WRONG = [
