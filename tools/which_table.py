@@ -31,7 +31,7 @@ def on_photographs(answer: Answer) -> Iterator[str]:
     if small.ranking:
         tau = answer.ranked(STEPS).tau(small.ranked(STEPS))
         lines.append(
-            f"- In equal steps, on photographs as small as the drawings, the two agree by Kendall's tau = {tau:.2f}."
+            f"- Equal steps on drawings and on photographs as small as these agree by Kendall's tau = {tau:.2f}."
         )
     if lines:
         yield (
