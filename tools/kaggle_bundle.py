@@ -13,7 +13,7 @@ from pathlib import Path
 
 import nbformat
 
-from nbhelpers.kaggle.bundle import folder_written_whole
+from nbhelpers.kaggle.bundle import NOT_UPLOADED, folder_written_whole
 from tools.execution import ROOT
 
 NOTEBOOK = "18_kaggle_starter"
@@ -51,8 +51,8 @@ def bundle(out: Path, *, owner: str, weights: list[Path], wheels: list[str]) -> 
         nbformat.write(
             without_outputs(ROOT / "notebooks" / f"{NOTEBOOK}.ipynb"), building / f"{NOTEBOOK}.ipynb"
         )
-        for name, content in (("dataset", dataset_metadata(owner)), ("kernel", kernel_metadata(owner))):
-            (building / f"{name}-metadata.json").write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+        for name, content in zip(NOT_UPLOADED, (dataset_metadata(owner), kernel_metadata(owner))):
+            (building / name).write_text(json.dumps(content, indent=2) + "\n", "utf-8")
 
 
 def build_wheel(folder: Path) -> None:

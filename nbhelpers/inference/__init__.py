@@ -7,7 +7,7 @@ from nbhelpers.inference.sources import TiledTiff, open_image
 from nbhelpers.inference.tiled import predict_tiled
 from nbhelpers.inference.tta import TTA
 from nbhelpers.inference.volumes import predict_volume
-from nbhelpers.inference.weights import load_weights, save_weights
+from nbhelpers.inference.weights import load_weights, read_notes, save_weights
 from nbhelpers.inference.writing import written_whole
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "predict",
     "predict_tiled",
     "predict_volume",
+    "read_notes",
     "save_weights",
     "written_whole",
 ]

@@ -12,7 +12,7 @@ class Ensemble(nn.Module):
 
     The logits are those whose softmax (sigmoid, for one channel) is the mean, so an ensemble goes wherever a
     model goes: to predict, evaluate or export. Raises ValueError for no members, and at the first image if
-    their logits differ in shape.
+    their answers differ in shape.
     """
 
     def __init__(self, models: Sequence[nn.Module]) -> None:
@@ -22,16 +22,25 @@ class Ensemble(nn.Module):
         self.models = nn.ModuleList(models)
 
     def forward(self, images: Tensor) -> Tensor:
-        logits = [model(images).float() for model in self.models]
-        if any(member.shape != logits[0].shape for member in logits):
-            shapes = [tuple(member.shape) for member in logits]
-            raise ValueError(
-                f"the members give logits of shapes {shapes}; they must have equal classes and sizes"
-            )
         # in logarithms, because a probability of 1e-50 is 0 in float32; log(n) makes the sum a mean
-        stacked = torch.stack(logits)  # (members, N, C, H, W)
+        stacked = _stacked([model(images).float() for model in self.models])  # (members, N, C, H, W)
         if stacked.shape[2] > 1:
-            return stacked.log_softmax(dim=2).logsumexp(dim=0) - math.log(len(logits))
+            return stacked.log_softmax(dim=2).logsumexp(dim=0) - math.log(len(stacked))
         yes = nn.functional.logsigmoid(stacked).logsumexp(dim=0)
         no = nn.functional.logsigmoid(-stacked).logsumexp(dim=0)
         return yes - no  # logit(p) = log p - log(1 - p); the two counts cancel
+
+    def presence(self, images: Tensor) -> Tensor:
+        """The mean of what the members' heads say, (N, num_classes); ValueError for a member that is no `WithPresence`."""
+        if without := [type(model).__name__ for model in self.models if not hasattr(model, "presence")]:
+            raise ValueError(f"{without[0]} has no head of presence; make every member a WithPresence")
+        return _stacked([model.presence(images) for model in self.models]).mean(dim=0)
+
+
+def _stacked(answers: list[Tensor]) -> Tensor:
+    if any(answer.shape != answers[0].shape for answer in answers):
+        shapes = [tuple(answer.shape) for answer in answers]
+        raise ValueError(
+            f"the members give answers of shapes {shapes}; they must have equal classes and sizes"
+        )
+    return torch.stack(answers)

@@ -39,7 +39,8 @@ def predict(
             (N, 3, H, W); or a list of images, whose sizes may differ. Grey arrays (H, W) become three equal
             channels, or stay one for a model that takes one. A model of any other number takes images of that number.
             uint16 is divided by 65535. What uses 14 of the 16 bits or fewer, in all the images together, is refused, since
-            `Folder` stretches such files: scale it as in training, (image - black) / (white - black), as floats.
+            `Folder` stretches such files: scale it as in training, (image - black) / (white - black), as floats. In a loop
+            that predicts one image a call do so for all, or one that is dark by itself stops it: image / 65535.
             A picture of Pillow's is turned as its EXIF tag says, and has the colours of its palette.
         tta: the views to average, `TTA(flips="h")`.
         stride: what both sides are padded to a multiple of, by reflection at the right and the lower edge; the
@@ -50,6 +51,8 @@ def predict(
     Returns, on the CPU, float32 (num_classes, H, W), for a model of one channel (1, H, W), the foreground's; or
     ids uint8 (H, W) (int32 for more than 256 classes; one channel: 1 above a probability of 0.5). A batch gives
     a batch, a list gives a list. The model runs on its device in eval mode; every mode is restored.
+    Several channels share the pixel, by softmax. Classes that overlap, each a sigmoid of its own, take a model of one channel
+    for each.
     Raises ValueError for other images, and for a model whose logits are not as large as its images;
     FloatingPointError for logits that are not finite.
     """
@@ -188,7 +191,8 @@ def check_depth(parts: Iterable[Image]) -> None:
     if highest:  # a blank picture is as dark at any depth
         raise ValueError(
             f"image is uint16 with values up to {highest}, and 65535 would be white; pass floats in 0..1, scaled as in "
-            "training (by --range at the command line): image / 65535 for the whole type, image / 4095 for 12 bits in 16"
+            "training: image / 65535 for the whole type, image / 4095 for 12 bits in 16 (of a file by open_image(path, "
+            "value_range=(black, white)), or by --range at the command line); do so for every image, the bright ones too"
         )
 
 

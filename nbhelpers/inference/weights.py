@@ -1,17 +1,22 @@
 """Weights as safetensors: a file of numbers, whose loading runs no code."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from nbhelpers.inference.writing import written_whole
 
 
-def save_weights(model: nn.Module, path: str | Path) -> None:
-    """Write the state of `model` to `path`, which must end in .safetensors; whole or not at all."""
+def save_weights(model: nn.Module, path: str | Path, notes: Mapping[str, str] | None = None) -> None:
+    """Write the state of `model` to `path`, which must end in .safetensors; whole or not at all.
+
+    notes: texts by name to keep in the file, such as what the model was trained on; `read_notes` gives them back.
+    """
     if Path(path).suffix != ".safetensors":
         raise ValueError(f"{path} must end in .safetensors")
     # a copy of each: the format refuses tensors that share memory, and knows no channels-last
@@ -20,7 +25,13 @@ def save_weights(model: nn.Module, path: str | Path) -> None:
         for name, tensor in model.state_dict().items()
     }
     with written_whole(path) as temporary:
-        save_file(state, temporary)
+        save_file(state, temporary, metadata=dict(notes) if notes else None)
+
+
+def read_notes(path: str | Path) -> dict[str, str]:
+    """The notes that `save_weights` keeps in the file at `path`; {} if it has none. Errors as of `load_weights`."""
+    with _readable(path), safe_open(path, "pt") as file:
+        return file.metadata() or {}
 
 
 def load_weights(model: nn.Module, path: str | Path) -> None:
@@ -29,16 +40,8 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
     Raises FileNotFoundError, and ValueError for a file that is no safetensors or that holds other weights; the
     model is then as it was.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file of weights at {path.resolve()}")
-    try:
+    with _readable(path):
         state = load_file(path)
-    except SafetensorError as error:
-        raise ValueError(
-            f"{path} cannot be read as safetensors ({error}); it may be cut off, or a pickle, which is never loaded: "
-            "write it again by save_weights"
-        ) from error
     own = model.state_dict()
     faults = [f"{name} is missing" for name in own.keys() - state.keys()]
     faults += [f"{name} is unknown to the model" for name in state.keys() - own.keys()]
@@ -53,3 +56,17 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
             f"{'; '.join(sorted(faults)[:3])}; build the model with the arguments it was trained with"
         )
     model.load_state_dict(state)
+
+
+@contextmanager
+def _readable(path: str | Path) -> Iterator[None]:
+    """What the block meets in a file of weights that is not there, or is none, is told in words."""
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"there is no file of weights at {Path(path).resolve()}")
+    try:
+        yield
+    except SafetensorError as error:
+        raise ValueError(
+            f"{path} cannot be read as safetensors ({error}); it may be cut off, or a pickle, which is never loaded: "
+            "write it again by save_weights"
+        ) from error

@@ -2,9 +2,17 @@
 
 from nbhelpers.kaggle.bowl import Bowl, TrainImages, draw_competition, lay_out, score_submission, to_instances
 from nbhelpers.kaggle.budget import time_budget
-from nbhelpers.kaggle.bundle import find_bundle, find_input, input_folder
+from nbhelpers.kaggle.bundle import find_bundle, find_input, find_weights, input_folder
 from nbhelpers.kaggle.decisions import by_mask, by_presence
-from nbhelpers.kaggle.folds import make_folds, near_duplicates, out_of_fold, perceptual_hash, strata
+from nbhelpers.kaggle.folds import (
+    fold_notes,
+    make_folds,
+    near_duplicates,
+    noted_folds,
+    out_of_fold,
+    perceptual_hash,
+    strata,
+)
 from nbhelpers.kaggle.instances import by_components, by_watershed
 from nbhelpers.kaggle.linting import lint_submission
 from nbhelpers.kaggle.looks import alike, stain, top_hat
@@ -38,6 +46,8 @@ __all__ = [
     "draw_competition",
     "find_bundle",
     "find_input",
+    "find_weights",
+    "fold_notes",
     "image_rows",
     "input_folder",
     "instance_rows",
@@ -47,6 +57,7 @@ __all__ = [
     "make_folds",
     "mean_iou",
     "near_duplicates",
+    "noted_folds",
     "out_of_fold",
     "paired_gain",
     "perceptual_hash",

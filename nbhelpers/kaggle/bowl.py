@@ -111,8 +111,9 @@ class Bowl:
 
         Raises ValueError for a file that was cut off.
         """
-        path = self.root / SOLUTION
-        if not path.exists():
+        try:
+            path = self._place(SOLUTION)
+        except FileNotFoundError:
             return None
         codes: dict[str, list[str]] = {}
         sizes: dict[str, tuple[int, int]] = {}

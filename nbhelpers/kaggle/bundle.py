@@ -9,9 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from nbhelpers.inference.weights import read_notes
 from nbhelpers.inference.writing import written_whole
+from nbhelpers.kaggle.folds import FOLDS
 
 MANIFEST = "nbhelpers-manifest.json"
+# Kaggle's client reads these and sends the rest
+NOT_UPLOADED = ("dataset-metadata.json", "kernel-metadata.json")
 # Below the input folder: <name> in old sessions, in new ones competitions/<name> and datasets/<owner>/<name>
 PLACES = ("*", "competitions/*", "datasets/*/*")
 
@@ -42,6 +46,23 @@ def find_bundle() -> Path | None:
     if folder is not None:
         check_manifest(folder)
     return folder
+
+
+def find_weights(bundle: Path | None) -> Path | None:
+    """The file of weights in the bundle that `fold_notes` are kept with, whatever its name; None if there is none.
+
+    Prints which others lie there. Raises ValueError for two with such notes, and as `read_notes` for broken files.
+    """
+    if bundle is None:
+        return None
+    files = sorted(bundle.glob("*.safetensors"))
+    found = [path for path in files if FOLDS in read_notes(path)]
+    if len(found) > 1:
+        names = ", ".join(path.name for path in found)
+        raise ValueError(f"the bundle brings weights of several runs, {names}; pack those of one")
+    if others := [path.name for path in files if path not in found]:
+        print(f"find_weights: not {', '.join(others)}: no fold_notes tell what each model has learnt from")
+    return found[0] if found else None
 
 
 @contextmanager
@@ -97,9 +118,12 @@ def write_manifest(folder: Path, manifest: str = MANIFEST) -> None:
 
 
 def check_manifest(folder: str | Path) -> None:
-    """Raise ValueError unless every file of the manifest is in `folder`, unchanged. Other files are no matter."""
+    """Raise ValueError unless every file of the manifest is in `folder`, unchanged.
+
+    Other files are no matter, nor are those that Kaggle's client does not upload.
+    """
     folder = Path(folder)
-    files = _listed(folder, MANIFEST)
+    files = {name: told for name, told in _listed(folder, MANIFEST).items() if name not in NOT_UPLOADED}
     missing = [name for name in files if not (folder / name).is_file()]
     changed = [
         name for name in files if name not in missing and _checksum(folder / name) != files[name]["sha256"]

@@ -1,5 +1,6 @@
 """Folds that tell the truth: near-duplicates stay together, and every fold holds a share of each kind of image."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Integral, Real
@@ -12,6 +13,7 @@ from nbhelpers.inference.writing import written_whole
 
 COPY = 6  # bits of 64 in which the hash of a resized, recompressed or slightly cropped copy may differ
 BLOCK = 256  # hashes that are compared with all at a time
+FOLDS = "folds"  # the name of the note that holds them in a file of weights
 HASH_SIDE, KEPT = 32, 8  # of the shrunken image, and of the corner of its lowest frequencies: 8 x 8 = 64 bits
 
 
@@ -38,7 +40,7 @@ def near_duplicates(hashes: Sequence[int], distance: int | None = None) -> np.nd
     So are images that are linked through others. Unrelated images differ in about 32 bits, a copy in up to 6. But
     pictures of one anatomy or one place are alike, every one of them, without being copies: so the default is 6, and
     less where the differences of this set's pairs lie so low that chance alone would reach 6.
-    Prints in one line what was joined: look at some of it before you trust the groups.
+    Prints in one line what was joined: look at some of it before you trust the groups. Where it took less it says so.
     """
     from scipy.sparse import csr_array  # slow to import, and only this needs it
     from scipy.sparse.csgraph import connected_components
@@ -58,6 +60,11 @@ def near_duplicates(hashes: Sequence[int], distance: int | None = None) -> np.nd
     row, other, differ = np.concatenate(links, axis=1)
     if distance is None:
         distance = _copies_differ_in(histogram)
+        if distance < COPY and histogram.any():
+            print(
+                "near_duplicates: these pictures are so alike that copies cannot be told from neighbours (median "
+                f"{_median(histogram)} bits): pass patients or sequences as groups"
+            )
     near = differ <= distance
     graph = csr_array((near[near], (row[near], other[near])), shape=(len(bits), len(bits)))
     count, groups = connected_components(graph, directed=False)
@@ -158,16 +165,17 @@ Predicted = Iterable[np.ndarray]
 
 def out_of_fold(
     folds: np.ndarray, train_and_predict: Callable[[np.ndarray, np.ndarray], Predicted], folder: str | Path
-) -> list[np.ndarray]:
+) -> Sequence[np.ndarray]:
     """A prediction for every image by a model that has not seen it nor its group, kept in `folder`.
 
-    train_and_predict: gets the indices to train on and those to predict, and gives one array for each of these.
+    train_and_predict: gets the indices to train on and those to predict, and gives one array for each of these; float16
+    halves the files. Each prediction is read when it is asked for, so `folder` must stay, and memory holds but one.
     What was predicted before, `<index>.npy`, is not computed again, so an interrupted run goes on fold by fold. Nothing
     but the folds is compared: after a change of model or pictures take another folder.
     Raises ValueError if `folder` holds predictions for other folds, if folds are no whole numbers, for predictions that
     are no arrays, and if their number is wrong.
     """
-    folder, folds = Path(folder), checked_folds(folds)
+    folder, folds = Path(folder).absolute(), checked_folds(folds)
     plan = folder / "folds.npy"
     if plan.exists() and not np.array_equal(np.load(plan, allow_pickle=False), folds):
         raise ValueError(
@@ -197,7 +205,42 @@ def out_of_fold(
                 f"fold {number} gave {count if count < len(held) else f'more than {len(held)}'} predictions for "
                 f"{len(held)} images; it must give one for each"
             )
-    return [np.load(path, allow_pickle=False) for path in paths]
+    return Stored(paths)
+
+
+class Stored(Sequence):
+    """Arrays in files, each read anew whenever it is asked for: together they may be larger than memory."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.paths = paths
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int | slice) -> "np.ndarray | Stored":
+        if isinstance(index, slice):
+            return Stored(self.paths[index])
+        return np.load(self.paths[index], allow_pickle=False)  # no memory map: each keeps its file open
+
+
+def fold_notes(ids: Sequence[str], folds: Sequence[int]) -> dict[str, str]:
+    """For `noted_folds`, what each fold's model has learnt from: save_weights(ensemble, path, fold_notes(ids, folds))."""
+    return {FOLDS: json.dumps(dict(zip(ids, checked_folds(folds).astype(int).tolist(), strict=True)))}
+
+
+def noted_folds(notes: Mapping[str, str], ids: Sequence[str]) -> np.ndarray:
+    """The folds (n,) of the images `ids` for which models were trained, from the notes of their weights (`read_notes`).
+
+    Folds made anew would not do: one image more or less, and most lie elsewhere; they would be predicted by models that
+    have learnt from them. Raises ValueError for an image that was in no fold, or if the notes hold none.
+    """
+    folds = json.loads(notes.get(FOLDS, "{}"))
+    if unknown := [image_id for image_id in ids if image_id not in folds]:
+        raise ValueError(
+            f"{unknown[0]!r} was in no fold of these weights, as {len(unknown)} of {len(ids)} images here; they are of "
+            f"{len(folds)} images, {', '.join(list(folds)[:2])} ...: train here, or predict without tuning"
+        )
+    return checked_folds([folds[image_id] for image_id in ids])
 
 
 def checked_folds(folds: Sequence[int]) -> np.ndarray:

@@ -1,8 +1,10 @@
 """What Kaggle would refuse or misread in a submission, told before it is sent."""
 
 import re
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -40,12 +42,13 @@ def lint_submission(
 
     sample: the competition's sample submission, for the header and the ids. Of its columns one holds the codes, whose
         name has pixel, rle, predict or mask in it, or the last; the others together are the id: image, class, size.
-    sizes: {first column: (height, width)} of the images; without them runs beyond an image's end are not seen.
+    sizes: {first column: (height, width)} of the images; without them runs beyond an image's end are not seen. Where rows are
+        of classes, a_Fish, {"a": (height, width)} will do.
     rows: "instance", several rows an id, or "one" row an id. overlap: whether rows of one id may share pixels.
     convention: of `rle_encode`, all but "coco"; None is that of "dsb-2018", but for an empty mask, which must then be
         written as in the sample, or as "" if that has none.
-    images: the folder of the test images, a file or a folder each, named as in the first column. When a competition
-        scores, it may hold others than the sample, which is then stale: what lies there counts.
+    images: the folder of the test images, or a zip of it: a file or a folder each, named as in the first column. When a
+        competition scores, it may hold others than the sample, which is then stale: what lies there counts.
     Rows are numbered as in an editor: the header is row 1. FileNotFoundError if one of the files is missing.
     """
     if rows not in ("instance", "one"):
@@ -77,7 +80,7 @@ def lint_submission(
     faults += _against_sample(by_id, judged, wanted)
     codes: list[str] = []
     for name, lines in by_id.items():
-        size = (sizes or {}).get(name[0])
+        size = _known(name, sizes or {})
         if sizes is not None and size is None and name in wanted:
             codes.append(f"row {lines[0][0]}: the size of {name[0]!r} is not known; add it to sizes")
         codes += _lint_image(name, lines, size, rows, overlap, how, empties)
@@ -110,18 +113,34 @@ def _by_id(rows: Iterable[tuple], place: int) -> ById:
 def _files(folder: Path) -> dict[str, str]:
     """The images in `folder`, by each name that an id may have: of files with their suffix and without."""
     images = {}
-    for path in folder.iterdir():
+    for path in (_unzipped(folder) if folder.is_file() else folder).iterdir():
+        name = Path(path.name)
         if not path.name.startswith("."):
-            is_whole = path.is_dir() or path.suffix[1:].isdecimal()  # a DICOM id may be a file's whole name
-            images[path.name] = path.name if is_whole else path.stem
+            is_whole = path.is_dir() or name.suffix[1:].isdecimal()  # a DICOM id may be a file's whole name
+            images[path.name] = path.name if is_whole else name.stem
     return images | {image: image for image in images.values()}
 
 
-def _image(row: tuple[str, ...], there: dict[str, str]) -> str:
-    """The image of a row's id, which is a name in `there`, or one with the suffix of an image."""
+def _unzipped(path: Path) -> zipfile.Path:
+    """What is in a zip of a folder, be it with the folder's name before each or without."""
+    try:
+        root = zipfile.Path(path)
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"{path} is neither a folder nor a zip of the test images ({error})") from error
+    return inner if (inner := root / path.stem).is_dir() else root
+
+
+def _known(row: tuple[str, ...], named: Mapping[str, Any]) -> Any:
+    """What `named` has for a row's id, with or without what may be around the image's name: folders, suffix, label."""
     name = Path(row[0]).name
-    bare = SUFFIX.sub("", name)
-    return there.get(name) or there.get(bare, bare)
+    whole = (row[0], name, SUFFIX.sub("", name))
+    unlabelled = (one.rpartition("_")[0] for one in whole)  # the label is what follows the last underscore
+    return next((named[one] for one in (*whole, *unlabelled) if one in named), None)
+
+
+def _image(row: tuple[str, ...], there: dict[str, str]) -> str:
+    """The image of a row's id, or a name that no image in `there` has."""
+    return _known(row, there) or SUFFIX.sub("", Path(row[0]).name)
 
 
 def _against_files(by_id: ById, wanted: ById, there: dict[str, str], folder: str) -> list[str]:

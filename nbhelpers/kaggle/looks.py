@@ -11,8 +11,10 @@ ENDS = (0.5, 99.5)  # percentiles that become black and white
 def stain(image: np.ndarray) -> str:
     """The kind of microscope picture: "stained" (colours), "fluorescent" (bright on black), "grey" (dark on bright).
 
-    image: uint8 (H, W, 3). The background is what most pixels show, so the median decides.
+    image: uint8 (H, W, 3). The background is what most pixels show, so the median decides. Raises ValueError for anything
+    else, as `alike` does.
     """
+    _check_picture(image)
     pixels = image.reshape(-1, 3)
     if (pixels.max(axis=1).astype(int) - pixels.min(axis=1)).mean() > COLOURFUL:
         return "stained"
@@ -25,6 +27,7 @@ def alike(image: np.ndarray) -> np.ndarray:
     Objects are then bright on dark in every picture, however it was stained and exposed, and a network need not
     learn each kind by itself. The darkest and the brightest half percent of the values become 0 and 255.
     """
+    _check_picture(image)
     low, high = np.percentile(image, ENDS)
     stretched = (image - low) / max(high - low, 1) * 255
     stretched = stretched.clip(0, 255).round().astype(np.uint8)
@@ -39,10 +42,7 @@ def top_hat(image: np.ndarray, size: int = 81) -> np.ndarray:
     smaller than the disc stays. image: uint8 (H, W, 3), with bright objects on dark, as `alike` makes them. Raises
     ValueError for anything else, and for a size that is not odd and positive.
     """
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        raise ValueError(
-            f"a top-hat is taken of a picture, uint8 (H, W, 3), not of {image.dtype} {image.shape}; `alike` gives one"
-        )
+    _check_picture(image)
     if size < 1 or size % 2 == 0:
         raise ValueError(
             f"the size of the disc is {size}, but it has a pixel in its middle: take an odd number"
@@ -51,3 +51,10 @@ def top_hat(image: np.ndarray, size: int = 81) -> np.ndarray:
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
     background = cv2.GaussianBlur(cv2.morphologyEx(grey, cv2.MORPH_OPEN, disc), (0, 0), size / 4)
     return cv2.subtract(grey, background)
+
+
+def _check_picture(image: np.ndarray) -> None:
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise ValueError(
+            f"image is {image.dtype} {image.shape}; it must be a picture, uint8 (H, W, 3): of RGBA take image[..., :3]"
+        )

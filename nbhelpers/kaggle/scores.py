@@ -106,17 +106,26 @@ def overlaps(prediction: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.
 
 def _numbered(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The ids of the objects, and the map with 0 for background and 1..n for them."""
-    if ids.dtype == bool or ids.dtype.kind not in "iu":
-        raise ValueError(
-            f"instances are {ids.dtype}; they must be integers, one number an object and 0 elsewhere"
-        )
-    if ids.size and ids.min() < 0:
-        raise ValueError(f"instances hold {ids.min()}; ids must be 0 for background and positive for objects")
+    check_instances(ids)
     present = np.flatnonzero(np.bincount(ids.ravel()))
     present = present[present > 0]
     table = np.zeros(int(ids.max()) + 1 if ids.size else 1, np.int64)
     table[present] = np.arange(1, len(present) + 1)
     return present, table[ids]
+
+
+def check_instances(ids: np.ndarray) -> None:
+    """Raise ValueError for what cannot be ids of objects."""
+    if ids.dtype.kind not in "iu":
+        raise ValueError(
+            f"instances are {ids.dtype}; they must be integers, one number an object and 0 elsewhere: by_components or "
+            "by_watershed numbers the objects of a probability"
+        )
+    if ids.size and ids.min() < 0:
+        raise ValueError(
+            f"instances hold {ids.min()}; ids must be 0 for background and positive for objects (of cv2.watershed's, -1 "
+            "is a cut and 1 may be the background: make them 0)"
+        )
 
 
 def _binary_pair(prediction: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

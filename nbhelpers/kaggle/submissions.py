@@ -10,6 +10,7 @@ import numpy as np
 
 from nbhelpers.inference.writing import written_whole
 from nbhelpers.kaggle.rle import Convention, rle_encode
+from nbhelpers.kaggle.scores import check_instances
 
 Row = tuple[str, ...]
 HEADER = ("ImageId", "EncodedPixels")  # of the Data Science Bowl 2018
@@ -31,8 +32,13 @@ def image_rows(
 def instance_rows(
     image_id: str, instances: np.ndarray, size: tuple[int, int], *, convention: str | Convention = "dsb-2018"
 ) -> Iterator[Row]:
-    """One row an object, in the order of the instance ids (H, W), 0 = background; one row without runs for none."""
+    """One row an object, in the order of the instance ids (H, W), 0 = background; one row without runs for none.
+
+    Raises ValueError for another size, and for ids that are no integers or negative.
+    """
     _check_size(image_id, instances, size)
+    instances = np.asarray(instances)
+    check_instances(instances)
     numbers = np.unique(instances)
     numbers = numbers[numbers != 0]
     for number in numbers:
@@ -43,17 +49,36 @@ def instance_rows(
 
 def class_rows(
     image_id: str,
-    ids: np.ndarray,
+    ids: np.ndarray | Mapping[int, np.ndarray],
     classes: Mapping[int, str],
     size: tuple[int, int],
     *,
     name: str = "{image}_{label}",
     convention: str | Convention = "dsb-2018",
 ) -> Iterator[Row]:
-    """One row a class: ids (H, W) and {class id: label}; the row is called as `name` says, "0002cc93b_3"."""
-    _check_size(image_id, ids, size)
+    """One row a class: ids (H, W) and {class id: label}; the row is called as `name` says, "0002cc93b_3".
+
+    ids: the class of each pixel; or {class id: mask (H, W)}, a mask for each of `classes`, as a threshold for each makes
+        them: these may share pixels.
+    Raises ValueError for another size, for ids that are no integers, and for a class without a mask.
+    """
+    if isinstance(ids, Mapping):
+        if missing := [number for number in classes if number not in ids]:
+            raise ValueError(
+                f"there is no mask of class {missing[0]!r}, but of {', '.join(map(repr, ids))}; give one for each of classes"
+            )
+        masks = ids
+    else:
+        ids = np.asarray(ids)
+        if ids.dtype.kind not in "iu":
+            raise ValueError(
+                f"the mask of {image_id} is {ids.dtype}; it must be integers, the class of each pixel: take the argmax of "
+                "probabilities, or predict(..., ids=True); a mask of one class goes in as {class id: mask}"
+            )
+        masks = {number: ids == number for number in classes}
     for number, label in classes.items():
-        yield name.format(image=image_id, label=label), rle_encode(ids == number, convention=convention)
+        _check_size(image_id, masks[number], size)
+        yield name.format(image=image_id, label=label), rle_encode(masks[number], convention=convention)
 
 
 def write_submission(path: str | Path, rows: Iterable[Row], header: Sequence[str] = HEADER) -> int:

@@ -148,6 +148,7 @@ def test_one_channel_is_the_foregrounds_probability():
     assert probabilities.shape == (1, 32, 32)
     assert torch.allclose(probabilities, model(image[None]).sigmoid()[0], atol=1e-6)
     assert torch.equal(predict(model, image, ids=True), (probabilities[0] > 0.5).to(torch.uint8))
+    assert not predict(Seen(0.0), image[:1], ids=True).any()  # 0.5 is not above 0.5
 
 
 def test_modes_and_gradients_are_restored():
@@ -165,7 +166,20 @@ def test_modes_and_gradients_are_restored():
 
 def test_half_precision_stays_close():
     model, image = network(), torch.rand(3, 64, 64)
-    assert (predict(model, image, precision="bf16") - predict(model, image)).abs().max() < 0.03
+    half = predict(model, image, precision="bf16")
+    assert (half - predict(model, image)).abs().max() < 0.03
+    assert half.dtype == torch.float32 and (half.sum(0) - 1).abs().max() < 1e-5
+
+
+def test_more_classes_than_uint8_holds():
+    model = nn.Conv2d(3, 257, 1)
+    with torch.no_grad():
+        model.weight.zero_()
+        model.bias.copy_(torch.arange(257) == 256)
+    image = torch.rand(3, 32, 40)
+    tiled = predict_tiled(model, image, 32, 0, ids=True, progress=False)
+    for ids in (predict(model, image, ids=True), tiled):
+        assert ids.dtype == torch.int32 and (ids == 256).all()
 
 
 @pytest.mark.parametrize(
@@ -244,6 +258,8 @@ def test_16_bits_that_are_not_used(call):
                 ValueError, match=f"uint16 with values up to {top}, .* image / 4095 for 12 bits"
             ):
                 call(network(), same)
+    with pytest.raises(ValueError, match="by open_image.*value_range=.*; do so for every image, the bright"):
+        call(network(), dark)
     dark[39, 69] = 2**14  # in one tile, and in one corner of it
     call(network(), dark)
     call(network(), dark / 65535)
@@ -317,6 +333,27 @@ def test_scales_keep_to_the_stride_and_the_size():
     assert torch.allclose(result, torch.full((3, 70, 100), 1 / 3))
 
 
+@pytest.mark.parametrize("scale", [0.5, 2.0])
+def test_a_scaled_view_is_not_shifted(scale):
+    y, x = torch.meshgrid(torch.arange(64.0), torch.arange(96.0), indexing="ij")
+    ramp = torch.stack([x, y, x + y])[None] / 400  # half a pixel is 0.00125 of it
+    (view,) = TTA(scales=(scale,)).views
+    back = view.back(view.of(ramp, 32), (64, 96))
+    assert (back - ramp)[..., 4:-4, 4:-4].abs().max() < 3e-4
+
+
+def test_a_smaller_view_shows_every_pixel():
+    dots = torch.zeros(1, 1, 64, 64)
+    dots[..., ::4, ::4] = 1.0
+    small = TTA(scales=(0.25,)).views[0].of(dots, 8)
+    assert small.shape[-1] == 16 and (small - dots.mean()).abs().max() < 0.1
+
+
+@pytest.mark.parametrize(("size", "scales"), [((20, 30), (0.25, 1.0)), ((96, 32), (0.75,))])
+def test_scales_that_the_stride_leaves_alike(size, scales):
+    assert predict(Seen(), torch.rand(3, *size), tta=TTA(scales=scales)).shape == (3, *size)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -342,6 +379,21 @@ def test_an_ensemble_averages_probabilities(num_classes):
     image = torch.rand(3, 40, 56)
     mean = torch.stack([predict(model, image) for model in models]).mean(0)
     assert torch.allclose(predict(Ensemble(models), image), mean, atol=1e-6)
+
+
+@pytest.mark.parametrize("num_classes", [1, 3])
+def test_an_ensemble_averages_presence_and_so_do_views(num_classes):
+    torch.manual_seed(0)
+    models = [WithPresence(network(num_classes, seed), num_classes=num_classes) for seed in range(3)]
+    image, both = torch.rand(3, 40, 56), TTA(flips="h")
+    mean = np.mean([presence(model, image, stride=8) for model in models], axis=0)
+    assert presence(Ensemble(models), image, stride=8) == pytest.approx(mean, abs=1e-6)
+    assert presence(Ensemble([Ensemble(models)]), image, stride=8) == pytest.approx(mean, abs=1e-6)
+    sides = [presence(models[0], one, stride=8) for one in (image, image.flip(-1))]
+    assert presence(models[0], image, tta=both, stride=8) == pytest.approx(np.mean(sides, axis=0), abs=1e-6)
+    for plain in (network(), Ensemble([models[0], network(num_classes)])):
+        with pytest.raises(ValueError, match="UNet has no head of presence; .* a WithPresence"):
+            presence(plain, image)
 
 
 def test_an_ensemble_of_the_sure_stays_finite():
@@ -419,6 +471,11 @@ def test_weights_of_windows(length, tile, share):
             assert (weights[axis.size - quarter :] == 0).all()
     assert torch.allclose(total, torch.ones(whole), atol=1e-6)
     assert axis.starts[0] == 0 and axis.starts[-1] + axis.size == whole
+
+
+def test_the_weights_of_a_regular_axis_are_symmetric():
+    axis = Axis(160, 96, 32, 32)
+    assert torch.allclose(axis.weights[0], axis.weights[-1].flip(0))
 
 
 def test_a_wide_image_is_done_in_columns(monkeypatch):

@@ -27,6 +27,7 @@ from nbhelpers.inference import (
     open_image,
     predict,
     predict_tiled,
+    read_notes,
     save_weights,
     sources,
     written_whole,
@@ -85,6 +86,21 @@ def test_weights_there_and_back(tmp_path):
     load_weights(other, tmp_path / "unet.safetensors")
     image = torch.rand(3, 32, 32)
     assert torch.equal(predict(model, image), predict(other, image))
+
+
+@pytest.mark.parametrize("notes", [{}, {"folds": '{"ä": 0}', "by": "me"}])
+def test_notes_there_and_back(tmp_path, notes):
+    path, model = tmp_path / "noted.safetensors", nn.Linear(2, 2)
+    save_weights(model, path, notes)
+    assert read_notes(path) == notes
+    load_weights(model, path)
+    save_weights(model, path)
+    assert read_notes(path) == {}
+    path.write_bytes(b"not")
+    with pytest.raises(ValueError, match="cannot be read as safetensors"):
+        read_notes(path)
+    with pytest.raises(FileNotFoundError, match="no file of weights"):
+        read_notes(tmp_path / "none.safetensors")
 
 
 def test_tied_weights(tmp_path):

@@ -15,8 +15,22 @@ import torch
 from torch import nn
 
 from nbhelpers.inference import load_weights, save_weights
-from nbhelpers.kaggle import Bowl, draw_competition, find_bundle, lint_submission, score_submission
-from nbhelpers.kaggle.bundle import MANIFEST, check_manifest, folder_written_whole, write_manifest
+from nbhelpers.kaggle import (
+    Bowl,
+    draw_competition,
+    find_bundle,
+    find_weights,
+    fold_notes,
+    lint_submission,
+    score_submission,
+)
+from nbhelpers.kaggle.bundle import (
+    MANIFEST,
+    NOT_UPLOADED,
+    check_manifest,
+    folder_written_whole,
+    write_manifest,
+)
 from tests.full_disk import full_disk
 from tools import kaggle_bundle
 from tools.execution import ROOT
@@ -31,30 +45,35 @@ def weights(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def inputs(tmp_path_factory, weights):
-    """Kaggle's input folder: the bundle as a dataset, beside the competition."""
+def packed(tmp_path_factory, weights):
+    """The folder of `make kaggle`."""
+    out = tmp_path_factory.mktemp("build") / "kaggle"
+    kaggle_bundle.main(["--out", str(out), "--owner", "someone", "--weights", str(weights), "--wheels"])
+    return out
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory, packed):
+    """Kaggle's input folder: what its client uploads of the bundle, as a dataset, beside the competition."""
     root = tmp_path_factory.mktemp("kaggle") / "input"
-    kaggle_bundle.main(
-        ["--out", str(root / "nbhelpers-bundle"), "--owner", "someone", "--weights", str(weights), "--wheels"]
-    )
+    shutil.copytree(packed, root / "nbhelpers-bundle", ignore=lambda *_: NOT_UPLOADED)
     draw_competition(root / "data-science-bowl-2018", train=9, test=6, size=(64, 64))
     return root
 
 
-def test_what_is_in_it(inputs):
-    folder = inputs / "nbhelpers-bundle"
-    names = {path.name for path in folder.iterdir()}
+def test_what_is_in_it(packed):
+    names = {path.name for path in packed.iterdir()}
     assert {"18_kaggle_starter.ipynb", "chosen.safetensors", MANIFEST} < names and all(
-        p.is_file() for p in folder.iterdir()
+        p.is_file() for p in packed.iterdir()
     )
-    (wheel,) = folder.glob("*.whl")
+    (wheel,) = packed.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         assert "nbhelpers/kaggle/rle.py" in archive.namelist()
-    kernel = json.loads((folder / "kernel-metadata.json").read_text())
+    kernel = json.loads((packed / "kernel-metadata.json").read_text())
     assert kernel["enable_internet"] == "false" and kernel["code_file"] in names
     assert kernel["dataset_sources"] == ["someone/nbhelpers-bundle"]
     assert kernel["id"] == "someone/" + kernel["title"].replace(" ", "-")  # Kaggle makes the one of the other
-    assert json.loads((folder / "dataset-metadata.json").read_text())["id"] == "someone/nbhelpers-bundle"
+    assert json.loads((packed / "dataset-metadata.json").read_text())["id"] == "someone/nbhelpers-bundle"
 
 
 def test_its_notebook_is_ours_without_outputs(inputs):
@@ -87,6 +106,18 @@ def test_it_is_found_and_checked(inputs, tmp_path, monkeypatch, where, weights):
     (folder / MANIFEST).write_text("{}")
     with pytest.raises(ValueError, match="is no manifest"):
         check_manifest(folder)
+
+
+def test_weights_are_known_by_their_folds_not_by_their_name(tmp_path, weights, capsys):
+    assert find_weights(None) is None and find_weights(tmp_path) is None
+    shutil.copy(weights, tmp_path)
+    assert find_weights(tmp_path) is None
+    assert "not chosen.safetensors: no fold_notes" in capsys.readouterr().out
+    save_weights(nn.Linear(2, 2), tmp_path / "monday.safetensors", fold_notes(["a", "b"], [0, 1]))
+    assert find_weights(tmp_path) == tmp_path / "monday.safetensors"
+    shutil.copy(tmp_path / "monday.safetensors", tmp_path / "friday.safetensors")
+    with pytest.raises(ValueError, match="several runs, friday.safetensors, monday.safetensors; pack those"):
+        find_weights(tmp_path)
 
 
 def test_what_cannot_be_packed(tmp_path, weights):

@@ -80,10 +80,15 @@ def test_types_and_layouts_of_masks():
         mask.astype(np.int64),
         mask * np.uint8(255),
         mask.astype(np.int32) * 7,
+        mask.astype(np.int32) * 256,
     ):
         assert rle_encode(same) == code
     assert rle_encode(np.asfortranarray(mask)) == code and rle_encode(mask[::-1][::-1]) == code
     assert rle_encode(mask.T, convention=Convention(order="C")) == code
+
+
+def test_blanks_around_a_code():
+    assert np.array_equal(rle_decode(" 1 3\n", (3, 3)), rle_decode("1 3", (3, 3)))
 
 
 def test_empty_codes():

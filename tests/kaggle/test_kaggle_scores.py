@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from nbhelpers.datasets import Cells
 from nbhelpers.kaggle import (
@@ -184,6 +185,9 @@ def test_watershed_leaves_single_objects_whole():
 def test_a_deeper_pass_is_asked_for():
     image = discs((40, 40, 25), (70, 40, 20))  # the second rises 3.5 above the pass
     assert by_watershed(image, depth=0.5).max() == 2 and by_watershed(image, depth=8.0).max() == 1
+    for depth in (0, -1, float("nan")):
+        with pytest.raises(ValueError, match=f"depth is {depth}; it must be above 0: .* by_components"):
+            by_watershed(image, depth=depth)
 
 
 @given(seed=st.integers(0, 50))
@@ -246,19 +250,40 @@ def test_gains_and_no_gains():
     assert same.low < 0 < same.high and "no difference" in str(same)
     assert better.low > 0 and str(better).endswith("a gain") and better.mean == pytest.approx(0.1, abs=0.04)
     assert str(paired_gain(before + 1, before)).endswith("a loss")
+    assert "no difference" in str(paired_gain(before, before))
     with pytest.raises(ValueError, match="2 scores before and 3 after"):
         paired_gain([1, 2], [1, 2, 3])
     with pytest.raises(ValueError, match="scores of image 1 are nan"):
         paired_gain([1, np.nan, 2], [1, 2, 3])
+    with pytest.raises(ValueError, match="2 groups for 3 images; there must be that of each image"):
+        paired_gain([1, 2, 3], [1, 2, 3], groups="ab")
+    with pytest.raises(
+        ValueError, match="2 images of 1 group; an interval needs two images at least, of two"
+    ):
+        paired_gain([1, 2], [1, 2], groups=["Ann", "Ann"])
 
 
-def test_the_interval_holds_the_truth_as_often_as_it_says():
-    generator = np.random.default_rng(0)
-    inside = 0
-    for trial in range(200):
-        gain = paired_gain(np.zeros(40), generator.normal(0.3, 1, 40), repeats=400, seed=trial)
-        inside += gain.low < 0.3 < gain.high
-    assert 0.89 < inside / 200 < 0.98
+@pytest.mark.parametrize("images", [2, 5, 40])
+def test_the_interval_of_single_images_is_students(images):
+    before, after = np.random.default_rng(0).normal(size=(2, images))
+    gain, wanted = paired_gain(before, after), stats.ttest_rel(after, before).confidence_interval()
+    assert (gain.low, gain.high) == pytest.approx((wanted.low, wanted.high))
+    assert paired_gain(before, after, groups=[f"p{n}" for n in range(images)]) == gain
+
+
+@pytest.mark.parametrize("sizes", [[1] * 5, [20] * 10, [4, 8, 12, 16, 20, 24, 28, 32]])
+def test_the_interval_holds_the_truth_as_often_as_it_says(sizes):
+    """Scores of which three tenths of the variance are the patient's: 95 of 100, however few or unequal."""
+    generator, patients = np.random.default_rng(0), np.repeat(np.arange(len(sizes)), sizes)
+    misses = {"by patient": 0, "image by image": 0}
+    for _ in range(1000):
+        of_patient, of_image = (generator.normal(size=size) for size in (len(sizes), len(patients)))
+        after = 0.3 + 0.3**0.5 * of_patient[patients] + 0.7**0.5 * of_image
+        for way, groups in zip(misses, (patients, None)):
+            gain = paired_gain(np.zeros(len(patients)), after, groups=groups)
+            misses[way] += not gain.low <= 0.3 <= gain.high
+    assert 30 <= misses["by patient"] <= 75
+    assert max(sizes) == 1 or misses["image by image"] > 400
 
 
 # Public and private
@@ -274,12 +299,20 @@ def test_leaderboards():
     assert result.right < 0.3 and result.optimism > 0.03 and result.regret > 0.01
     assert result.spread == pytest.approx(0.2 * np.sqrt(1 / 30 + 1 / 70), rel=0.1)
     assert "in 100% of the splits" not in str(result) and "differ by" in str(result)
+    patients = np.repeat(np.arange(10), [5, 15] * 5)
+    grouped = simulate_leaderboard(generator.normal(0.6, 0.2, (30, 10))[:, patients], groups=patients)
+    # three patients are public, not thirty images; 1.25 = the mean of 5**2 and 15**2 / the square of their mean
+    assert grouped.spread == pytest.approx(0.2 * np.sqrt(1.25 * (1 / 3 + 1 / 7)), rel=0.1)
+    with pytest.raises(ValueError, match="9 groups for 100 images"):
+        simulate_leaderboard(equal, groups=range(9))
 
 
 @pytest.mark.parametrize("scores", [np.zeros(5), np.zeros((2, 1)), np.full((2, 9), np.nan)])
 def test_leaderboards_that_cannot_be(scores):
     with pytest.raises(ValueError, match=r"scores are \("):
         simulate_leaderboard(scores)
+    with pytest.raises(ValueError, match="with public=1.0; .* at least one image, or group, in each part"):
+        simulate_leaderboard(np.ones((2, 9)), public=1.0)
 
 
 # Tuned scores
@@ -323,6 +356,16 @@ def test_uw_madison_by_hand():
         uw_madison_score(truth, truth[:1])
 
 
+def test_uw_madison_of_several_empty_slices_and_of_slices_apart():
+    truth, prediction = volume((0, 4), (0, 2), (0, 0), (0, 0)), volume((0, 2), (0, 0), (0, 0), (0, 0))
+    near = 1 - 2 / np.sqrt(4**2 + 1**2 + 10**2)
+    expected = 0.4 * (2 / 3 + 0 + 1 + 1) / 4 + 0.6 * near
+    assert uw_madison_score(prediction, truth, both_empty=1.0) == pytest.approx(expected)
+    truth, prediction = volume((0, 4), (0, 0), (0, 4)), volume((0, 4), (0, 0), (0, 0))  # two slices away
+    far = 1 - 2 / np.sqrt(3**2 + 1**2 + 10**2)
+    assert uw_madison_score(prediction, truth) == pytest.approx(0.4 * (1 + 0) / 2 + 0.6 * far)
+
+
 @pytest.mark.parametrize("shape", [(6, 8), (2, 6, 8)])
 def test_a_mask_without_small_parts(shape):
     probability = np.zeros(shape, np.float32)
@@ -336,6 +379,13 @@ def test_a_mask_without_small_parts(shape):
     assert by_mask(probability, least=10**3).sum() == 0 and by_mask(probability, least=1).any()
     assert by_presence((probability, 0.4)).sum() == 0 and by_presence((probability, 0.5)).any()
     assert by_presence((probability, 0.0), 0.7, present=0).sum() == 3 * size // 2
+
+
+def test_a_mask_of_the_least_size_is_kept():
+    probability = np.zeros((4, 5), np.float32)
+    probability[0, :3] = 0.9
+    for decide, prediction in ((by_mask, probability), (by_presence, (probability, 0.9))):
+        assert decide(prediction, least=3).sum() == 3 and not decide(prediction, least=4).any()
 
 
 def test_what_cannot_be_decided():

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from nbhelpers.kaggle import (
     Convention,
@@ -40,6 +41,50 @@ def test_rows_of_each_kind():
     )
     assert rows == [("a.png_Fish", "1 2 5 1"), ("a.png_Sugar", "")]
     assert list(class_rows("a", IDS, {2: "x"}, (3, 3), name="{label}/{image}"))[0][0] == "x/a"
+
+
+def test_classes_that_share_pixels():
+    masks = {4: IDS > 0, 2: IDS == 1, 9: IDS > 9, 1: IDS < 0}
+    rows = list(class_rows("a", masks, {2: "x", 4: "y", 9: "z"}, (3, 3)))
+    assert rows == [("a_x", "4 1 7 2"), ("a_y", "2 3 6 3"), ("a_z", "")]
+
+
+PROBABILITIES = np.full((3, 3), 0.7, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [
+        (
+            PROBABILITIES,
+            "the mask of a is float32; .* take the argmax of probabilities, or predict.*ids=True",
+        ),
+        (IDS > 0, "the mask of a is bool; .* a mask of one class goes in as {class id: mask}"),
+        ({1: IDS > 0}, "there is no mask of class 2, but of 1; give one for each of classes"),
+        ({1: IDS > 0, 2: PROBABILITIES}, "mask is float32; .* compare probabilities with a threshold"),
+        ({1: IDS > 0, 2: IDS[1:] > 0}, "the mask of a is 2 x 3, but its image 3 x 3"),
+    ],
+)
+def test_what_are_no_classes(ids, message):
+    with pytest.raises(ValueError, match=message):
+        list(class_rows("a", ids, {1: "x", 2: "y"}, (3, 3)))
+
+
+def test_the_ids_that_predict_gives():
+    assert list(class_rows("a", torch.from_numpy(IDS), {1: "x"}, (3, 3))) == [("a_x", "4 1 7 2")]
+
+
+@pytest.mark.parametrize(
+    ("instances", "message"),
+    [
+        (PROBABILITIES, "instances are float32; they must be integers, .* by_watershed numbers the objects"),
+        (IDS > 0, "instances are bool"),
+        (IDS - 1, "instances hold -1; .*of cv2.watershed's, -1 is a cut and 1 may be the background"),
+    ],
+)
+def test_what_are_no_objects(instances, message):
+    with pytest.raises(ValueError, match=message):
+        list(instance_rows("a", instances, (3, 3)))
 
 
 @pytest.mark.parametrize("rows", [image_rows, instance_rows])
@@ -164,9 +209,11 @@ def test_rows_are_counted_against_the_files_on_disk(sample, tmp_path):
         (("a.nii.gz", "b.nii.gz"), ("a.nii.gz", "b.nii")),
         (("a.jpg", "b.jpg"), ("a.jpg_Fish", "b.jpg_Fish")),
         (("a.jpg", "b.jpg"), ("test/a.jpg", "test/b")),
+        (("a.jpg", "b.jpg"), ("a_1", "b_Fish")),
+        (("a_1.jpg", "a_2.jpg"), ("a_1", "a_2")),
     ],
 )
-def test_dots_in_ids(sample, tmp_path, files, ids):
+def test_dots_and_labels_in_ids(sample, tmp_path, files, ids):
     folder = tmp_path / "test"
     folder.mkdir()
     for name in files:
@@ -176,6 +223,48 @@ def test_dots_in_ids(sample, tmp_path, files, ids):
     (folder / files[1]).unlink()
     found = lint(sample, sample.read_text(), images=folder, sizes=None)
     assert found == [f"row 3: no file of {ids[1]!r} lies in test"]
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("{image}_{label}", "{image}"),
+        ("{image}.jpg_{label}", "{image}"),
+        ("{image}.jpg_{label}", "{image}.jpg"),
+        ("test/{image}_{label}", "{image}"),
+    ],
+)
+def test_rows_of_classes_are_well(sample, tmp_path, name, key):
+    folder, path = tmp_path / "images", tmp_path / "submission.csv"
+    folder.mkdir()
+    classes, sizes = {1: "Fish", 2: "2"}, {key.format(image=image): size for image, size in SIZES.items()}
+    rows = [
+        row
+        for image, size in SIZES.items()
+        for row in class_rows(image, np.ones(size, int), classes, size, name=name)
+    ]
+    for image in SIZES:
+        (folder / f"{image}.jpg").touch()
+    for written in (sample, path):
+        write_submission(written, rows)
+    assert lint_submission(path, sample, sizes, rows="one", images=folder) == []
+    write_submission(path, [(row, "9 1") for row, _ in rows])
+    found = lint_submission(path, sample, sizes, images=folder)
+    assert len(found) == 2 and all("image of 2 x 4 pixels ends at 8" in fault for fault in found)
+
+
+@pytest.mark.parametrize("inside", ["{image}.png", "test/{image}.png", "{image}/images/{image}.png"])
+def test_images_in_a_zip(sample, tmp_path, inside):
+    archive = tmp_path / "test.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for image in "abc":
+            file.writestr(inside.format(image=image), b"")
+    assert lint(sample, HEADER + "a,\nb,\n", images=archive) == [
+        "'c' lies in test.zip and has no row, nor in the sample, which is stale"
+    ]
+    archive.write_bytes(b"PK cut off")
+    with pytest.raises(ValueError, match="test.zip is neither a folder nor a zip of the test images"):
+        lint(sample, HEADER, images=archive)
 
 
 @pytest.mark.parametrize("second", ["1 2", "2 1", "2 3"])

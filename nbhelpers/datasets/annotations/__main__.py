@@ -99,7 +99,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--centres", action="store_true", help="0 is the centre of the first pixel, not its corner"
     )
-    parser.add_argument("--unlabelled", choices=UNLABELLED, default="empty", help="images without an object")
+    parser.add_argument(
+        "--unlabelled",
+        choices=UNLABELLED,
+        help="images without an object (empty, but left out where a table of Kaggle's has no row)",
+    )
     return parser
 
 

@@ -35,8 +35,9 @@ class Annotated(SegmentationDataset):
         void: labels whose objects become 255; None: those of `VOID_LABELS`. skip: labels that are left out, as if
             nobody had drawn them. Both must be labels of the export, and none of `classes`.
         order, overlap, crowd, width, centres: how objects become a mask, see `annotations.Rules`.
-        unlabelled: an image without an object is "empty" (all background), an "error", or left out ("skip"). For YOLO
-            that is also one without a text file, in a folder where others have one.
+        unlabelled: an image without an object is "empty" (all background), an "error", or left out ("skip"). That is also
+            one that lies beside others and has no text file (YOLO), or no row (Kaggle's tables). None: "empty", but images
+            without a row are left out, since they may be another fold's, and `odd` counts them.
 
     A pixel belongs to an object if its centre does. `counts` tells how many objects each label has, `odd` what was
     passed over. Raises FileNotFoundError for images that are missing and ValueError for all else, naming file and
@@ -59,11 +60,11 @@ class Annotated(SegmentationDataset):
         crowd: str = "void",
         width: float | None = None,
         centres: bool = False,
-        unlabelled: str = "empty",
+        unlabelled: str | None = None,
         transform: Callable | None = None,
     ) -> None:
         super().__init__(transform)
-        if unlabelled not in UNLABELLED:
+        if unlabelled not in (None, *UNLABELLED):
             raise ValueError(
                 f"unlabelled is {unlabelled!r}; it must be one of {', '.join(map(repr, UNLABELLED))}"
             )
@@ -97,8 +98,15 @@ class Annotated(SegmentationDataset):
                 "name them in classes=, or in void= (255) or skip= (left out)"
             )
         files, pictures = ImageFiles(path if images is None else images), content.pictures
-        if content.whole and unlabelled != "skip":
-            pictures += self._not_listed(files, pictures)
+        if content.whole is not False and unlabelled != "skip":
+            beside = self._not_listed(files, pictures)
+            if content.whole or unlabelled is not None:
+                pictures += beside
+            elif beside:
+                self.odd += (
+                    f"{len(beside)} images have no row, {beside[0].name} first: left out; pass unlabelled='empty' if there is "
+                    "nothing on them",
+                )
         drawn = [picture for picture in pictures if picture.painted or self._objects(picture)]
         bare = len(pictures) - len(drawn)
         if bare and unlabelled == "error":

@@ -13,7 +13,8 @@ class Export:
 
     format: its name. labels: in the export's own order. odd: sentences about what was passed over or mended.
     void: labels that the format itself counts as void. complete: every pixel should have a label, so that there is
-    no background. whole: it is of all images in a folder, so that one without annotations has no object.
+    no background. whole: it is of all images in a folder, so that one without annotations has no object; None: nothing in
+    it tells.
     """
 
     format: str
@@ -22,7 +23,7 @@ class Export:
     odd: tuple[str, ...] = ()
     void: tuple[str, ...] = ()
     complete: bool = False
-    whole: bool = False
+    whole: bool | None = False
 
     @property
     def counts(self) -> dict[str, int]:

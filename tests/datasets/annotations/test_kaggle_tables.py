@@ -65,6 +65,29 @@ def test_rows_of_one_image_and_blank_codes(tmp_path, images):
     assert len(Annotated(path, images, convention="severstal", unlabelled="skip")) == 1
 
 
+@pytest.mark.parametrize("unlabelled", [None, "empty", "skip", "error"])
+@pytest.mark.parametrize("place", ["images", ""])
+def test_images_without_a_row(tmp_path, images, place, unlabelled):
+    """Severstal's table has no row for steel without a defect; that of a fold has none for the others' either."""
+    for name in ("b.png", "c.png"):
+        save_image(images, name)
+    save_image(tmp_path / "test", "d.png")
+    path = table(tmp_path, f"ImageId,ClassId,EncodedPixels\n{NAME},1,1 2\n{NAME},3,7 3")
+    options = {"convention": "severstal", "unlabelled": unlabelled}
+    if unlabelled == "error":
+        with pytest.raises(ValueError, match="2 images have no object, b.png first; pass unlabelled='empty'"):
+            Annotated(path, tmp_path / place, **options)
+        return
+    data = Annotated(path, tmp_path / place, **options)
+    assert len(data) == (3 if unlabelled == "empty" else 1)
+    assert [data.read(index)[1].any() for index in range(len(data))] == [True, False, False][: len(data)]
+    told = "2 images have no row, b.png first: left out; pass unlabelled='empty' if there is nothing on them"
+    elsewhere = "1 images lie in folders where none has annotations"
+    expected = [elsewhere] * (place == "" and unlabelled != "skip") + [told] * (unlabelled is None)
+    assert len(data.odd) == len(expected)
+    assert all(found.startswith(begin) for found, begin in zip(data.odd, expected))
+
+
 def test_classes_that_pandas_wrote_as_floats(tmp_path, images):
     """A column of numbers becomes one of floats where a row has none, as that of an image without an object."""
     save_image(images, "b.png")

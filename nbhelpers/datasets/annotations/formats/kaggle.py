@@ -2,7 +2,8 @@
 
 Known by the header, such as `ImageId,EncodedPixels`, `img,rle_mask` or `id,class,segmentation`. Where id and class
 share a column, as in `Image_Label` and `ImageId_ClassId`, the class is what follows the last underscore. Without a
-class every object is called "object". A row without class and code is an image without an object.
+class every object is called "object". A row without class and code is an image without an object. Some tables have no
+row for those, as Severstal's, and some have but a part of the images, as that of a fold: nothing in them tells which.
 """
 
 import csv
@@ -82,7 +83,7 @@ def read(path: Path, convention: str | Convention | None) -> Export:
         Picture(image, sizes[image], tuple(drawn), str(path)) for image, drawn in objects.items()
     )
     numbered = all(one.isdecimal() for one in labels)
-    return Export(NAME, tuple(sorted(labels, key=int if numbered else str)), pictures)
+    return Export(NAME, tuple(sorted(labels, key=int if numbered else str)), pictures, whole=None)
 
 
 def _table(path: Path) -> tuple[list[str], list[tuple[str, list[str]]]]:
