@@ -86,5 +86,5 @@ class Annotators(SegmentationDataset):
     def _agreed(self, drawn: np.ndarray) -> np.ndarray:
         votes = np.stack([(drawn == class_id).sum(axis=0) for class_id in range(self.num_classes)])
         most = votes.max(axis=0)
-        clear = (votes == most).sum(axis=0) == 1  # where nobody has said anything, all classes are equal
+        clear = ((votes == most).sum(axis=0) == 1) & (most > 0)
         return np.where(clear, votes.argmax(axis=0), IGNORE).astype(np.uint8)

@@ -107,8 +107,9 @@ def fit_temperature(logits: Tensor, masks: Tensor, ignore_index: int = 255) -> f
 
     logits (N, C, H, W), one channel for class 1's, and masks (N, H, W) of ids, of images that were not trained on;
     void is left out. Above 1: the network was too certain. Score it on yet other images.
-    Raises ValueError for other shapes and for ids without a channel, and where no temperature is best: no labelled
-    pixel, all of them right (the colder the better), or logits that tell nothing of the truth (the hotter the better).
+    Raises ValueError for other shapes, for ids without a channel and for logits that are not finite, and where no
+    temperature is best: no labelled pixel, all of them right (the colder the better), or logits that tell nothing of
+    the truth (the hotter the better).
     """
     if logits.ndim != 4:
         raise ValueError(
@@ -120,21 +121,23 @@ def fit_temperature(logits: Tensor, masks: Tensor, ignore_index: int = 255) -> f
     scores, truth = _labelled(logits, masks, ignore_index, "logits")
     if not len(truth):
         raise ValueError("masks hold no labelled pixel, so no temperature can be fitted: take other images")
+    if not scores.isfinite().all():
+        raise ValueError("logits hold nan or infinity; leave out masked classes")
     scores = scores - scores.gather(1, truth[:, None])  # above the truth's; its own are 0
 
     def slope(coldness: float) -> float:
         """Of the cross-entropy, as a function of 1 / temperature, in which it is convex."""
         return ((scores * coldness).softmax(dim=1) * scores).sum(dim=1).mean().item()
 
-    if not (scores > 0).any():
-        raise ValueError(
-            f"all {len(truth)} held-out pixels are right, so the coldest temperature would be best: take more or "
-            "harder images that were not trained on"
-        )
     if slope(0.0) >= 0:
         raise ValueError(
             "the logits tell nothing of these masks, so the hottest temperature would be best: do images and masks "
             "belong together?"
+        )
+    if not (scores > 0).any():
+        raise ValueError(
+            f"all {len(truth)} held-out pixels are right, so the coldest temperature would be best: take more or "
+            "harder images that were not trained on"
         )
     coldest = 1.0
     while slope(coldest) < 0:

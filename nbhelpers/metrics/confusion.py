@@ -118,7 +118,7 @@ class ConfusionMatrix:
         )
         cells = self.num_classes**2  # cell = truth * num_classes + prediction; one more, at the end, for void
         pairs = masks.mul(self.num_classes).add_(predictions).masked_fill_(void, cells)
-        counts = torch.bincount(pairs.flatten(), minlength=cells + 1)[:cells]
+        counts = torch.bincount(pairs.flatten(), minlength=cells)[:cells]
         self.counts += counts.view(self.num_classes, self.num_classes).cpu()
 
     def _check_range(self, name: str, ids: Tensor, allowed: str, cure: str) -> None:

@@ -1,6 +1,7 @@
 """Layers that two or more architectures share."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -34,7 +35,6 @@ class ConvBNReLU(nn.Sequential):
         kernel_size: int = 3,
         stride: int = 1,
         dilation: int = 1,
-        groups: int = 1,
     ) -> None:
         super().__init__(
             nn.Conv2d(
@@ -44,7 +44,6 @@ class ConvBNReLU(nn.Sequential):
                 stride=stride,
                 padding=dilation * (kernel_size // 2),
                 dilation=dilation,
-                groups=groups,
                 bias=False,  # batch norm has the bias
             ),
             BatchNorm(out_channels),
@@ -107,11 +106,13 @@ class Normalize(nn.Module):
 
     def __init__(self, mean: Sequence[float], std: Sequence[float], *, in_channels: int = 3) -> None:
         super().__init__()
+        self.numbers = {}
         for name, values in (("mean", mean), ("std", std)):
             values = [sum(values) / len(values)] if in_channels == 1 else values
-            values = [values[channel % len(values)] for channel in range(in_channels)]
+            self.numbers[name] = tuple(values[channel % len(values)] for channel in range(in_channels))
             # not in the state_dict: it is no weight, and belongs to the backbone's name
-            self.register_buffer(name, torch.tensor(values).reshape(1, -1, 1, 1), persistent=False)
+            row = torch.tensor(self.numbers[name]).reshape(1, -1, 1, 1)
+            self.register_buffer(name, row, persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
         if not images.is_floating_point():
@@ -122,6 +123,12 @@ class Normalize(nn.Module):
                 "build the model with in_channels=... for another number of channels"
             )
         return (images - self.mean) / self.std
+
+    def _load_from_state_dict(self, *arguments: Any) -> None:
+        for name, values in self.numbers.items():  # what was built on the meta device has lost them
+            buffer = getattr(self, name)
+            buffer.copy_(torch.tensor(values, device=buffer.device).view_as(buffer))
+        super()._load_from_state_dict(*arguments)
 
 
 def resize_to(x: Tensor, like: Tensor) -> Tensor:

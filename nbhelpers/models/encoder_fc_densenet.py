@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from nbhelpers.models.encoders import Encoder
 from nbhelpers.models.fc_densenet import DenseBlock, TransitionUp
 
+DROPOUT = 0.2  # the Tiramisu's (Table 1)
+
 
 class EncoderFCDenseNet(nn.Module):
     """A backbone and the Tiramisu's way up: images (N, in_channels, H, W) float 0..1 -> logits (N, num_classes, H, W).
@@ -33,7 +35,6 @@ class EncoderFCDenseNet(nn.Module):
         bottleneck_blocks: int = 15,
         layers: Sequence[int] = (12, 10, 7, 5, 4),
         growth_rate: int = 16,
-        dropout: float = 0.2,
         weights: str | Path | None = None,
     ) -> None:
         super().__init__()
@@ -46,12 +47,12 @@ class EncoderFCDenseNet(nn.Module):
         new, *skip_channels = [*reversed(self.encoder.channels.values()), in_channels]
         self.bottleneck = None
         if bottleneck_blocks:
-            self.bottleneck = DenseBlock(new, bottleneck_blocks, growth_rate, dropout=dropout)
+            self.bottleneck = DenseBlock(new, bottleneck_blocks, growth_rate, dropout=DROPOUT)
             new = bottleneck_blocks * growth_rate
         self.transitions_up, self.ups = nn.ModuleList(), nn.ModuleList()
         for skip, count in zip(skip_channels, layers, strict=True):
             self.transitions_up.append(TransitionUp(new, new))
-            self.ups.append(DenseBlock(new + skip, count, growth_rate, dropout=dropout))
+            self.ups.append(DenseBlock(new + skip, count, growth_rate, dropout=DROPOUT))
             seen, new = new + skip, count * growth_rate
         self.head = nn.Conv2d(seen + new, num_classes, kernel_size=1)
 

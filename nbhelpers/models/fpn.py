@@ -29,7 +29,8 @@ class Branch(nn.Module):
                 nn.Conv2d(
                     channels, out_channels, kernel_size=3, padding=1, bias=False
                 ),  # the norm has the bias
-                nn.GroupNorm(32, out_channels),
+                # two channels a group at least, for p5 of a small image has one value a channel
+                nn.GroupNorm(min(32, out_channels // 2), out_channels),
                 nn.ReLU(inplace=True),
             )
             for channels in [in_channels] + [out_channels] * (max(1, doublings) - 1)

@@ -2,8 +2,10 @@
 
 Paper: Cheng et al., 2021, https://arxiv.org/abs/2107.06278 (Figure 2; Table 4 of the appendix: 100 queries).
 Departures: `levels` may begin finer than c2 and end before c5, for small objects in small images; sides are those of
-the features, so that any image fits. What a query's mask is worth for a class is given as its logarithm, so that
-`model(images)` are logits.
+the features, so that any image fits. Votes are added up at the size of the features and enlarged as logarithms, so that
+`model(images)` are logits; the authors enlarge the masks first. `merge` keeps every query whose likeliest answer is a
+class, where the authors also drop unsure ones; and a pixel below one half of its query's mask belongs to nothing, where
+they give it to the query.
 
 Why this one, of those that answer by queries: all of it learns from random weights on a laptop, since its pixels come
 from convolutions (how far: studies/results/20.json). EoMT (Kerssies et al., 2025), shorter still, is a plain vision
@@ -127,6 +129,7 @@ def places(like: Tensor) -> Tensor:
 class MaskFormer(nn.Module):
     """The network of Figure 2: images (N, in_channels, H, W) -> logits (N, num_classes, H, W), any size from 32.
 
+    With 32 channels and c5 from 33, since each of group norm's 32 groups needs two values.
     `levels` are the encoder's features that make the pixels' embeddings, finest first: masks have the stride of the
     first, the queries look at the last. `channels`, a multiple of 32 and of `heads`, are those of queries and pixels.
     With num_classes=1 it tells background and object apart, as with 2, and gives the difference of their logits.

@@ -21,10 +21,12 @@ class WithPresence(nn.Module):
         model = WithPresence(smp.Unet("resnet34", classes=2, aux_params={"classes": 2}), num_classes=2)
 
     at: the name of the part of `network` whose map (N, C, h, w) is read; of several maps the last. Default: its `encoder`,
-        or the last of its `downs`. One of SMP's models that was built with aux_params has its own head, which is taken.
+        the last of its `downs`, or what SegNet and U-Net++ have at the bottom. One of SMP's models that was built with
+        aux_params has its own head, which is taken.
     The head is linear on the mean and the maximum of each channel: an object of a few pixels changes no mean.
     An auxiliary head for maps that the network may have of its own is not trained.
-    Raises ValueError where there is no such part, its output is no map, or SMP's head has another number of classes.
+    Raises ValueError where there is no such part, its output is no map, the network takes images of other channels, or
+    SMP's head has another number of classes.
     """
 
     def __init__(
@@ -47,7 +49,8 @@ class WithPresence(nn.Module):
                     f"aux_params={{'classes': {num_classes}}}"
                 )
         else:
-            self.presence_head = nn.Linear(2 * found, num_classes)
+            like = _first_parameter(network)
+            self.presence_head = nn.Linear(2 * found, num_classes, device=like.device, dtype=like.dtype)
 
     def forward(self, images: Tensor) -> Tensor:
         answer = self.network(images)
@@ -83,17 +86,25 @@ class WithPresence(nn.Module):
         x = list(x.values())[-1] if isinstance(x, Mapping) else x[-1] if isinstance(x, list | tuple) else x
         if not isinstance(x, Tensor) or x.ndim != 4:
             raise ValueError(
-                f"{self.at!r} of {type(self.network).__name__} gives {'nothing' if x is None else _described(x)}; at= must "
-                "name a part that gives a map (N, C, h, w)"
+                f"found no map: {self.at!r} of {type(self.network).__name__} gives {'nothing' if x is None else _described(x)}; "
+                "name a part that gives one, (N, C, h, w), at=..."
             )
         return answer, torch.cat([x.mean(dim=(2, 3)), x.amax(dim=(2, 3))], dim=1)
 
     @torch.no_grad()
     def _try_out(self, in_channels: int) -> int:
         """How many channels the map has, or how many classes SMP's head, seen on an image of 64 x 64 pixels."""
-        device = next((parameter.device for parameter in self.network.parameters()), None)
-        with _evaluating(self.network):
-            answer, seen = self._see(torch.zeros(1, in_channels, 64, 64, device=device))
+        first = next((part for part in self.network.modules() if isinstance(part, nn.Conv2d)), None)
+        try:
+            with _evaluating(self.network):
+                answer, seen = self._see(_first_parameter(self.network).new_zeros(1, in_channels, 64, 64))
+        except (RuntimeError, ValueError) as error:
+            if first is None or first.in_channels == in_channels or "channels" not in str(error):
+                raise
+            raise ValueError(
+                f"in_channels is {in_channels}, but {type(self.network).__name__} takes images of {first.in_channels} "
+                f"channels: pass in_channels={first.in_channels}"
+            ) from error
         return answer[1].shape[1] if self.own_head else seen.shape[1] // 2
 
 
@@ -109,11 +120,22 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
             module.training = training
 
 
+def _first_parameter(network: nn.Module) -> Tensor:
+    """What tells where and in which precision the network computes."""
+    return next(network.parameters(), torch.empty(0))
+
+
 def _deepest(network: nn.Module) -> str:
-    if hasattr(network, "encoder"):
-        return "encoder"
-    if hasattr(network, "downs"):
-        return f"downs.{len(network.downs) - 1}"
+    guesses = [
+        # SegNet on VGG unpools between the encoder's layers, and never calls it as a whole
+        "bottom" if getattr(network, "mirrors", False) else "encoder",
+        f"downs.{len(getattr(network, 'downs', ())) - 1}",
+        f"nodes.{len(getattr(network, 'nodes', ())) - 1}.0",  # of U-Net++ without an encoder
+    ]
+    parts = dict(network.named_modules())
+    for guess in guesses:
+        if guess in parts:
+            return guess
     raise ValueError(
         f"{type(network).__name__} has neither encoder nor downs; name the part whose map tells what is there, at=..., such as "
         f"one of {', '.join(dict(network.named_children()))}"

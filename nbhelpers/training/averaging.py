@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 from torch.optim.lr_scheduler import LRScheduler
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, get_swa_avg_fn
 
 from nbhelpers.training.keeping import weights_of
 
@@ -29,7 +29,7 @@ class Averaging:
 
     def __init__(self, kind: str | None, model: nn.Module, epochs: int) -> None:
         self.kind, self.model, self.epoch = kind, model, 0
-        self.first = min(int(HELD * epochs), epochs - 1)  # SWA's first epoch, from 0
+        self.first = int(HELD * epochs)  # SWA's first epoch, from 0
         self.averaged = None
         if kind == "ema":
             self.averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(DECAY), use_buffers=True)
@@ -92,7 +92,8 @@ def soup(models: Sequence[nn.Module]) -> nn.Module:
             raise ValueError(
                 f"models 0 and {index} differ in {', '.join(differing[:3])}; a soup takes models of one build"
             )
-    averaged = AveragedModel(models[0], use_buffers=True)
+    # one by one: all at once, as torch does on a GPU, fails at batch norm's counts, which are whole numbers
+    averaged = AveragedModel(models[0], avg_fn=get_swa_avg_fn(), use_buffers=True)
     for model in models:
         averaged.update_parameters(model)
     return averaged.module.eval()

@@ -27,7 +27,7 @@ from nbhelpers.training.averaging import Averaging
 from nbhelpers.training.plan import Loss
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
-AUX_WEIGHT = 0.4  # of an auxiliary head's loss: PSPNet, https://arxiv.org/abs/1612.01105, section 4.2
+AUX_WEIGHT = 0.4  # of an auxiliary head's loss: PSPNet, https://arxiv.org/abs/1612.01105, section 5.2
 
 
 @contextmanager
@@ -203,10 +203,19 @@ class Engine:
         return value
 
     def measure_batch_norm(self, loader: DataLoader) -> None:
-        """Batch norm's statistics anew, over one pass of `loader`; those of frozen layers stay."""
+        """Batch norm's statistics anew, over one pass of `loader`.
+
+        Those of frozen layers stay, and those of layers that see one value a channel in every batch (`BatchNorm`).
+        """
         self.network.train()
         norms = [each for each in self.network.modules() if isinstance(each, _BatchNorm)]
         frozen = [norm for norm in norms if norm.track_running_stats and not norm.training]
+        before = [
+            (norm, {name: buffer.clone() for name, buffer in norm.named_buffers()})
+            for norm in norms
+            if norm.track_running_stats and norm.training
+        ]
+        momenta = [norm.momentum for norm in norms]
         for norm in frozen:  # or update_bn sets them to 0 and 1; in eval mode they are used all the same
             norm.track_running_stats = False
         try:
@@ -214,6 +223,11 @@ class Engine:
         finally:
             for norm in frozen:
                 norm.track_running_stats = True
+            for norm, momentum in zip(norms, momenta):  # update_bn leaves None behind where it is interrupted
+                norm.momentum = momentum
+        for norm, buffers in before:
+            if norm.num_batches_tracked == 0:  # update_bn set it to 0 and 1, and nothing was measured
+                norm.load_state_dict(buffers, strict=False)
 
     @torch.no_grad()  # not inference_mode: what a model keeps for the next call must suit training
     def score(self, gate: Gate, batch_size: int, workers: int = 0) -> tuple[ConfusionMatrix, float]:

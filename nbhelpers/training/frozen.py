@@ -62,13 +62,11 @@ def keep_features(head: LinearHead, dataset: Dataset, *, batch_size: int = 8) ->
     return KeptFeatures(torch.cat(tokens), torch.cat(shares))
 
 
-def solve_head(
-    head: LinearHead, features: KeptFeatures, *, weight_decay: float = 1e-4, steps: int = 100
-) -> float:
+def solve_head(head: LinearHead, features: KeptFeatures, *, weight_decay: float = 1e-4) -> float:
     """Fit the linear layer of `head` to the kept features, in place; returns the loss that was reached.
 
     The loss is the cross-entropy over the labelled parts of all patches plus weight_decay / 2 times the squared
-    weights (not the biases). `steps` is the most that L-BFGS may take.
+    weights (not the biases); L-BFGS takes 100 steps at most.
     Raises FloatingPointError where features or loss are not finite, and ValueError without features.
     """
     device = head.mean.device
@@ -87,7 +85,7 @@ def solve_head(
     torch.nn.init.zeros_(head.scores.bias)
     optimizer = torch.optim.LBFGS(
         head.scores.parameters(),
-        max_iter=steps,
+        max_iter=100,
         tolerance_grad=1e-8,
         tolerance_change=1e-12,
         history_size=20,

@@ -43,7 +43,7 @@ def fit_instances(
     lr: float = 1e-3,
     batch_size: int = 8,
     weights: Weights = PAPER,
-    clip_norm: float = 1.0,
+    clip_norm: float | None = 1.0,
     precision: str = "auto",
     seed: int = 0,
     quiet: bool = False,
@@ -89,7 +89,8 @@ def fit_instances(
                         )
                     optimizer.zero_grad()
                     loss.backward()
-                    torch.nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
+                    if clip_norm is not None:
+                        torch.nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
                     optimizer.step()
                     scheduler.step()
                     total += losses[-1].item()

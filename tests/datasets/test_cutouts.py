@@ -79,6 +79,16 @@ def test_small_pictures_and_void():
         Tiles(Arrays([np.full((64, 64), IGNORE)]), tile=32)
 
 
+def test_the_natural_share_of_empty_tiles_counts_no_void():
+    mask = slide(64, (0, 0, 32, 32))
+    mask[32:] = IGNORE
+    mask[32:, 63] = 0
+    tiles = Tiles(Arrays([mask]), tile=32, length=100)
+    places = tiles.places[:, 1:].tolist()
+    empty = [not (mask[top : top + 32, left : left + 32] == 1).any() for top, left in places]
+    assert tiles.empty_share == pytest.approx(np.mean(empty)) and 0 < np.mean(empty) < 1
+
+
 def test_only_the_pictures_of_the_training_folds_are_cut():
     tiles = Tiles(Arrays([slide(64)] * 5), tile=32, indices=[1, 3])
     assert {int(tiles.read(0)[0][0, 0, 0]) for _ in range(60)} == {2, 4}
@@ -171,6 +181,48 @@ def test_pictures_without_their_instances():
             pasted.read(0)
 
 
+class Painted(Arrays):
+    """Of three classes; a pixel of any picture but the first tells its place."""
+
+    classes, palette = ("Ground", "Thing", "Other"), np.eye(3, dtype=np.uint8)
+
+    def read(self, index):
+        image, mask = super().read(index)
+        return image + index * np.arange(mask.size, dtype=np.uint8).reshape(*mask.shape, 1), mask
+
+
+def test_an_object_comes_without_its_surroundings_and_in_four_mirrored_forms():
+    ids = np.zeros((5, 6), np.uint8)
+    ids[1:4, 1] = ids[3, 2] = 1  # an L, which no mirror leaves as it is
+    mask = ids.copy()
+    mask[1, 2] = 2  # something else, in the corner of its box
+    pasted, found = CopyPaste(Painted([ids * 0, mask]), [ids * 0, ids], most=1), set()
+    thing = (pasted.source.read(1)[0][..., 0] * ids)[1:4, 1:3]
+    torch.manual_seed(0)
+    for image, mask in (pasted.read(0) for _ in range(200)):
+        assert (image[mask == 0] == 1).all() and set(mask.flat) <= {0, 1}
+        if mask.any():
+            rows, columns = np.nonzero(mask)
+            box = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+            found.add((image[..., 0] * mask)[box].tobytes())
+    assert found == {thing[::down, ::right].tobytes() for down in (1, -1) for right in (1, -1)}
+
+
+def test_an_object_is_pasted_anywhere():
+    ids = np.zeros((2, 3), int)
+    ids[0, 0] = 1
+    pasted = CopyPaste(Arrays([ids * 0, ids]), [ids * 0, ids], most=1)
+    torch.manual_seed(0)
+    masks = [pasted.read(0)[1] for _ in range(200)]
+    assert {tuple(np.argwhere(mask)[0]) for mask in masks if mask.any()} == set(np.ndindex(2, 3))
+
+
+def test_the_void_of_the_source_is_taken_over():
+    source = Arrays([slide(8)] * 2)
+    source.void = IGNORE
+    assert CopyPaste(source, [slide(8)] * 2).void == Neighbours(source, [0, 0]).void == IGNORE
+
+
 # Windows around a class
 
 
@@ -261,6 +313,14 @@ def test_what_most_said():
     assert (tied.read(0)[1] == IGNORE).all() and (tied.read(1)[1] == 0).all()
     shares = Annotators(Arrays([slide(8)] * 2), DRAWN).share(0)
     assert shares[0] == pytest.approx([1, 1, 2 / 3, 2 / 3, 0, 0, 0, 0])
+
+
+def test_void_is_no_voice():
+    half = slide(8, (0, 0, 8, 8))
+    half[0] = IGNORE
+    drawn = [[half, slide(8, (0, 0, 8, 8)), slide(8)], [np.full((8, 8), IGNORE)]]
+    share = Annotators(Arrays([slide(8)] * 2), drawn).share(0)
+    assert share[0, 0] == 0.5 and share[1, 0] == pytest.approx(2 / 3)
 
 
 def test_drawn_masks_are_soft_labels():

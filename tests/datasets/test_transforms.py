@@ -152,6 +152,38 @@ def test_colour_changes_as_torchvision_does():
         assert (ours.float() - 255 * theirs).abs().max() < 0.51  # rounding only
 
 
+def test_four_channels_change_in_brightness_and_contrast_alone():
+    image = tv_tensors.Image(torch.randint(90, 160, (4, 9, 11), dtype=torch.uint8))
+    torch.manual_seed(0)
+    brightness, contrast, _ = (1 + 0.25 * (2 * torch.rand(3) - 1)).tolist()
+    torch.manual_seed(0)
+    ours, _ = RandomColour(0.25)(image, None)
+    x = image.float()
+    expected = brightness * (contrast * x + (1 - contrast) * x.mean())
+    assert (ours.float() - expected).abs().max() < 0.51  # rounding only
+
+
+def test_a_picture_made_smaller_shows_every_pixel():
+    dots = np.zeros((64, 64), np.uint8)
+    dots[::4, ::4] = 4  # 240 in the picture
+    image = resize_pair(*pair(dots), (8, 8))[0].float()
+    assert image.mean() == pytest.approx(240 / 16, abs=2) and image.std() < 5
+
+
+def test_a_crop_reaches_the_last_row_and_column(monkeypatch):
+    ends, real = [], transforms.F.crop
+
+    def crop(x, top, left, height, width):
+        ends.append((top + height, left + width))
+        return real(x, top, left, height, width)
+
+    monkeypatch.setattr(transforms.F, "crop", crop)
+    torch.manual_seed(0)
+    for _ in range(200):
+        RandomCrop((4, 4), (0.25, 0.25))(*pair(np.zeros((4, 4), np.uint8)))
+    assert np.max(ends, axis=0).tolist() == [4, 4]
+
+
 def test_the_same_seed_gives_the_same_pixels_and_the_input_is_left_alone():
     image, mask = pair(blocks(50, 70, side=9, seed=0))
     before = image.clone(), mask.clone()

@@ -83,6 +83,13 @@ def test_what_is_hidden_is_not_visible():
     assert not visible[-1, SIZE[1] // 2] and visible[4, 2]  # outside of the picture, and inside
 
 
+def test_a_place_of_which_a_part_is_hidden_is_not_visible():
+    mask = ring(ROUND)
+    x, y = (part[4, 2] for part in places(ROUND, SIZE))
+    mask[round(float(y)), round(float(x))] = False  # one pixel, as of a lash
+    assert not unwrap(paint(ROUND), mask, ROUND, SIZE)[1][4, 2]
+
+
 def test_colours_are_read_in_red():
     red = paint(ROUND)
     image = np.stack([red, red // 2, red * 0])
@@ -127,6 +134,34 @@ def test_what_is_hidden_gives_no_valid_bit_and_changes_no_other():
     assert (white.bits == black.bits).all() and (white.valid == black.valid).all()
     nothing = encode(sheet, seen & False)
     assert not nothing.valid.any() and nothing.bits.shape == (2, 16, 256)
+
+
+def test_columns_beside_what_is_hidden_are_not_valid():
+    sheet, seen = np.random.default_rng(0).random((16, 256)).astype(np.float32), np.ones((16, 256), bool)
+    seen[:, 60:120] = False
+    valid = encode(sheet, seen).valid.any(axis=(0, 1))
+    assert not valid[58:122].any() and valid[57] and valid[122]
+
+
+def test_faint_is_a_share_of_the_brightness():
+    noise = np.random.default_rng(0).standard_normal((16, 256))
+    sheet, seen = (0.5 + 0.02 * noise).astype(np.float32), np.ones((16, 256), bool)
+    bright, dark = (encode(each, seen).valid for each in (sheet, sheet / 8))
+    assert 0 < bright.mean() < 1 and (dark == bright).mean() > 0.999
+
+
+def test_a_sheet_of_odd_width():
+    sheet = np.random.default_rng(0).random((4, 255)).astype(np.float32)
+    assert encode(sheet, sheet >= 0).bits.shape == (2, 4, 255)
+
+
+def test_a_glint_changes_no_bit_far_away():
+    angle = (np.arange(256) + 0.5) * 2 * np.pi / 256
+    sheet = np.tile(0.5 + 0.1 * np.cos(11 * angle), (4, 1)).astype(np.float32)
+    glint = sheet.copy()
+    glint[:, 100:103] = 4.0
+    plain, spoilt = (encode(each, each > 0).bits for each in (sheet, glint))
+    assert (plain == spoilt)[..., np.r_[40:88, 115:160]].mean() > 0.95
 
 
 def test_bad_input_is_named():

@@ -182,6 +182,18 @@ def test_equal_error_rate_by_hand(genuine, impostor, rate):
     assert equal_error_rate(genuine, impostor) == pytest.approx(rate)
 
 
+@pytest.mark.parametrize(
+    ("genuine", "impostor", "threshold"),
+    [
+        ([np.nan], [0.4, np.nan], 0.4),  # the last that tells, not infinity
+        ([0.4, 0.5], [0.1, 0.1], 0.1),
+        ([0.3, 0.3], [0.3, 0.3], 0.3),
+    ],
+)
+def test_the_equal_error_threshold_is_a_distance(genuine, impostor, threshold):
+    assert roc(genuine, impostor).equal_error_threshold == threshold
+
+
 def test_roc_is_that_of_scikit_learn():
     rng = np.random.default_rng(0)
     genuine, impostor = rng.normal(0.3, 0.08, 300).round(2), rng.normal(0.45, 0.05, 2000).round(2)

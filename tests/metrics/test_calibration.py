@@ -101,6 +101,22 @@ def test_void_changes_nothing_and_one_channel_is_two(channels):
         assert counted(logits, masks).error == pytest.approx(counted(two, masks).error, abs=1e-6)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_temperature_divides_the_logits(channels):
+    logits = torch.randn(2, channels, 4, 5)
+    expected = (logits / 4).sigmoid() if channels == 1 else (logits / 4).softmax(1)
+    torch.testing.assert_close(to_probabilities(logits, 4.0), expected)
+    half = to_probabilities(logits.half())
+    assert half.dtype == torch.float32 and torch.equal(half, to_probabilities(logits.half().float()))
+
+
+def test_void_may_have_another_id():
+    logits, masks = drawn()
+    other = masks.where(masks != VOID, -1)
+    assert repr(counted(logits, other, ignore_index=-1)) == repr(counted(logits, masks))
+    assert fit_temperature(logits, other, ignore_index=-1) == fit_temperature(logits, masks)
+
+
 def test_without_a_pixel_every_score_is_nan():
     calibration = counted(*drawn(void=1.1))
     assert math.isnan(calibration.error) and math.isnan(calibration.brier)
@@ -157,6 +173,19 @@ def test_a_temperature_undoes_what_it_was(channels, temperature):
     assert fit_temperature(3 * logits.half(), masks) == pytest.approx(3 * found, rel=1e-2)
 
 
+def test_void_pixels_need_no_finite_logits():
+    logits, masks = drawn()
+    changed = logits.where((masks != VOID)[:, None], math.nan)
+    assert fit_temperature(changed, masks) == fit_temperature(logits, masks)
+
+
+@pytest.mark.parametrize("temperature", [1, 30])
+def test_half_logits_are_fitted_as_double(temperature):
+    logits, masks = drawn(temperature=temperature)
+    half = logits.half()
+    assert fit_temperature(half, masks) == pytest.approx(fit_temperature(half.double(), masks), rel=1e-6)
+
+
 def test_certain_and_wrong_pixels_have_a_temperature_too():
     logits, masks = drawn(1, shape=(2, 40, 50))
     assert 100 < fit_temperature(1e4 * logits.sign(), masks) < 1e5
@@ -168,6 +197,9 @@ def test_certain_and_wrong_pixels_have_a_temperature_too():
         ([3.0, -2.0], [1, 0], "all 2 held-out pixels are right"),
         ([3.0, -2.0], [0, 1], "the logits tell nothing of these masks"),
         ([3.0, -2.0], [VOID, VOID], "masks hold no labelled pixel"),
+        ([0.0, 0.0], [0, 0], "the logits tell nothing of these masks"),  # a tie is not right
+        ([3.0, -math.inf], [1, 0], "logits hold nan or infinity; leave out masked classes"),
+        ([math.nan, 1.0], [1, 0], "logits hold nan or infinity"),
     ],
 )
 def test_no_temperature_is_best(logits, masks, sentence):

@@ -115,7 +115,7 @@ def test_merging_equals_counting_jointly():
     assert_same_scores(joint, twice)
 
 
-@pytest.mark.parametrize("dtype", [torch.uint8, torch.int16, torch.int32, torch.int64])
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.uint16, torch.int16, torch.int32, torch.int64])
 def test_every_integer_type_counts_alike(dtype):
     predictions, masks = random_case(
         0, num_classes=150, size=(2, 40, 50)
@@ -133,6 +133,8 @@ def test_bool_predictions_are_background_and_foreground():
 def test_another_ignore_index():
     matrix = matrix_of([[0, 1]], [[-1, 1]], num_classes=2, ignore_index=-1)
     assert matrix.counts.tolist() == [[0, 0], [0, 1]]
+    for other in (matrix + matrix, matrix.majority_baseline()):
+        assert other.ignore_index == -1
     with pytest.raises(ValueError, match="masks hold the id 255, but the classes are 0..1 and -1 = ignore"):
         matrix.update(torch.zeros(1, 1, dtype=torch.uint8), torch.full((1, 1), 255, dtype=torch.uint8))
 
@@ -184,6 +186,7 @@ def test_to_ids():
     assert torch.equal(to_ids(one_channel), (one_channel.sigmoid() > 0.5).squeeze(1).long())
     assert to_ids(logits).dtype == to_ids(one_channel).dtype == torch.int64
     matrix_of(to_ids(one_channel), torch.ones(2, 7, 9, dtype=torch.long), num_classes=2)
+    assert not to_ids(torch.zeros(1, 1, 2, 2)).any()  # 0 is background
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
@@ -240,6 +243,10 @@ ERRORS = {
     "adding different classes": (
         lambda: ConfusionMatrix(2) + ConfusionMatrix(3),
         r"matrices of 2 classes \(ignore 255\) and 3 classes \(ignore 255\) cannot be added",
+    ),
+    "adding different voids": (
+        lambda: ConfusionMatrix(2) + ConfusionMatrix(2, ignore_index=-1),
+        r"matrices of 2 classes \(ignore 255\) and 2 classes \(ignore -1\) cannot be added",
     ),
     "names missing": (lambda: ConfusionMatrix(3).table(("a", "b")), "class_names has 2 names for 3 classes"),
     "ids as logits": (lambda: to_ids(IDS), r"logits are int64 of shape \(2, 4, 4\), but must be floats"),

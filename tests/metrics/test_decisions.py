@@ -3,12 +3,15 @@
 import itertools
 import json
 
+import numpy as np
 import pytest
 import torch
+from scipy.stats import binom
 
 from benchmarks.rankseg import probability_map
 from nbhelpers.metrics.decisions import (
     _expected_dice,
+    _expected_iou,
     by_costs,
     by_expected_dice,
     by_expected_iou,
@@ -52,6 +55,38 @@ def test_no_mask_has_a_higher_expected_score(seed, empty, decide, score):
         p[0], p[-1] = 1.0, 0.0
     mask = decide(p.view(1, 1, -1, 1), empty).flatten()
     assert expected(score, mask, p, empty) == pytest.approx(best_by_brute_force(score, p, empty), abs=1e-9)
+
+
+@pytest.mark.parametrize("p", [[0.9, 0.63, 0.5, 0.3, 0.13, 0.09], [1e-3] * 5, [0.999, 0.99, 0.01]], ids=str)
+@pytest.mark.parametrize(("scores", "score"), [(_expected_dice, dice), (_expected_iou, iou)])
+def test_expected_scores_are_the_sums_over_all_truths(p, scores, score):
+    p = torch.tensor(p, dtype=torch.float64)
+    likeliest = torch.ones(len(p), len(p)).tril().bool()  # the first pixel, the first two ...
+    expectations = [expected(score, mask, p, empty=0.0) for mask in likeliest]
+    assert scores(p).tolist() == pytest.approx(expectations, abs=1e-7)
+
+
+def test_the_expected_dice_of_many_faint_pixels():
+    count, chance = 2000, 0.03
+    found = _expected_dice(torch.full((count,), chance, dtype=torch.float64))
+    hits, others = np.arange(count + 1), np.arange(count)
+    all_of_them = binom.pmf(hits, count, chance) @ (2 * hits / (count + hits))
+    one = chance * binom.pmf(others, count - 1, chance) @ (2 / (2 + others))
+    assert found[[0, -1]].tolist() == pytest.approx([one, all_of_them], abs=1e-8)
+
+
+@pytest.mark.parametrize("decide", [by_expected_dice, by_expected_iou])
+def test_what_cannot_be_there_and_what_rounding_has_pushed_out(decide):
+    assert not decide(torch.zeros(1, 1, 3, 4), empty=0.0).any()
+    p = torch.full((1, 1, 4, 5), 1 + 5e-4)
+    p[..., 2:, :] = -5e-4
+    assert torch.equal(decide(p), p > 0.5)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_float_and_double_are_decided_alike(seed):
+    p = 0.4 * torch.rand(1, 1, 80, 100, generator=torch.Generator().manual_seed(seed))
+    assert torch.equal(by_expected_dice(p), by_expected_dice(p.double()))
 
 
 @pytest.mark.parametrize("decide", [by_expected_dice, by_expected_iou])

@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pytest
 import torch
-from scipy.ndimage import binary_erosion, gaussian_filter
+from scipy.ndimage import binary_erosion, distance_transform_edt, gaussian_filter
 
 import nbhelpers.metrics
 from nbhelpers.metrics import Surfaces, boundary_iou
-from nbhelpers.metrics.surfaces import _outline_lengths
+from nbhelpers.metrics.surfaces import _distances, _outline_lengths
 from tools.execution import ROOT
 
 REFEREES = json.loads((ROOT / "benchmarks/results/metric_referees.json").read_text("utf-8"))["results"]
@@ -110,6 +110,13 @@ def test_two_squares_a_pixel_apart():
     assert ours.dice(1.5) == ours.dice(1.5, by="pixels") == 1
     total = 2 * (36 + 2 * math.sqrt(2))  # the outline cuts the corners of the square
     assert ours.dice(1) == pytest.approx((total - math.sqrt(2)) / total)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.02, 0.03, 0.05])
+def test_distances_to_scattered_points_are_scipys(share):
+    rng = np.random.default_rng(0)
+    start, target = rng.random((60, 60)) < 0.3, rng.random((60, 60)) < share
+    np.testing.assert_allclose(_distances(start, target, (1.0, 1.0)), distance_transform_edt(~target)[start])
 
 
 @pytest.mark.parametrize("far", [0, 3, 20, 300])
@@ -237,6 +244,14 @@ def test_boundary_iou_is_that_of_its_authors(seed, width):
     union = np.count_nonzero(bands[0] | bands[1])
     wanted = np.count_nonzero(bands[0] & bands[1]) / union if union else math.nan
     assert boundary_iou(prediction, truth, width=width) == pytest.approx(wanted, nan_ok=True)
+
+
+def test_the_default_width_is_a_share_of_the_diagonal():
+    truth, prediction = np.zeros((2, 40, 130), bool)
+    truth[5:35, 10:110] = prediction[7:37, 13:113] = True
+    by_pixels = [boundary_iou(prediction, truth, width=pixels) for pixels in (1, 2, 3)]
+    assert boundary_iou(prediction, truth) == by_pixels[2]  # 0.02 * 136.01 = 2.72
+    assert len(set(by_pixels)) == 3
 
 
 SQUARES = (square(1), square())

@@ -19,7 +19,7 @@ from torchvision.models.segmentation import deeplabv3_resnet50
 from nbhelpers.models.attention import SqueezeExcite
 from nbhelpers.models.deeplabv3 import ASPP, DeepLabV3
 from nbhelpers.models.deeplabv3_plus import DeepLabV3Plus
-from nbhelpers.models.fpn import FPN
+from nbhelpers.models.fpn import FPN, Branch
 from nbhelpers.models.gcn import GCN, BoundaryRefinement, GlobalConvolution
 from nbhelpers.models.pspnet import PSPNet, PyramidPooling, grid_means
 
@@ -179,6 +179,15 @@ def test_fpn_levels_have_the_strides_of_their_names():
         model(torch.rand(1, 3, 64, 96))
     top = (128, 16, 24)
     assert shapes == [((2, 3), top), ((4, 6), top), ((8, 12), top), ((16, 24), top)]
+
+
+@pytest.mark.parametrize("channels", [32, 64])
+def test_the_least_map_still_tells_images_apart(channels):
+    """p5 of 32 x 32 pixels has one value a channel: a group of one channel would have nothing but its bias."""
+    branch, x = Branch(4, channels, doublings=0), torch.randn(2, 4, 1, 1)
+    first, second = branch(x, [(1, 1)])
+    assert not torch.equal(first, second)
+    torch.testing.assert_close(branch(x[:1], [(1, 1)])[0], first)
 
 
 # GCN

@@ -197,5 +197,16 @@ def test_what_cannot_be_built(options, message):
         MaskFormer(num_classes=2, **{"encoder": "resnet18"} | options)
 
 
+@pytest.mark.parametrize(("channels", "side"), [(32, 33), (64, 32)])
+def test_the_least_images_of_the_docstring(channels, side):
+    model = MaskFormer(
+        num_classes=2, encoder="resnet18", channels=channels, layers=1, hidden_channels=8
+    ).eval()
+    images = torch.rand(2, 3, side, side)
+    first, second = model.pixel_decoder.stem(model.encoder(images)["c5"])
+    assert not torch.equal(first, second)
+    assert model(images[:1]).shape == (1, 2, side, side)
+
+
 def test_queries_of_the_referee_fit_the_scene():
     assert max(len(truth.classes) for truth in scene()[1]) <= QUERIES

@@ -165,6 +165,18 @@ def test_training_in_bf16_is_finite(build):
     assert all(p.grad.isfinite().all() for p in model.parameters() if p.grad is not None)
 
 
+@torch.inference_mode()
+def test_a_model_from_the_meta_device_computes_the_same_once_it_is_loaded(build):
+    model, images = build().eval(), torch.rand(1, 3, 64, 64)
+    with torch.device("meta"):
+        other = build().eval()
+    other = other.to_empty(device="cpu")
+    for buffer in other.buffers():
+        buffer.fill_(7)  # what an empty one holds is by chance
+    other.load_state_dict(model.state_dict())
+    torch.testing.assert_close(other(images), model(images))
+
+
 def test_the_state_survives_safetensors(build, tmp_path):
     model, images = settle(build()), torch.rand(1, 3, 48, 64)
     save_file(model.state_dict(), tmp_path / "model.safetensors")

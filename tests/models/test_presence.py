@@ -14,7 +14,9 @@ from nbhelpers.kaggle import presence
 from nbhelpers.losses import presence_loss
 from nbhelpers.models.presence import WithPresence
 from nbhelpers.models.pspnet import PSPNet
+from nbhelpers.models.segnet import SegNet
 from nbhelpers.models.unet import UNet
+from nbhelpers.models.unet_plus_plus import UNetPlusPlus
 from nbhelpers.training.engine import AUX_WEIGHT, total_loss
 from tests.training.test_training import assert_same_weights, quick, weights_of
 
@@ -32,6 +34,11 @@ NETWORKS = {
     "a part by name": lambda: WithPresence(unet(), num_classes=2, at="stem"),
     "one channel": lambda: WithPresence(unet(classes=1), num_classes=1),
     "an encoder of ours": lambda: WithPresence(PSPNet(num_classes=2, encoder="resnet18"), num_classes=2),
+    "U-Net++": lambda: WithPresence(
+        UNetPlusPlus(num_classes=2, widths=(4, 8), num_upsampling=1), num_classes=2
+    ),
+    "SegNet": lambda: WithPresence(SegNet(num_classes=2, widths=(4, 4, 8, 8, 8)), num_classes=2),
+    "SegNet on ResNet": lambda: WithPresence(SegNet(num_classes=2, encoder="resnet18"), num_classes=2),
     "SMP's encoder": lambda: WithPresence(smp_unet(classes=2), num_classes=2),
     "SMP's own head": lambda: WithPresence(smp_unet(classes=2, aux_params={"classes": 2}), num_classes=2),
 }
@@ -41,6 +48,14 @@ NETWORKS = {
 def model(request):
     torch.manual_seed(0)
     return NETWORKS[request.param]()
+
+
+def test_images_of_odd_sizes_are_padded_to_the_stride(monkeypatch):
+    model, seen = WithPresence(unet(), num_classes=2), []
+    head = model.presence
+    monkeypatch.setattr(model, "presence", lambda images: seen.append(tuple(images.shape)) or head(images))
+    presence(model, np.zeros((40, 70, 3), np.uint8))
+    assert seen == [(1, 3, 64, 96)]
 
 
 def test_logits_as_before_and_one_a_class_beside(model):
@@ -94,6 +109,26 @@ def test_building_it_changes_nothing_in_the_network():
     assert network.training and not network.stem.training
 
 
+@pytest.mark.parametrize("kind", [{"dtype": torch.float64}, {"device": "meta"}], ids=str)
+def test_the_head_is_of_the_networks_kind(kind):
+    network = unet().to(**kind)
+    model = WithPresence(network, num_classes=2)
+    like, head = network.head.weight, model.presence_head.weight
+    assert (head.dtype, head.device) == (like.dtype, like.device)
+    assert model.presence(torch.rand(1, 3, 32, 32, **kind)).shape == (1, 2)
+
+
+class Idle(nn.Module):
+    """Has an encoder, and does not call it."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.head = nn.Conv2d(3, 2, 1), nn.Conv2d(3, 2, 1)
+
+    def forward(self, images):
+        return self.head(images)
+
+
 @pytest.mark.parametrize(
     ("build", "message"),
     [
@@ -108,7 +143,16 @@ def test_building_it_changes_nothing_in_the_network():
         ),
         (
             lambda: WithPresence(nn.Sequential(nn.Conv2d(3, 2, 1), nn.Flatten()), num_classes=2, at="1"),
-            r"'1' of Sequential gives \(1, 8192\); at= must name a part that gives a map",
+            r"found no map: '1' of Sequential gives \(1, 8192\); name a part that gives one, \(N, C, h, w\), at=",
+        ),
+        (lambda: WithPresence(Idle(), num_classes=2), "found no map: 'encoder' of Idle gives nothing"),
+        (
+            lambda: WithPresence(unet(channels=4), num_classes=2),
+            "in_channels is 3, but UNet takes images of 4 channels: pass in_channels=4",
+        ),
+        (
+            lambda: WithPresence(PSPNet(num_classes=2, encoder="resnet18"), num_classes=2, in_channels=1),
+            "in_channels is 1, but PSPNet takes images of 3 channels: pass in_channels=3",
         ),
     ],
 )

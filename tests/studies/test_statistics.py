@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from studies.statistics import difference, holm
+from studies.statistics import difference, holm, spread
 
 
 def brute_force(first: np.ndarray, second: np.ndarray) -> float:
@@ -72,6 +72,21 @@ def test_what_could_have_been_seen():
         for _ in range(1000)
     ]
     assert np.mean(hits) == pytest.approx(0.8, abs=0.06)
+
+
+def test_intervals_are_students():
+    gains = difference([0.5, 0.52, 0.57, 0.55], [0.4, 0.45, 0.44, 0.5], paired=True)
+    assert gains.high - gains.mean == pytest.approx(stats.t.ppf(0.975, 3) * gains.error)
+    unequal = difference([0.5, 0.9], [0.4, 0.41, 0.42, 0.43, 0.44, 0.45])
+    assert unequal.high - unequal.mean == pytest.approx(stats.t.ppf(0.975, unequal.freedom) * unequal.error)
+    scores = [0.1, 0.4, 0.2, 0.35, 0.3]
+    low, high = stats.t.interval(0.95, 4, np.mean(scores), stats.sem(scores))
+    assert spread([scores]).half_interval == pytest.approx((high - low) / 2)
+
+
+@pytest.mark.filterwarnings("ignore:Precision loss")
+def test_seeds_that_do_not_scatter_tell_nothing_of_what_could_be_seen():
+    assert np.isnan(difference([0.5, 0.5], [0.4, 0.4]).visible())
 
 
 def test_holm_is_statsmodels():

@@ -71,6 +71,13 @@ def test_a_seed_decides_everything():
     assert not torch.equal(first.queries, other.queries)
 
 
+def test_gradients_may_go_unclipped():
+    clipped, free = small(), small()
+    for model, clip_norm in ((clipped, 1e-3), (free, None)):
+        assert len(train(model, clip_norm=clip_norm).rows) == 2
+    assert not torch.equal(clipped.queries, free.queries)
+
+
 def test_images_and_ids_are_turned_together():
     ids = torch.arange(2 * 6 * 6).reshape(2, 6, 6)
     found = set()

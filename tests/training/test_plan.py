@@ -1,13 +1,15 @@
 """nbhelpers.training.plan: arguments that make no sense, and schedules of any length."""
 
 import math
+from functools import partial
 
 import pytest
 import torch
 from torch import nn
 
+from nbhelpers.losses import tversky_loss
 from nbhelpers.training import History
-from nbhelpers.training.plan import Plan
+from nbhelpers.training.plan import Plan, _described
 from tests.training.test_training import Discs, quick, small_unet
 
 
@@ -56,6 +58,31 @@ def test_a_schedule_of_any_length_trains(schedule, steps):
     assert max(rates) <= 0.1 * (1 + 1e-9)
     assert rates[-1] > 0
     assert sum(rates) / len(rates) > 0.02
+
+
+def test_losses_of_other_settings_are_other_losses():
+    def weighed(weight, logits, masks):
+        return logits.mean() * weight
+
+    losses = [tversky_loss, *(partial(tversky_loss, beta=beta) for beta in (0.7, 0.8))]
+    losses += [partial(weighed, weight) for weight in (1.0, 2.0)]
+    assert len({_described(loss) for loss in losses}) == 5
+
+
+def test_poly_falls_by_the_power_of_nine_tenths():
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+    scheduler = Plan(4, 0.1, 1, None, None, "poly", 0.0, None, 0).scheduler(optimizer, steps_per_epoch=5)
+    for step in range(20):
+        assert scheduler.get_last_lr() == pytest.approx([0.1 * (1 - step / 20) ** 0.9])
+        optimizer.step()
+        scheduler.step()
+
+
+@pytest.mark.parametrize("name", ["adamw", "muon"])
+def test_every_weight_decays_as_the_plan_says(name):
+    plan = Plan(1, 0.1, 1, None, None, "poly", 0.3, None, 0, optimizer=name)
+    groups = plan.optimizer_of(nn.Conv2d(3, 4, 3), torch.device("cpu")).param_groups
+    assert {group["weight_decay"] for group in groups} == {0.3}
 
 
 def test_a_trial_of_one_step_moves_the_weights():

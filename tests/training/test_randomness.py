@@ -12,10 +12,12 @@ from nbhelpers.datasets import train_transform
 from nbhelpers.datasets.gate import random_states_kept
 from nbhelpers.training import evaluate
 from nbhelpers.training.randomness import (
+    NETWORK,
     Batches,
     SeededSamples,
     seed_network,
     seeded_loader,
+    stream,
 )
 from tests.training.test_training import Discs, quick, small_unet, weights_of
 
@@ -70,6 +72,13 @@ def test_seeds_of_samples_are_never_shared():
     assert len(set(drawn)) == len(drawn)
     assert len({seed % 2**32 for seed in drawn}) >= len(drawn) - 2  # torch's generator takes 32 bits
     assert len({seed >> 32 for seed in drawn}) >= len(drawn) - 2  # and numpy's the other ones
+
+
+def test_numpys_seed_is_the_upper_half():
+    with random_states_kept():
+        seed_network(3, 1)
+        number = int(stream(3, 1, NETWORK, 0).generate_state(1, np.uint64)[0])
+        assert np.random.get_state()[1][0] == number >> 32
 
 
 @pytest.mark.parametrize(("length", "size"), [(64, 8), (19, 8), (5, 8), (1, 4)])
