@@ -96,17 +96,19 @@ def _scored(
             f"{len(predictions)} predictions and {len(truths)} truths; there must be one for each image"
         )
     grid = {name: _listed(name, values) for name, values in grid.items()}
-    table = {}
-    for values in product(*grid.values()):
-        settings = dict(zip(grid, values))
-        if decide is None:
-            each = [score(p, t, **settings) for p, t in zip(predictions, truths)]
-        else:
-            each = [score(decide(p, **settings), t) for p, t in zip(predictions, truths)]
-        table[values] = np.array(each, float)
-        if np.isnan(table[values]).any():
-            raise ValueError(f"the score with {settings} is nan for some image; it must be a number")
-    return table
+    combinations = list(product(*grid.values()))
+    table = np.empty((len(combinations), len(truths)))
+    # images outside: `out_of_fold` reads a prediction whenever it is asked for
+    for image, (prediction, truth) in enumerate(zip(predictions, truths)):
+        for row, values in enumerate(combinations):
+            settings = dict(zip(grid, values))
+            if decide is None:
+                table[row, image] = score(prediction, truth, **settings)
+            else:
+                table[row, image] = score(decide(prediction, **settings), truth)
+            if np.isnan(table[row, image]):
+                raise ValueError(f"the score with {settings} is nan for some image; it must be a number")
+    return dict(zip(combinations, table))
 
 
 def _listed(name: str, values: Iterable) -> tuple:

@@ -211,11 +211,9 @@ class Engine:
         norms = [each for each in self.network.modules() if isinstance(each, _BatchNorm)]
         frozen = [norm for norm in norms if norm.track_running_stats and not norm.training]
         before = [
-            (norm, {name: buffer.clone() for name, buffer in norm.named_buffers()})
+            (norm, norm.momentum, {name: buffer.clone() for name, buffer in norm.named_buffers()})
             for norm in norms
-            if norm.track_running_stats and norm.training
         ]
-        momenta = [norm.momentum for norm in norms]
         for norm in frozen:  # or update_bn sets them to 0 and 1; in eval mode they are used all the same
             norm.track_running_stats = False
         try:
@@ -223,9 +221,9 @@ class Engine:
         finally:
             for norm in frozen:
                 norm.track_running_stats = True
-            for norm, momentum in zip(norms, momenta):  # update_bn leaves None behind where it is interrupted
+            for norm, momentum, _ in before:  # update_bn leaves None behind where it is interrupted
                 norm.momentum = momentum
-        for norm, buffers in before:
+        for norm, _, buffers in before:
             if norm.num_batches_tracked == 0:  # update_bn set it to 0 and 1, and nothing was measured
                 norm.load_state_dict(buffers, strict=False)
 

@@ -16,6 +16,7 @@ from nbhelpers.datasets import Cells, Nuclei, Street
 from nbhelpers.kaggle import (
     Bowl,
     alike,
+    by_mask,
     dice,
     draw_competition,
     find_input,
@@ -30,6 +31,7 @@ from nbhelpers.kaggle import (
     stain,
     strata,
     top_hat,
+    tune,
     tune_by_folds,
     write_submission,
 )
@@ -562,3 +564,14 @@ def test_the_real_data_has_no_hidden_twins():
 def test_other_pictures_hash_apart():
     hashes = [perceptual_hash(Street(size=(96, 128)).read(index)[0]) for index in range(12)]
     assert len(np.unique(near_duplicates(hashes))) == 12
+
+
+def test_tuning_reads_each_prediction_once(tmp_path, monkeypatch):
+    def predicted(train, held):
+        return (np.full((2, 2), 0.3 * index) for index in held)
+
+    oof, read, load = out_of_fold(np.array([0, 1, 0]), predicted, tmp_path), [], np.load
+    monkeypatch.setattr(np, "load", lambda path, **options: read.append(path.name) or load(path, **options))
+    truths = [np.ones((2, 2), bool)] * 3
+    tune(dice, oof, truths, decide=by_mask, threshold=(0.2, 0.4), min_size=(0, 1))
+    assert read == ["0.npy", "1.npy", "2.npy"]
