@@ -71,6 +71,7 @@ class Photographs(Protocol):
 
     watched: ClassVar[str] = "pictures that it trains on"
     scored: ClassVar[str] = "CamVid's val"
+    in_full: ClassVar[str] = "all of CamVid's val"
 
     size: tuple[int, int] = SIZE
     seen_at: tuple[int, int] = SIZE
@@ -87,12 +88,14 @@ class Photographs(Protocol):
         if split == "test":
             return photographs("val")
         every = self.dataset("train", self.size)
-        order = np.random.default_rng(self.seed).permutation(len(every))
-        labelled = some(every, np.sort(order[: self.scenes]))
+        labelled = some(every, np.sort(self._order(len(every))[: self.scenes]))
         if split == "train":
             return Draws(labelled, self.draws)
         places = np.linspace(0, len(labelled) - 1, min(WATCHED, len(labelled)))
         return some(labelled, places.astype(int))
+
+    def _order(self, count: int) -> np.ndarray:
+        return np.random.default_rng(self.seed).permutation(count)
 
     def fitted(self, way: Way, train: Any, valid: Any) -> "Photographs":
         """With the class weights of what is trained on."""
@@ -106,6 +109,27 @@ class Photographs(Protocol):
         height, width = self.size
         return (
             f"{self.scenes} {self.dataset.__name__} of {height} x {width}, augmented, {self.steps:,} steps of batches of "
-            f"{self.batch_size}, {self.rate}, weighted classes; scored on all of CamVid's val at "
-            "360 x 480, void ignored"
+            f"{self.batch_size}, {self.rate}, weighted classes; scored on {self.in_full} at 360 x 480, void ignored"
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldOut(Photographs):
+    """Photographs of train alone: learnt from are the first `scenes` by name, and scored are the others, so not val.
+
+    By name, because these are frames of films: a frame drawn at random has its like among the others.
+    """
+
+    scored: ClassVar[str] = "the held-out photographs"
+    in_full: ClassVar[str] = "the last photographs of CamVid's train"
+
+    scenes: int = 300
+
+    def data(self, split: str) -> SegmentationDataset:
+        if split != "test":
+            return super().data(split)
+        every = self.dataset("train", None)
+        return some(every, self._order(len(every))[self.scenes :])
+
+    def _order(self, count: int) -> np.ndarray:
+        return np.arange(count)

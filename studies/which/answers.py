@@ -5,17 +5,14 @@ Every sentence is made from the rows and stays true when others join them. A net
 
 from collections.abc import Mapping
 from functools import cached_property
-from itertools import combinations
 from statistics import mean, median
-from typing import NamedTuple
-
-import scipy
 
 from studies.protocol import Protocol
 from studies.statistics import Spread, spread
 from studies.study import Page, Study
 from studies.which.costs import MACS, MEMORY, MILLISECONDS
 from studies.which.networks import NETWORKS, Network
+from studies.which.orders import Ranked, enumerated
 from studies.which.terms import DATA, chosen, final, tried, tuning
 
 NOTHING = "*No network has two seeds yet: make rows by `{command}`.*"
@@ -27,47 +24,6 @@ WANTED = {  # the least of what: how the sentence begins
     MEMORY: "Least memory in training",
     SECONDS: "Shortest training",
 }
-
-
-class Ranked(NamedTuple):
-    """Scores on some terms, named as a sentence has them ("after ..."), and the least difference that means anything."""
-
-    name: str
-    scores: Mapping[str, list[float]]
-    least: float
-
-    def agrees(self, other: "Ranked") -> str:
-        """Whether both order their networks alike, and who is ahead of whom here and behind there, beyond the differences.
-
-        Raises ValueError for fewer than two networks that both have.
-        """
-        tau, (here, there) = self.tau(other), self._means(other)
-        swapped: dict[str, list[str]] = {}
-        for first, second in combinations(here, 2):  # the better here comes first
-            if here[first] - here[second] > self.least and there[second] - there[first] > other.least:
-                swapped.setdefault(first, []).append(f"**{second}**")
-        sentences = [
-            f"**{first}** is ahead of {enumerated(others)} after {self.name} and behind {'it' if len(others) == 1 else 'them'} "
-            f"after {other.name}"
-            for first, others in swapped.items()
-        ]
-        said = "; ".join(sentences) or "no two networks change places"
-        name = self.name[0].upper() + self.name[1:]
-        return f"{name} and {other.name} agree by Kendall's tau = {tau:.2f}; beyond the least differences, {said}."
-
-    def tau(self, other: "Ranked") -> float:
-        """Kendall's: 1 where both order alike the networks that both have, 0 where nothing connects the orders."""
-        here, there = self._means(other)
-        return float(scipy.stats.kendalltau([*here.values()], [*there.values()]).statistic)
-
-    def _means(self, other: "Ranked") -> tuple[dict[str, float], dict[str, float]]:
-        both = [name for name in self.scores if name in other.scores]
-        if len(both) < 2:
-            raise ValueError(
-                f"{self.name} and {other.name} have {len(both)} networks in common, but an order needs two"
-            )
-        here, there = ({name: mean(each.scores[name]) for name in both} for each in (self, other))
-        return here, there
 
 
 class Answer:
@@ -110,14 +66,35 @@ class Answer:
         """The least difference that means anything, for each of the terms in `ranking`."""
         return {terms: self.spreads[terms].least_difference for terms in self.spreads}
 
+    @cached_property
+    def chosen(self) -> dict[str, float]:
+        """The learning rate that tuning chose, of the networks that have been tried with all of them."""
+        return chosen(self.tuning, self.networks, self.data.rates)
+
     @property
     def tried(self) -> dict[str, dict[str, float]]:
-        """The score on val of each learning rate, of the networks that have been tried with all of them."""
+        """The score in tuning of each learning rate, of the networks in `chosen`."""
         scores = self.tuning.scores()
-        found = chosen(self.tuning, self.networks, self.data.rates)
         return {
-            name: {f"{rate:g}": scores[tried(name, rate)][0] for rate in self.data.rates} for name in found
+            name: {f"{rate:g}": scores[tried(name, rate)][0] for rate in self.data.rates}
+            for name in self.chosen
         }
+
+    def borrowed(self, other: "Answer") -> Page:
+        """What it costs in this tuning to take each network's rate from the other's, in a sentence."""
+        both = [name for name in self.chosen if name in other.chosen]
+        lost = {
+            name: max(self.tried[name].values()) - self.tried[name][f"{other.chosen[name]:g}"]
+            for name in both
+            if self.chosen[name] != other.chosen[name]
+        }
+        if not lost:
+            return Page(f"Both tunings chose the same rate for all {len(both)} networks.")
+        worst = max(lost, key=lost.get)
+        return Page(
+            f"For {len(lost)} of {len(both)} networks the two tunings chose different rates. The other's rate scores "
+            f"{mean(lost.values()):.3f} lower in this one, on average over these, and {lost[worst]:.3f} with **{worst}**."
+        )
 
     def costs(self, *what: str) -> dict[str, dict[str, float]]:
         """{cost: {network: number}} for keys of `WANTED`, the best network on the first terms first."""
@@ -201,11 +178,10 @@ class Answer:
 
     @cached_property
     def rates(self) -> Page:
-        """Which learning rates val chose, and how often the highest or the lowest one that was tried."""
-        found = chosen(self.tuning, self.networks, self.data.rates)
+        """Which learning rates were chosen by what, and how often the highest or the lowest one that was tried."""
+        found, rates = self.chosen, self.data.rates
         if not found:
             return self._nothing
-        rates = self.data.rates
         counted = {rate: [name for name in found if found[name] == rate] for rate in rates}
         listed = "; ".join(
             f"**{rate:g}** for {enumerated(names)}" for rate, names in counted.items() if names
@@ -216,7 +192,8 @@ class Answer:
             if edge
             else "None of these is the lowest or the highest that was tried."
         )
-        return Page(f"Of {enumerated([f'{rate:g}' for rate in rates])}, val chose {listed}. {beyond}")
+        judge = self.tuning.protocol.scored
+        return Page(f"Of {enumerated([f'{rate:g}' for rate in rates])}, {judge} chose {listed}. {beyond}")
 
     @property
     def decisions(self) -> Page:
@@ -293,8 +270,3 @@ def _timed(protocol: Protocol) -> bool:
 
 def _budget(protocol: Protocol) -> str:
     return f"{protocol.seconds:g} CPU s" if _timed(protocol) else f"{protocol.steps:,} steps"
-
-
-def enumerated(names: list[str]) -> str:
-    """As a sentence has them: A, B and C."""
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

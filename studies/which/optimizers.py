@@ -4,11 +4,10 @@ from functools import cached_property
 from itertools import chain
 from statistics import mean
 
-import scipy
-
 from studies.statistics import Spread, spread
 from studies.study import Page
-from studies.which.answers import NOTHING, Answer, enumerated
+from studies.which.answers import NOTHING, Answer
+from studies.which.orders import Ranked, enumerated
 from studies.which.terms import TIME
 
 ADAMW, MUON = "AdamW", "Muon"
@@ -66,7 +65,6 @@ class Optimizers:
             if names
         ]
         if len(gains) > 2:
-            means = {name: [mean(each) for each in scores.values()] for name, scores in self.ranking.items()}
-            tau = scipy.stats.kendalltau(means[ADAMW], means[MUON]).statistic
-            lines.append(f"Their orders of the networks agree by Kendall's tau = {tau:.2f}.")
+            adamw, muon = (Ranked(name, scores, least) for name, scores in self.ranking.items())
+            lines.append(f"Their orders of the networks agree by Kendall's tau = {adamw.tau(muon):.2f}.")
         return Page("\n".join(f"- {line}" for line in lines))

@@ -5,8 +5,9 @@ with one seed that no other training has; its rows hold the score on val: the te
 and equal time train every tuned network with the rate that came out best there.
 
 Two on CamVid's photographs, of one and of five minutes of two cores, with the rates that the street's tuning chose;
-the shorter on smaller ones. And one on photographs as small as the street's scenes, in as many steps, so that what they
-show is another, not their size. (On photographs the loss weighs the classes.)
+the shorter on smaller ones. And two on photographs as small as the street's scenes, in as many steps, so that what they
+show is another, not their size: tuning, by photographs of train that it does not learn from, and equal steps. (On
+photographs the loss weighs the classes.)
 
 Two on the street by another optimizer, Muon, in the place of AdamW: tuning, of three rates of its own, and equal time.
 """
@@ -21,7 +22,7 @@ from torch.utils.data import Subset
 from nbhelpers.datasets import SegmentationDataset
 from nbhelpers.training import evaluate
 from studies import Protocol, Study, Way
-from studies.photographs import Photographs
+from studies.photographs import HeldOut, Photographs
 from studies.which.costs import Costs
 from studies.which.networks import NETWORKS, Network
 
@@ -142,6 +143,7 @@ class Data:
 ON_STREET = OnVal(epochs=EPOCHS // 2)
 ON_CAMVID = "all 101 photographs of val at their own 360 x 480, void ignored"
 BY_MUON = {"optimizer": "muon"}
+AS_STREET = {"draws": Protocol.scenes, "size": Protocol.size, "seen_at": Protocol.size}  # of photographs
 DATA = {
     "street": Data(
         name="street",
@@ -173,9 +175,9 @@ DATA = {
     ),
     "camvid_small": Data(
         name="camvid_small",
-        tuned_on="street",
-        tuning=ON_STREET,
-        finals={STEPS: Photographs(epochs=EPOCHS, draws=300, size=Protocol.size, seen_at=Protocol.size)},
+        tuned_on="camvid_small",
+        tuning=HeldOut(epochs=EPOCHS // 2, **AS_STREET),
+        finals={STEPS: Photographs(epochs=EPOCHS, **AS_STREET)},
         seeds=3,
         scored=ON_CAMVID,
     ),

@@ -11,7 +11,7 @@ from nbhelpers.datasets import class_weights
 from nbhelpers.models.unet import UNet
 from nbhelpers.training.engine import Engine
 from studies import Way, load
-from studies.photographs import Draws, Photographs, photographs
+from studies.photographs import Draws, HeldOut, Photographs, photographs
 from studies.running import fit_budgets, make_row
 from studies.which.terms import (
     DATA,
@@ -20,6 +20,7 @@ from studies.which.terms import (
     MINUTES,
     RATES,
     SHORT,
+    STEPS,
     TURNS,
     TimedPhotographs,
     final,
@@ -73,6 +74,24 @@ def test_what_scores_is_never_trained_on():
     assert colours(scored) == [(RED["val"], 10 * index) for index in range(PICTURES["val"])]
     assert {mask.shape for mask in scored.masks} == {SIZE}
     assert watched.transform is None and scored.transform is None and train.transform is not None
+
+
+def test_what_chooses_a_rate_is_neither_trained_on_nor_scored_later():
+    protocol = HeldOut(size=SMALL, seen_at=SMALL, scenes=20, draws=8, batch_size=4)
+    learnt, watched, chooses = (colours(pairs) for pairs in splits(protocol))
+    assert learnt == [(RED["train"], 10 * index) for index in range(20)]  # the frames of a film stay together
+    assert set(watched) <= set(learnt)
+    assert chooses == [(RED["train"], 10 * index) for index in range(20, PICTURES["train"])]
+    assert {mask.shape for mask in protocol.data("test").masks} == {SIZE}
+    assert "20 photographs of 32 x 40" in str(protocol)
+    assert str(protocol).endswith(
+        "scored on the last photographs of CamVid's train at 360 x 480, void ignored"
+    )
+
+
+def splits(protocol):
+    """What is trained on, what is watched, what scores."""
+    return protocol.data("train").pairs, protocol.data("val"), protocol.data("test")
 
 
 def test_the_test_split_is_not_opened(folder):
@@ -218,12 +237,13 @@ def test_photographs_are_learnt_with_the_rates_of_the_street():
 
 
 def test_small_photographs_are_learnt_from_on_the_terms_of_the_streets_scenes():
-    street, small = (DATA[name].finals["equal steps"] for name in ("street", "camvid_small"))
-    for what in ("size", "steps", "epochs", "batch_size", "schedule", "options"):
-        assert getattr(small, what) == getattr(street, what)
-    ways = final(DATA["camvid_small"], "equal steps").ways
-    for name, way in final(DATA["street"], "equal steps").ways.items():
-        assert ways[name].terms == way.terms and ways[name].build is way.build
+    street, small = DATA["street"], DATA["camvid_small"]
+    for here, there in ((small.finals[STEPS], street.finals[STEPS]), (small.tuning, street.tuning)):
+        for what in ("size", "steps", "epochs", "batch_size", "schedule", "options"):
+            assert getattr(here, what) == getattr(there, what)
+    assert small.tuning.scenes == small.tuning.draws == 300 and small.rates == street.rates
+    assert isinstance(small.tuning, HeldOut) and small.finals[STEPS].scenes == 367
+    assert tuning(small).ways == tuning(street).ways and tuning(small).path != tuning(street).path
 
 
 # Photographs and drawings

@@ -14,10 +14,11 @@ from studies import Protocol, Way
 from studies.running import make_row
 from studies.statistics import spread
 from studies.which import __main__ as command
-from studies.which.answers import NOTHING, Answer, Ranked
+from studies.which.answers import NOTHING, Answer
 from studies.which.costs import MACS, MEMORY, MILLISECONDS, Costs
 from studies.which.networks import NETWORKS, Network
 from studies.which.optimizers import Optimizers
+from studies.which.orders import Ranked
 from studies.which.terms import (
     DATA,
     MINUTE,
@@ -182,6 +183,25 @@ def test_val_chooses_the_rate(rows):
         assert {name: way.terms["lr"] for name, way in ways.items()} == {"A": RATES[0], "B": RATES[2]}
     assert "**0.001** for A; **0.01** for B" in Answer(networks=THREE).rates
     assert "For 2 of 2 that is the lowest or the highest" in Answer(networks=THREE).rates
+
+
+def test_what_a_borrowed_rate_costs(rows, tmp_path):
+    """A wants another rate on photographs, B does too, and C the same; D has been tried on one of them alone."""
+    networks = THREE | {"D": Network(Flat, "ours")}
+    rows(TUNING, tuned())  # 0.003 for all
+    scores = {"A": (0.50, 0.47, 0.30), "B": (0.20, 0.31, 0.40), "C": (0.20, 0.40, 0.30), "D": (0.5, 0.4, 0.3)}
+    stored = [row(tried(name, rate), 0, score) for name in scores for rate, score in zip(RATES, scores[name])]
+    (tmp_path / "24_camvid_small_tuning.json").write_text(json.dumps(stored))
+    street, small = Answer(networks=networks), Answer("camvid_small", networks)
+    assert small.chosen == {"A": RATES[0], "B": RATES[2], "C": RATES[1], "D": RATES[0]}
+    assert small.rates.startswith(
+        "Of 0.001, 0.003 and 0.01, the held-out photographs chose **0.001** for A and D;"
+    )
+    assert small.borrowed(street) == (
+        "For 2 of 3 networks the two tunings chose different rates. The other's rate scores 0.060 lower in this one, on "
+        "average over these, and 0.090 with **B**."
+    )
+    assert street.borrowed(street) == "Both tunings chose the same rate for all 3 networks."
 
 
 def test_the_least_difference_is_scipys():
@@ -374,12 +394,12 @@ def test_the_page_says_what_the_rows_say():
         )
 
 
-@pytest.mark.parametrize("terms", (STEPS, TIME))
-def test_rows_have_the_rate_that_val_chose(terms):
+@pytest.mark.parametrize("data, terms", [(name, terms) for name in DATA for terms in DATA[name].finals])
+def test_rows_have_the_rate_that_tuning_chose(data, terms):
     """And those of tuning its steps, on the plain processor that `python -m studies.which` asks for."""
-    study = final(DATA["street"], terms)
-    for each in tuning(DATA["street"]).rows:
-        assert "(296 steps)" in each["protocol"], each["way"]
+    study = final(DATA[data], terms)
+    for each in tuning(DATA[data]).rows:
+        assert "296 steps" in each["protocol"], each["way"]
     for each in study.rows:
         assert f"learning rate {study.ways[each['way']].terms['lr']:g}," in each["protocol"], each["way"]
         assert each["machine"].endswith("1 threads, AVX2"), each["way"]
