@@ -217,7 +217,7 @@ class Page:
             raise ValueError(
                 f"its palette has {len(colours)} numbers, not 3 for each of 2^{self.bits} colours"
             )
-        if colours.max() > 255:  # some writers store 8 bits; the standard's 16 are 257 times these, or 256 times
+        if colours.max() > 255:  # 16 bits, 257 or 256 times the 8 that some writers store
             colours = colours // 256
         return np.pad(colours.reshape(3, -1).T, ((0, 0), (0, 1)), constant_values=255).astype(np.uint8)
 

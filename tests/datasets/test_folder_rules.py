@@ -37,9 +37,7 @@ def test_an_id_to_ignore_beside_255_which_is_ignored_too(tmp_path, void):
     mask[0, 0] = void
     expected = IDS.copy()
     expected[0, 0] = 255
-    assert np.array_equal(
-        Folder(*pairs(tmp_path, {"a": mask}), CLASSES, void=void).read(0)[1], expected
-    )
+    assert np.array_equal(Folder(*pairs(tmp_path, {"a": mask}), CLASSES, void=void).read(0)[1], expected)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +48,10 @@ def test_an_id_to_ignore_beside_255_which_is_ignored_too(tmp_path, void):
         ({"classes": ("B", "O"), "binary": True, "void": 255}, "no palette and no void; .*, void=255"),
         ({"classes": ("B", "O"), "binary": True, "palette": [(0, 0, 0), (1, 1, 1)]}, "palette=True"),
         ({"void": 0}, "void is 0, the id of the class 'Sky'"),
-        ({"palette": [(0, 0, 0), (0, 0, 256), (1, 1, 1)]}, r"holds 0\.\.256; it must be \(3, 3\): RGB 0\.\.255"),
+        (
+            {"palette": [(0, 0, 0), (0, 0, 256), (1, 1, 1)]},
+            r"holds 0\.\.256; it must be \(3, 3\): RGB 0\.\.255",
+        ),
         ({"palette": [(0, 0, 0), (0, 0, -1), (1, 1, 1)]}, r"holds -1\.\.1; it must"),
         ({"value_range": (7, 7)}, r"value_range is \(7, 7\)"),
         ({"value_range": (0, float("inf"))}, r"value_range is \(0, inf\)"),

@@ -119,6 +119,14 @@ FAULTY_MASKS = {
         masks_of(some(VOID.clamp(max=254), VOID, [3])),
         "masks hold 0, 1 and 254",
     ),
+    "a late id, the first that is no class": (
+        masks_of(some(IDS + 1, IDS, [3])),
+        "a mask of train: masks hold 1 and 2, but the classes are 0..1",
+    ),
+    "the same beside void": (
+        masks_of(some(torch.where(VOID == 1, 2, VOID), IDS, [3])),
+        "a mask of train: masks hold 0, 2 and 255, but the classes are 0..1",
+    ),
     "a late negative id": (
         masks_of(some(-IDS.long(), IDS.long(), [3])),
         "hold -1 and 0, .*if -1 marks void",
@@ -172,6 +180,11 @@ FAULTY_IMAGES = {
     ),
     "a path": (lambda image: "a.png", "images are str.*return two tensors"),
     "floats 0..255": (lambda image: image.float(), "floats from 0 to 254, .*divide 0..255 by 255 once"),
+    "floats a little above 1": (lambda image: image.float() / 254 * 1.002, "floats from 0 to 1.002, "),
+    "floats below 0": (
+        lambda image: image / 255 - 0.002,
+        "floats from -0.002 to .*take Normalize out",
+    ),
     "floats of 16 bits": (lambda image: image.float() * 257, "to 6.528e.04, .*/ 65535"),
     "normalised": (lambda image: (image / 255 - 0.45) / 0.22, "floats from -2.045 to .*take Normalize out"),
     "nan": (lambda image: image / 0.0, "images hold nan or inf, .*deviation of 0"),
@@ -236,7 +249,12 @@ def test_a_set_that_says_something_impossible_is_refused(case):
         Gate(dataset, "train")
 
 
-@pytest.mark.parametrize("masks", [IDS, VOID, some(VOID, IDS, [3])], ids=["ids", "void", "rare void"])
+NO_OBJECT = some(IDS * 0 + 255, some(IDS * 0, IDS, [2]), [3])  # late, one of background and one of void alone
+
+
+@pytest.mark.parametrize(
+    "masks", [IDS, VOID, some(VOID, IDS, [3]), NO_OBJECT], ids=["ids", "void", "rare void", "no object"]
+)
 def test_a_sound_set_is_read_once_more_for_no_more_than_a_batch(masks):
     data = masks_of(masks)
     passes(data)

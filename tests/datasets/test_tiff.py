@@ -43,7 +43,10 @@ def by_libtiff(values, compression, **tags):
 def test_every_number_that_tifffile_writes(kind, bands):
     values = numbers(kind, 37, 45, *[bands] * (bands > 1))
     for planar, tile, deflate, (order, big) in itertools.product(
-        ("contig", "separate")[: 1 + (bands > 1)], (None, (16, 32)), (False, True), [("<", False), (">", True)]
+        ("contig", "separate")[: 1 + (bands > 1)],
+        (None, (16, 32)),
+        (False, True),
+        [("<", False), (">", True)],
     ):
         options = {"tile": tile, "rowsperstrip": None if tile else 8, "order": order, "big": big}
         options |= {"compression": "zlib", "predictor": kind[0] != "f" and kind[1] != "8"} if deflate else {}
@@ -80,7 +83,9 @@ def test_pages_that_their_type_calls_no_pictures(kind, tmp_path):
     values = numbers("u1", 40, 50)
     second = values > 99 if kind == 4 else values[:20]
     (tmp_path / "a.tif").write_bytes(by_tifffile(values, (second, {"subfiletype": kind})))
-    assert np.array_equal(read_mask(tmp_path / "a.tif", "a"), values) and count_frames(tmp_path / "a.tif") == 1
+    assert (
+        np.array_equal(read_mask(tmp_path / "a.tif", "a"), values) and count_frames(tmp_path / "a.tif") == 1
+    )
 
 
 def test_tiled_pages_that_are_narrower_alone_are_frames():
@@ -91,7 +96,9 @@ def test_tiled_pages_that_are_narrower_alone_are_frames():
 def test_pages_that_are_listed_in_a_circle():
     data = bytearray(tiff_bytes(numbers("u1", 6, 9)))
     data[-4:] = data[4:8]  # the page after the only one is that one
-    with pytest.raises(ValueError, match="a.tif cannot be read as an image .its pages are listed in a circle"):
+    with pytest.raises(
+        ValueError, match="a.tif cannot be read as an image .its pages are listed in a circle"
+    ):
         read_image(bytes(data), "a.tif")
 
 
