@@ -39,8 +39,8 @@ class Mine(Dataset):
         return self.sample(index)
 
 
-def masks_of(masks, **attributes):
-    return Mine(lambda index: (IMAGES[index], masks[index]), **attributes)
+def masks_of(masks, **options):
+    return Mine(lambda index: (IMAGES[index], masks[index]), **options)
 
 
 def passes(dataset, name="train", batch=4):
@@ -94,6 +94,10 @@ FAULTY_MASKS = {
     "all black or all white": (
         masks_of([mask * 0 + 255 * (k % 2) for k, mask in enumerate(IDS)]),
         BLACK_AND_WHITE,
+    ),
+    "all black, and a late one white": (
+        masks_of(some(IDS * 0 + 255, IDS * 0, [3])),
+        "train\\[3\\]: " + BLACK_AND_WHITE,
     ),
     "a wrong part of a merged set": (
         ConcatDataset([masks_of(VOID), masks_of(WHITE)]),
@@ -229,6 +233,10 @@ SETS = {
         masks_of(IDS, num_classes=300),
         "num_classes = 300; it must be a whole number from 2 to 255.*void",
     ),
+    "256 classes": (
+        masks_of(IDS, num_classes=256),
+        "num_classes = 256; it must be a whole number from 2 to 255",
+    ),
     "one class": (masks_of(IDS, num_classes=1), "num_classes = 1; .*background counts as a class"),
     "no number": (masks_of(IDS, num_classes="two"), "num_classes = 'two'"),
     "another void": (
@@ -279,6 +287,12 @@ def test_what_is_inspected_is_spread_and_returned():
         torch.equal(image, IMAGES[index]) for (image, _), index in zip(samples, (0, 5, 10, 15), strict=True)
     )
     assert len(gate.inspect(99)) == 16
+
+
+def test_of_every_part_a_sample_is_looked_at_before_any_training():
+    parts = ConcatDataset([masks_of(IDS), masks_of(IDS.float(), length=1), masks_of(IDS)])
+    with pytest.raises(ValueError, match=r"train\[16\]: masks are float32"):
+        Gate(parts, "train").inspect(4)  # of 33, spread: 0, 10, 21 and 32
 
 
 def test_looking_changes_no_random_state():

@@ -58,20 +58,21 @@ def test_nuclei_that_are_not(nuclei):
 
 @pytest.mark.parametrize("more", [-1, 0, 1])
 def test_the_numbers_of_pets(tmp_path, more):
+    class Images:
+        def glob(self, pattern):
+            return range(7390 + more) if pattern == "images/*.jpg" else []
+
     images, lists = SOURCES["pets"].archives
-    (tmp_path / "images").mkdir()
     (tmp_path / "annotations").mkdir()
-    for number in range(7390 + more):
-        (tmp_path / "images" / f"{number}.jpg").touch()
     (tmp_path / "annotations" / "trainval.txt").write_text("a 1\n" * 3680)
     (tmp_path / "annotations" / "test.txt").write_text("a 1\n" * (3669 + more))
     if more == 0:
-        assert images.check(tmp_path) == "7390 images"
+        assert images.check(Images()) == "7390 images"
         assert (
             lists.check(tmp_path) == "annotations/trainval.txt: 3680 lines, annotations/test.txt: 3669 lines"
         )
         return
     with pytest.raises(ValueError, match=f"there are {7390 + more} pet images; there must be 7390"):
-        images.check(tmp_path)
+        images.check(Images())
     with pytest.raises(ValueError, match=f"test.txt has {3669 + more} lines; it must have 3669"):
         lists.check(tmp_path)

@@ -23,7 +23,7 @@ BLENDED = [(82, 83, 94), (175, 145, 80)]
 
 def deep(dtype, *shape):
     scale = {"u": 257, "f": 1 / 255}[np.dtype(dtype).kind]
-    return (np.full((32, 64, *shape), 101) * scale).astype(dtype)
+    return (np.full((32, 64, *shape), 101.2) * scale).astype(dtype)
 
 
 @pytest.mark.parametrize(
