@@ -205,8 +205,9 @@ class Folder(SegmentationDataset):
 def _checked_palette(palette: Sequence[Sequence[int]] | np.ndarray, num_classes: int) -> np.ndarray:
     colours = np.asarray(palette)
     if colours.shape != (num_classes, 3) or colours.min() < 0 or colours.max() > 255:
+        held = f" and holds {colours.min()}..{colours.max()}" if colours.size else ""
         raise ValueError(
-            f"palette has shape {colours.shape}; it must be ({num_classes}, 3): RGB 0..255, one a class"
+            f"palette has shape {colours.shape}{held}; it must be ({num_classes}, 3): RGB 0..255, one a class"
         )
     if (colours != colours.astype(np.uint8)).any():
         raise ValueError("palette holds fractions; it must hold RGB 0..255: multiply colours of 0..1 by 255")

@@ -57,8 +57,6 @@ def find_masks(
                 f"{path} is in the masks' folder, but its name does not end in {mask_suffix!r}: move it away, or pass "
                 "another mask_suffix="
             )
-        if owner in found and not several:
-            raise ValueError(f"{found[owner][0]} and {path} are both masks of one image: move one away")
         found.setdefault(owner, []).append(path)
     if alone := sorted(image_files.keys() - found.keys(), key=_natural):
         raise FileNotFoundError(

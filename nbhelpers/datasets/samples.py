@@ -66,10 +66,10 @@ class Samples:
         )
 
     def _bytes(self, values: np.ndarray, value_range: tuple[float, float] | None) -> np.ndarray:
-        if value_range is None or self.palette is not None:
-            if self.top == 255 or self.palette is not None:
+        top = 255 if self.palette is not None else self.top
+        if value_range is None:
+            if top == 255:
                 return values
-            top = self.top
             if values.dtype.kind == "f":
                 raise ValueError(
                     f"{self.name} holds floating point numbers; an image must have 8 or 16 bits: convert it first, "
@@ -84,7 +84,7 @@ class Samples:
                 top = 65535
             return ((values.astype(np.uint32) * 255 + top // 2) // top).astype(np.uint8)
         black, white = value_range
-        if self.top is not None and self.top <= 255 < white:
+        if top is not None and top <= 255 < white:
             raise ValueError(
                 f"{self.name} has 8 bits or fewer, which cannot fill value_range={value_range}: keep files of "
                 "8 bits and of more apart"

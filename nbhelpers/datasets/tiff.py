@@ -63,7 +63,10 @@ def pages(file: BinaryIO) -> list[Tags]:
 
 
 def suits_pillow(tags: Tags) -> bool:
-    """Whether Pillow has a mode for all that the page holds: 1-, 8- and 16-bit grey, palettes, 8-bit colours; upright."""
+    """Whether Pillow has a mode for all that the page holds: 1-, 8- and 16-bit grey, 8-bit colours; upright.
+
+    Not for palettes: it makes black of one whose colours are stored in 8 bits.
+    """
     bands = tags.get(tiff.SAMPLESPERPIXEL, 1)
     bits, kinds = tags.get(tiff.BITSPERSAMPLE, 1), tags.get(tiff.SAMPLEFORMAT, 1)
     photometric = tags.get(tiff.PHOTOMETRIC_INTERPRETATION)
@@ -73,7 +76,7 @@ def suits_pillow(tags: Tags) -> bool:
         return False
     depths = set(bits) if isinstance(bits, tuple) else {bits}
     if bands == 1:
-        return depths == {8} and photometric in (0, 1, 3) or depths in ({1}, {16}) and photometric == 1
+        return depths == {8} and photometric in (0, 1) or depths in ({1}, {16}) and photometric == 1
     alpha = tags.get(tiff.EXTRASAMPLES) in ((1,), (2,), 1, 2)
     return depths == {8} and (
         bands == 3

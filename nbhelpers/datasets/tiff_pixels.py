@@ -173,8 +173,9 @@ class Page:
             numbers = np.zeros((high, wide, bands), self.dtype)
             for n in range(self.bits):
                 numbers = numbers << 1 | bits[..., n]
-        if predictor == 2:
-            numbers = np.cumsum(numbers, axis=1, dtype=self.dtype)
+        if predictor == 2:  # differences of the bits, of floats too
+            whole = numbers.view(f"u{numbers.itemsize}")
+            numbers = np.cumsum(whole, axis=1, dtype=whole.dtype).view(self.dtype)
         elif predictor != 1:
             raise ValueError(f"predictor {predictor} for numbers of type {self.dtype} is not read")
         if self.bits != 8 * self.dtype.itemsize and predictor == 2:
@@ -216,8 +217,8 @@ class Page:
             raise ValueError(
                 f"its palette has {len(colours)} numbers, not 3 for each of 2^{self.bits} colours"
             )
-        if colours.max() > 255:  # as the standard says; some writers store 8 bits
-            colours = (colours + 128) // 257
+        if colours.max() > 255:  # 16 bits, 257 or 256 times the 8 that some writers store
+            colours = colours // 256
         return np.pad(colours.reshape(3, -1).T, ((0, 0), (0, 1)), constant_values=255).astype(np.uint8)
 
     def _all(self, tag: int, default: tuple[int, ...] | None = None) -> tuple[int, ...]:

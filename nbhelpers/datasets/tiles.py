@@ -16,8 +16,8 @@ class Tiles(SegmentationDataset):
     """Square cut-outs of the pictures of `source`, drawn anew each time: a training set for `fit`.
 
     The grid is laid twice along each side, the second time shifted by half a tile, so that what one tile cuts in two lies
-    whole in another. Tiles with foreground (any class but 0) fall into `bins` of equal width by the area of it; a draw
-    takes a bin at random, then a tile of it, so that the few full ones come as often as the many that are grazed.
+    whole in another. Tiles with foreground (any class but 0) fall into `bins` of equal width by the area of it, up to
+    the largest; a draw takes a bin at random, then a tile of it, so that the few full ones come as often as the many that are grazed.
 
     source: a data set, or torch's Subset or ConcatDataset of some; keep it in memory (`in_memory`), or every draw reads a picture whole.
     indices: the pictures to take, those of the training folds, as numbers or as a bool for each; default: all.

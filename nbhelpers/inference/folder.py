@@ -176,7 +176,7 @@ def write_overlay(path: Path, image: object, ids: np.ndarray) -> None:
     """The image, half covered by its classes' colours; a large one thinned out to OVERLAY_SIDE."""
     step = -(-max(ids.shape) // OVERLAY_SIDE)
     shown = np.asarray(image[::step, ::step])
-    if shown.dtype == np.uint16:
+    if shown.dtype.kind == "u" and shown.dtype.itemsize == 2:  # in either order of bytes
         shown = shown / 65535
     if shown.dtype.kind == "f":
         shown = (shown * 255).round().astype(np.uint8)

@@ -65,6 +65,11 @@ def test_bins_of_area_come_equally_often():
         assert share == pytest.approx(0.75 / len(occupied), abs=0.04)
 
 
+def test_bins_end_at_the_largest_area():
+    tiles = Tiles(Arrays([slide(64, (0, 0, 8, 8)), slide(64, (0, 0, 8, 2))]), tile=32, bins=4)
+    assert [len(each) for each in tiles.bins[1:]] == [1, 0, 0, 1]  # of 16 and of 64 pixels
+
+
 def test_small_pictures_and_void():
     mask = slide(20, (2, 2, 4, 4))
     mask[10:] = IGNORE

@@ -314,7 +314,7 @@ def test_binary_refuses_blurred_masks(folders):
     [
         ({"classes": ()}, "there are 0 classes"),
         ({"binary": True}, "binary=True is for masks of 0 and 255"),
-        ({"palette": [(0, 0, 0), (1, 1, 1)]}, r"palette has shape \(2, 3\); it must be \(3, 3\)"),
+        ({"palette": [(0, 0, 0), (1, 1, 1)]}, r"palette has shape \(2, 3\) .*; it must be \(3, 3\)"),
         ({"palette": [(0, 0, 0), (1, 1, 1), (0, 0, 0)]}, "palette holds one colour twice"),
         ({"void": (1, 2, 3)}, "it must be an id, or with palette= an RGB colour"),
     ],

@@ -39,8 +39,8 @@ class Mine(Dataset):
         return self.sample(index)
 
 
-def masks_of(masks, **attributes):
-    return Mine(lambda index: (IMAGES[index], masks[index]), **attributes)
+def masks_of(masks, **options):
+    return Mine(lambda index: (IMAGES[index], masks[index]), **options)
 
 
 def passes(dataset, name="train", batch=4):
@@ -95,6 +95,10 @@ FAULTY_MASKS = {
         masks_of([mask * 0 + 255 * (k % 2) for k, mask in enumerate(IDS)]),
         BLACK_AND_WHITE,
     ),
+    "all black, and a late one white": (
+        masks_of(some(IDS * 0 + 255, IDS * 0, [3])),
+        "train\\[3\\]: " + BLACK_AND_WHITE,
+    ),
     "a wrong part of a merged set": (
         ConcatDataset([masks_of(VOID), masks_of(WHITE)]),
         "train\\[16\\]: " + BLACK_AND_WHITE,
@@ -118,6 +122,14 @@ FAULTY_MASKS = {
     "a late id between the classes and void": (
         masks_of(some(VOID.clamp(max=254), VOID, [3])),
         "masks hold 0, 1 and 254",
+    ),
+    "a late id, the first that is no class": (
+        masks_of(some(IDS + 1, IDS, [3])),
+        "a mask of train: masks hold 1 and 2, but the classes are 0..1",
+    ),
+    "the same beside void": (
+        masks_of(some(torch.where(VOID == 1, 2, VOID), IDS, [3])),
+        "a mask of train: masks hold 0, 2 and 255, but the classes are 0..1",
     ),
     "a late negative id": (
         masks_of(some(-IDS.long(), IDS.long(), [3])),
@@ -172,6 +184,11 @@ FAULTY_IMAGES = {
     ),
     "a path": (lambda image: "a.png", "images are str.*return two tensors"),
     "floats 0..255": (lambda image: image.float(), "floats from 0 to 254, .*divide 0..255 by 255 once"),
+    "floats a little above 1": (lambda image: image.float() / 254 * 1.002, "floats from 0 to 1.002, "),
+    "floats below 0": (
+        lambda image: image / 255 - 0.002,
+        "floats from -0.002 to .*take Normalize out",
+    ),
     "floats of 16 bits": (lambda image: image.float() * 257, "to 6.528e.04, .*/ 65535"),
     "normalised": (lambda image: (image / 255 - 0.45) / 0.22, "floats from -2.045 to .*take Normalize out"),
     "nan": (lambda image: image / 0.0, "images hold nan or inf, .*deviation of 0"),
@@ -216,6 +233,10 @@ SETS = {
         masks_of(IDS, num_classes=300),
         "num_classes = 300; it must be a whole number from 2 to 255.*void",
     ),
+    "256 classes": (
+        masks_of(IDS, num_classes=256),
+        "num_classes = 256; it must be a whole number from 2 to 255",
+    ),
     "one class": (masks_of(IDS, num_classes=1), "num_classes = 1; .*background counts as a class"),
     "no number": (masks_of(IDS, num_classes="two"), "num_classes = 'two'"),
     "another void": (
@@ -236,7 +257,12 @@ def test_a_set_that_says_something_impossible_is_refused(case):
         Gate(dataset, "train")
 
 
-@pytest.mark.parametrize("masks", [IDS, VOID, some(VOID, IDS, [3])], ids=["ids", "void", "rare void"])
+NO_OBJECT = some(IDS * 0 + 255, some(IDS * 0, IDS, [2]), [3])  # late, one of background and one of void alone
+
+
+@pytest.mark.parametrize(
+    "masks", [IDS, VOID, some(VOID, IDS, [3]), NO_OBJECT], ids=["ids", "void", "rare void", "no object"]
+)
 def test_a_sound_set_is_read_once_more_for_no_more_than_a_batch(masks):
     data = masks_of(masks)
     passes(data)
@@ -261,6 +287,12 @@ def test_what_is_inspected_is_spread_and_returned():
         torch.equal(image, IMAGES[index]) for (image, _), index in zip(samples, (0, 5, 10, 15), strict=True)
     )
     assert len(gate.inspect(99)) == 16
+
+
+def test_of_every_part_a_sample_is_looked_at_before_any_training():
+    parts = ConcatDataset([masks_of(IDS), masks_of(IDS.float(), length=1), masks_of(IDS)])
+    with pytest.raises(ValueError, match=r"train\[16\]: masks are float32"):
+        Gate(parts, "train").inspect(4)  # of 33, spread: 0, 10, 21 and 32
 
 
 def test_looking_changes_no_random_state():

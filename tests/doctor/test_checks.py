@@ -109,6 +109,10 @@ BAD_BINARY = {
         r"hold 0 and 128, but the classes are 0..1 .*masks = \(masks > 0\).long\(\)",
     ),
     "0/255 as JPEG": (masks_of(0, 2, 251, 255), r"JPEG.*masks = \(masks > 127\).long\(\)"),
+    "a trimap of pet, background, outline": (
+        masks_of(1, 2, 3),
+        r"trimap.*torch.tensor\(\[255, 1, 0, 255\]\)",
+    ),
     "0/255": (masks_of(0, 255), "0 and 255, but the classes are 0..1 .* divide the mask by 255"),
 }
 

@@ -78,6 +78,7 @@ def test_some_classes_into_a_map_on_disk(tmp_path):
     ("options", "message"),
     [
         ({"volume": VOLUME[0]}, r"the volume is \(11, 14\); it must be grey, \(D, H, W\)"),
+        ({"volume": VOLUME[:0]}, r"the volume is \(0, 11, 14\); .* with a voxel at least"),
         ({"axes": (0, 0)}, r"axes is \(0, 0\)"),
         ({"axes": ()}, r"axes is \(\)"),
         ({"axes": (3,)}, r"axes is \(3,\)"),
@@ -90,6 +91,7 @@ def test_some_classes_into_a_map_on_disk(tmp_path):
         ({"out": np.zeros((2, 6, 11, 14))}, r"out is float64 .* this result is float32 \(2, 6, 11, 14\)"),
         ({"volume": VOLUME + np.float32(2)}, "image holds floats from"),
         ({"batch_size": 0}, "batch_size is 0"),
+        ({"precision": "half"}, "precision is 'half'"),
     ],
 )
 def test_what_does_not_fit(options, message):
