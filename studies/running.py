@@ -23,7 +23,7 @@ LOCKS = Path(tempfile.gettempdir()) / "nbhelpers-studies"
 
 
 def run_missing(lessons: list[str], seeds: int | None, minutes: float) -> None:
-    """Train what is missing of `lessons`, three seeds of each before any has more, for about `minutes`."""
+    """Train what is missing of `lessons`, one seed of all before the next seed of any, for about `minutes`."""
     end = time.monotonic() + 60 * minutes
     studies = [load(lesson) for lesson in lessons]
     for seed in range(max(seeds or study.seeds for study in studies)):

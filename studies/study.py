@@ -17,7 +17,6 @@ from torch.utils.data import Subset
 
 from studies.packing import unpack
 from studies.protocol import MEAN_IOU, Claim, Protocol, Way
-from studies.statistics import LEVEL
 from studies.verdicts import Verdict, judge
 
 HERE = Path(__file__).resolve().parent
@@ -151,11 +150,6 @@ class Study:
     def settled(self) -> float:
         """The share of rows that reached a plateau: the last fifth of the curve gains less than 0.01."""
         return float(np.mean([last_fifth(row["curve"]) < PLATEAU for row in self.rows]))
-
-    @property
-    def level(self) -> float:
-        """What the smallest p-value has to stay below."""
-        return LEVEL / max(1, len(self.verdicts))
 
     def seed_of(self, way: str, seed: int) -> int:
         """What torch and `fit` are seeded with: independent for every way and seed."""

@@ -11,6 +11,8 @@ from studies.statistics import LEVEL, Difference, difference, holm
 if TYPE_CHECKING:
     from studies.study import Study
 
+ALIKE = "no interval, as no seed differs from another"
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -39,7 +41,9 @@ class Verdict:
         (first, second), found = self.claim.names, self.found
         measure = MEAN_IOU if self.claim.paired else self.claim.measure
         seeds = " and ".join(str(count) for count in sorted(set(found.seeds)))
-        numbers = f"95 % interval {found.low:+.3f} to {found.high:+.3f}, {seeds} seeds each"
+        scatter, visible = found.error > 0, found.visible(self.level)
+        interval = f"95 % interval {found.low:+.3f} to {found.high:+.3f}" if scatter else ALIKE
+        numbers = f"{interval}, {seeds} seeds each"
         if self.beyond:
             more = "higher" if found.mean > 0 else "lower"
             return (
@@ -49,8 +53,8 @@ class Verdict:
         return (
             f"Between **{first}** and **{second}** no difference by {measure} is beyond the noise "
             f"({self.means[0]:.3f} against {self.means[1]:.3f}, a difference of {found.mean:+.3f}; {numbers}; corrected "
-            f"p = {_p(self.p)}). A true difference of {found.visible(self.level):.3f} would probably have been seen."
-        )
+            f"p = {_p(self.p)})."
+        ) + (f" A true difference of {visible:.3f} would probably have been seen." if scatter else "")
 
     def _repr_markdown_(self) -> str:
         return str(self)

@@ -67,12 +67,19 @@ def solve_head(head: LinearHead, features: KeptFeatures, *, weight_decay: float 
 
     The loss is the cross-entropy over the labelled parts of all patches plus weight_decay / 2 times the squared
     weights (not the biases); L-BFGS takes 100 steps at most.
-    Raises FloatingPointError where features or loss are not finite, and ValueError without features.
+    Raises FloatingPointError where features or loss are not finite, and ValueError without features or with those of
+    another head.
     """
     device = head.mean.device
     tokens, shares = features.tokens.to(device).float(), features.shares.to(device)
-    if not len(tokens):
+    if not shares.any():
         raise ValueError("no patch with a label was kept; pass features of pictures with labels")
+    given, taken = (tokens.shape[1], shares.shape[1]), (len(head.mean), head.num_classes)
+    if given != taken:
+        raise ValueError(
+            f"the features have {given[0]} channels and {given[1]} classes, but the head takes {taken[0]} and {taken[1]}: "
+            "pass what keep_features made with this head's encoder and classes"
+        )
     if not tokens.isfinite().all():
         raise FloatingPointError(
             "some kept features are not finite: beyond 65504, float16 overflows, or the weights of the encoder are "

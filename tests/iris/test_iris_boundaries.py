@@ -7,7 +7,7 @@ import torch
 from nbhelpers.datasets import Eyes
 from nbhelpers.datasets.toy.eye_scene import Ellipse
 from nbhelpers.iris import Boundaries, NoIris, degrade, fit_boundaries
-from nbhelpers.iris.fitting import Pair, outline_of, refine
+from nbhelpers.iris.fitting import RATIOS, Outline, Pair, _scores, arcs, outline_of, refine
 from tests.iris.iris_masks import ASLANT, ROUND, SHAPE, SMALL, farthest, inside, ring, under_lids, with_lashes
 
 EYES = {"round": ROUND, "aslant": ASLANT, "small": SMALL}
@@ -153,6 +153,48 @@ def test_toy_eyes_give_their_own_ellipses():
     assert refused <= 6
 
 
+def test_the_outline_lies_between_the_pixels_and_runs_straight_to_the_border():
+    mask = np.indices((8, 12))[1] < 5
+    for given, flip in ((mask, 1), (mask.T, -1)):
+        points, normals = outline_of(given)
+        along = points[:, ::flip]
+        assert (along[:, 0] == 5).all() and sorted(along[:, 1]) == [0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5]
+        assert normals[:, ::flip] == pytest.approx(np.tile([1.0, 0.0], (8, 1)), abs=1e-6)
+
+
+@pytest.mark.parametrize(("outward", "contradicted"), [(1, 2), (-1, 3)])
+def test_a_circle_scores_what_it_explains_less_what_contradicts_it(outward, contradicted):
+    """8 points on it, 1 half a tolerance off; 2 far outside speak against a limbus, 3 far inside against a pupil."""
+    turn = np.arange(8) * np.pi / 4
+    away = np.stack([np.cos(turn), np.sin(turn)], -1)
+    points = np.concatenate([10 * away, 10.5 * away[:1], 13 * away[:2], 7 * away[:3]]) + (40, 30)
+    normals = np.concatenate([away, away[:1], away[:2], away[:3]])
+    circle = np.array([[40.0, 30]]), np.array([10.0]), np.array([1.0]), outward
+    assert _scores(Outline(points, outward * normals), *circle) == pytest.approx([8.75 - contradicted])
+    assert _scores(Outline(points, -outward * normals), *circle) == pytest.approx([-contradicted])
+
+
+def test_arcs_are_what_is_seen_of_both_edges_from_their_own_side():
+    outline = outline_of(ring(ROUND))
+    assert arcs(outline, ROUND.pair) == (1, 1)
+    assert arcs(Outline(outline.points, -outline.normals), ROUND.pair) == (0, 0)
+    left = (
+        outline.points[:, 0] < ROUND.limbus.x
+    )  # half of the limbus, a little less of the pupil, which lies to the right
+    limbus, pupil = arcs(Outline(outline.points[left], outline.normals[left]), ROUND.pair)
+    assert limbus == pytest.approx(0.5, abs=0.03) and pupil == pytest.approx(
+        np.arccos(3 / 24) / np.pi, abs=0.03
+    )
+
+
+def test_a_fit_that_runs_away_keeps_what_was_fitted_so_far():
+    """Towards a pupil that is smaller than any eye's."""
+    eye = Boundaries(Ellipse(160, 120, 4, 4, 0), ROUND.limbus)
+    start = Boundaries(Ellipse(160, 120, 9, 9, 0), ROUND.limbus).pair
+    found = refine(outline_of(ring(eye)), start, first=0.2, rounds=6)
+    assert RATIOS[0] < found.ratio <= start.ratio and farthest_of(found, ROUND) < 0.3
+
+
 def test_gauss_newton_slopes_are_derivatives():
     """The slopes against differences of the distances, on one point of each ellipse's neighbourhood."""
     from nbhelpers.iris.fitting import _distances
@@ -173,10 +215,10 @@ def test_gauss_newton_slopes_are_derivatives():
     assert farthest_of(refine(outline_of(ring(ASLANT)), pair, 0.12, rounds=8)) < 0.3
 
 
-def farthest_of(pair):
+def farthest_of(pair, eye=ASLANT):
     from nbhelpers.iris.boundaries import _ellipse
 
-    return farthest(_ellipse(pair.centre, pair.matrix), ASLANT.limbus)
+    return farthest(_ellipse(pair.centre, pair.matrix), eye.limbus)
 
 
 @pytest.mark.parametrize("step", [1, 2, 3])

@@ -150,6 +150,17 @@ def test_faint_is_a_share_of_the_brightness():
     assert 0 < bright.mean() < 1 and (dark == bright).mean() > 0.999
 
 
+def test_where_one_part_is_faint_the_other_may_be_valid():
+    """A wave whose response, 0.0045, is little above what is faint: 0.007 of a brightness of 0.5."""
+    wave = (np.arange(256) + 0.5) * 2 * np.pi / 16
+    sheet = np.tile(0.5 + 0.01 * np.cos(wave), (4, 1)).astype(np.float32)
+    real, imaginary = encode(sheet, np.ones(sheet.shape, bool)).valid
+    crest = np.abs(np.cos(wave)) > 0.9  # or 0.2 and less, where the other part has its crests
+    slope = np.abs(np.sin(wave)) > 0.9
+    assert real[:, crest].all() and not imaginary[:, crest].any()
+    assert imaginary[:, slope].all() and not real[:, slope].any()
+
+
 def test_a_sheet_of_odd_width():
     sheet = np.random.default_rng(0).random((4, 255)).astype(np.float32)
     assert encode(sheet, sheet >= 0).bits.shape == (2, 4, 255)

@@ -70,6 +70,25 @@ def test_the_two_logits_have_the_probability_of_the_iris_among_the_parts():
 
 
 @torch.inference_mode()
+def test_the_other_images_of_a_batch_change_nothing():
+    model, noise = IrisSegmenter(widths=(4, 8)).eval(), torch.rand(2, 3, 48, 64)
+    images = (
+        noise * torch.tensor([0.1, 0.5])[:, None, None, None] + torch.tensor([0.0, 0.5])[:, None, None, None]
+    )
+    together, alone = model(images), torch.cat([model(image[None]) for image in images])
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-4)
+
+
+@torch.inference_mode()
+def test_a_lower_working_size_is_less_work():
+    model, seen = IrisSegmenter(widths=(4, 8)).eval(), []
+    model.working_size = (48, 64)
+    model.unet.register_forward_pre_hook(lambda _, given: seen.append(tuple(given[0].shape[1:])))
+    assert model(torch.rand(1, 3, 120, 160)).shape == (1, 2, 120, 160)
+    assert seen == [(12, 24, 32)]  # cells of 2 x 2 pixels of three colours
+
+
+@torch.inference_mode()
 def found(segmenter, images):
     return segmenter(images).argmax(dim=1).bool()
 

@@ -48,6 +48,13 @@ def test_rotations_are_found(shift):
     assert hamming_distance(code, turned, shifts=abs(shift) - 1) > 0.4
 
 
+@pytest.mark.parametrize("side", [-1, 1])
+def test_sixteen_columns_are_tried_to_each_side(side):
+    code = random_code(0)
+    within, beyond = (IrisCode(np.roll(code.bits, side * by, axis=-1), code.valid) for by in (16, 17))
+    assert hamming_distance(code, within) == 0 and hamming_distance(code, beyond) > 0.4
+
+
 def test_masked_bits_have_no_say():
     code, other = random_code(0), random_code(1)
     half = np.zeros(SHAPE, bool)
@@ -106,6 +113,7 @@ ALL = 2 * 16 * 128
         (1.0, 1.0, 0.0),  # cut off, not below 0
         (0.0, 1.0, 1.0),
         (0.5, 0.9, 0.5),
+        (0.7, 0.05, 0.5 - 0.2 * np.sqrt(0.05 / TYPICAL)),  # a twentieth is enough
         (0.7, 0.04, np.nan),
     ],
 )

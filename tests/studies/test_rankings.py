@@ -14,7 +14,7 @@ from nbhelpers.metrics import (
     pooled,
     scores_per_image,
 )
-from studies.rankings import compared, per_image, scores
+from studies.rankings import compared, per_image, scores, sentence, table
 
 
 def scenes(images=5, classes=3):
@@ -41,8 +41,13 @@ def test_scores_are_those_of_the_package(draw):
     assert of_study["IoU, mean over images"] == pytest.approx(mean_over_images(ious))
     assert of_study["IoU, mean over classes"] == pytest.approx(mean_over_classes(ious))
     assert of_study["IoU, mean over pairs"] == pytest.approx(mean_over_pairs(ious))
-    surface = torch.from_numpy(parts["surface"]).repeat_interleave(torch.tensor(draw), dim=0)
-    assert of_study["surface Dice, 1 px"] == pytest.approx(mean_over_pairs(surface))
+    for name, part, sign in (
+        ("surface Dice, 1 px", "surface", 1),
+        ("Boundary IoU, 1 px", "boundary", 1),
+        ("HD95", "hd95", -1),
+    ):
+        drawn = torch.from_numpy(parts[part]).repeat_interleave(torch.tensor(draw), dim=0)
+        assert of_study[name] == pytest.approx(sign * mean_over_pairs(drawn))  # the higher the better
 
 
 def test_a_class_that_is_not_found_is_a_diagonal_away():
@@ -52,12 +57,15 @@ def test_a_class_that_is_not_found_is_a_diagonal_away():
     assert per_image(found, masks, 2)["hd95"][0, 1] == pytest.approx(10)
 
 
-def test_what_is_counted():
-    """By score one a > b > c, in every draw; by score two b > a in every draw, and c > b in two of four."""
+def two_scores(first, second):
+    """By the first a > b > c, in every draw; by the second b > a in every draw, and c > b in two of four."""
     one = {"a": [3] * 5, "b": [2] * 5, "c": [1] * 5}
     two = {"a": [0] * 5, "b": [2] * 5, "c": [1, 1, 1, 3, 3]}
-    table = {name: {"one": np.array(one[name]), "two": np.array(two[name])} for name in "abc"}
-    result = compared(table)
+    return compared({name: {first: np.array(one[name]), second: np.array(two[name])} for name in "abc"})
+
+
+def test_what_is_counted():
+    result = two_scores("one", "two")
     assert result["pairs"] == 3 and result["best"] == {"one": "a", "two": "b"}
     assert result["against"]["one"]["two"]["ordered_otherwise"] == 2  # a and b, a and c
     assert result["against"]["one"]["two"]["otherwise_beyond_noise"] == 2
@@ -65,3 +73,19 @@ def test_what_is_counted():
     assert result["beyond_noise"] == {"one": 3, "two": 2}  # b and c may swap
     assert result["ordered_otherwise_by_other_scenes"]["two"] == pytest.approx(0.5 / 3, abs=1e-4)
     assert not math.isnan(result["scores"]["a"]["one"])
+
+
+def test_what_is_said_follows_from_what_is_counted():
+    """Of three pairs two are ordered otherwise; the second score alone disagrees with itself, in half the draws of one."""
+    found = {"networks": 3, "images": 200} | two_scores("mean IoU", "HD95")
+    assert table(found).splitlines()[2:] == ["| mean IoU | - | - | 0% | a |", "| HD95 | 67% | 2 | 17% | b |"]
+    said = sentence(found)
+    assert said.startswith("Take two of the 3 networks and two of the 2 scores: in **67%** of all cases")
+    assert "drawn from the same 200, disagrees with itself in 8%." in said
+    assert "are **2 of 3** cases (66.7%). Which network is best: the scores name 2 of them." in said
+
+
+@pytest.mark.parametrize(("draws", "sure"), [(39, 1), (38, 0)])  # of 40: 97.5 % and less
+def test_a_winner_is_sure_from_975_of_1000_draws(draws, sure):
+    values = {"a": np.ones(41), "b": np.repeat([0.0, 2.0], [1 + draws, 40 - draws])}
+    assert compared({name: {"one": each} for name, each in values.items()})["beyond_noise"] == {"one": sure}

@@ -46,6 +46,14 @@ class Halves:
         return image, mask.long()
 
 
+class LateFault(Halves):
+    """Its last mask holds a class that there is not."""
+
+    def __getitem__(self, index):
+        image, mask = super().__getitem__(index)
+        return image, mask + (index == 2) * (mask == 2)
+
+
 def test_features_are_the_patches_that_have_labels():
     head = LinearHead(Colours(), num_classes=3)
     kept = keep_features(head, Halves(), batch_size=2)
@@ -59,22 +67,28 @@ def test_features_are_the_patches_that_have_labels():
     assert kept.megabytes == pytest.approx(15 * (3 * 2 + 3 * 4) / 1e6)
 
 
-def test_the_head_is_the_one_that_scikit_learn_finds():
+@pytest.mark.parametrize(
+    ("options", "weight_decay", "near"), [({"weight_decay": 1e-2}, 1e-2, 1e-5), ({}, 1e-4, 1e-4)]
+)
+def test_the_head_is_the_one_that_scikit_learn_finds(options, weight_decay, near):
+    """Of channels that are strong and faint, and patches of which a part is labelled."""
     generator = torch.Generator().manual_seed(0)
     labels = torch.randint(0, 4, (600,), generator=generator)
-    tokens = (
-        torch.randn(4, 5, generator=generator)[labels] + torch.randn(600, 5, generator=generator)
-    ) * 3 + 1
+    tokens = torch.randn(4, 5, generator=generator)[labels] + torch.randn(600, 5, generator=generator)
+    tokens = tokens * torch.tensor([3, 3, 3, 0.3, 0.03]) + 1
+    labelled = torch.rand(600, generator=generator) + 0.1
     head = LinearHead(Colours(), num_classes=4)
     head.mean, head.std, head.scores = torch.zeros(5), torch.ones(5), nn.Linear(5, 4)
-    kept = KeptFeatures(tokens.half(), nn.functional.one_hot(labels, 4).float())
-    loss = solve_head(head, kept, weight_decay=1e-2)
+    kept = KeptFeatures(tokens.half(), nn.functional.one_hot(labels, 4) * labelled[:, None])
+    loss = solve_head(head, kept, **options)
     tokens = kept.tokens.double()  # or scikit-learn, too, would stop where float32 shows no step
     standard = ((tokens - tokens.mean(0)) / tokens.std(0, correction=0)).numpy()
-    reference = LogisticRegression(C=1 / (600 * 1e-2), tol=1e-8, max_iter=1000).fit(standard, labels)
+    reference = LogisticRegression(C=1 / (float(labelled.sum()) * weight_decay), tol=1e-8, max_iter=1000)
+    reference.fit(standard, labels, sample_weight=labelled)
     probabilities = head.score(kept.tokens.float()).softmax(dim=1).detach().numpy()
-    np.testing.assert_allclose(probabilities, reference.predict_proba(standard), atol=1e-5)
-    own = -np.log(probabilities[np.arange(600), labels]).mean() + 1e-2 / 2 * (reference.coef_**2).sum()
+    np.testing.assert_allclose(probabilities, reference.predict_proba(standard), atol=near)
+    own = -np.average(np.log(probabilities[np.arange(600), labels]), weights=labelled)
+    own += weight_decay / 2 * (reference.coef_**2).sum()
     assert loss == pytest.approx(own, abs=1e-5)
 
 
@@ -120,9 +134,26 @@ def test_what_does_not_fit_is_refused():
     ):
         kept = KeptFeatures(torch.full((4, 3), torch.inf).half(), torch.ones(4, 2))
         solve_head(LinearHead(Colours(), num_classes=2), kept)
-    with pytest.raises(ValueError, match="no patch with a label was kept"):
-        solve_head(LinearHead(Colours(), num_classes=2), KeptFeatures(torch.ones(0, 3), torch.ones(0, 2)))
+    for features, message in (
+        (KeptFeatures(torch.ones(0, 3), torch.ones(0, 2)), "no patch with a label was kept"),
+        (KeptFeatures(torch.ones(4, 3), torch.zeros(4, 2)), "no patch with a label was kept"),
+        (
+            KeptFeatures(torch.ones(4, 5), torch.ones(4, 2)),
+            "5 channels and 2 classes, but the head takes 3 and 2: pass",
+        ),
+        (
+            KeptFeatures(torch.ones(4, 3), torch.ones(4, 1)),
+            "3 channels and 1 classes, but the head takes 3 and 2: pass",
+        ),
+    ):
+        with pytest.raises(ValueError, match=message):
+            solve_head(LinearHead(Colours(), num_classes=2), features)
     masks = Halves()
     masks.num_classes = 2
     with pytest.raises(ValueError, match=r"dataset\[0\]: "):
         keep_features(LinearHead(Colours(), num_classes=2), masks)
+    with pytest.raises(ValueError, match=r"dataset\[2\]: masks hold 1, 3 and 255"):
+        keep_features(LinearHead(Colours(), num_classes=3), LateFault())
+    kept = KeptFeatures(torch.eye(4, 3).half(), torch.eye(4, 2))
+    with pytest.raises(FloatingPointError, match="the loss is (-inf|nan); take a larger weight_decay"):
+        solve_head(LinearHead(Colours(), num_classes=2), kept, weight_decay=-1e6)

@@ -1,5 +1,6 @@
 """Training on pictures whose objects are numbered."""
 
+import copy
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import torch
 
 from nbhelpers.models.maskformer import MaskFormer
-from nbhelpers.models.maskformer_loss import Weights
+from nbhelpers.models.maskformer_loss import PAPER, Weights, segments_of, set_loss
 from nbhelpers.training import instances
 from nbhelpers.training.instances import fit_instances
 
@@ -31,11 +32,11 @@ class Squares:
         return self.ids[index]
 
 
-def small(queries=4, seed=0):
+def small(queries=4, seed=0, layers=1):
     torch.manual_seed(seed)
     return MaskFormer(
         num_classes=2, encoder="resnet18", levels=("c1", "c2", "c3"), num_queries=queries,
-        channels=32, layers=1, heads=2, hidden_channels=32, dropout=0.0,
+        channels=32, layers=layers, heads=2, hidden_channels=32, dropout=0.0,
     )  # fmt: skip
 
 
@@ -60,6 +61,64 @@ def test_two_squares_are_learnt_as_two_objects():
     assert ((model(images).argmax(1) == 1) == torch.from_numpy(data.ids > 0)).float().mean() > 0.98
     counts = [int(each.max()) for each in model.instances(images)]
     assert counts == [2] * 4
+
+
+def tensors(data):
+    images, ids = torch.from_numpy(data.images), torch.from_numpy(data.ids)
+    return images.permute(0, 3, 1, 2) / 255, [segments_of(each) for each in ids]
+
+
+@pytest.mark.parametrize("options", [{}, {"weights": Weights(dice=5.0), "clip_norm": None, "lr": 1e-2}])
+def test_two_steps_by_hand(options, monkeypatch):
+    """AdamW on one cycle, of the losses of all layers; what the history tells is of the last, and of `valid`."""
+    monkeypatch.setattr(instances, "_turned", lambda *both: both)
+    model, data, valid = small(queries=3, layers=2), Squares(2), Squares(3)  # two squares and the background
+    data.images[1], data.ids[1] = data.images[0], data.ids[0]  # so that their order does not matter
+    ours = copy.deepcopy(model).train()
+    rows = train(model, data, valid, batch_size=2, **options).rows
+
+    lr, clip_norm, weights = ({"lr": 1e-3, "clip_norm": 1.0, "weights": PAPER} | options).values()
+    optimizer = torch.optim.AdamW(ours.parameters(), lr=lr, weight_decay=0.01, fused=True)
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=3)
+    images, truths = tensors(data)
+    for row in rows:
+        assert row["lr"] == pytest.approx(scheduler.get_last_lr()[0])
+        losses = [set_loss(layer, truths, weights) for layer in ours.propose_by_layer(images)]
+        assert len(losses) == 2 and row["train_loss"] == pytest.approx(losses[-1].item(), rel=1e-4)
+        optimizer.zero_grad()
+        sum(losses).backward()
+        if clip_norm:
+            torch.nn.utils.clip_grad_norm_(ours.parameters(), clip_norm)
+        optimizer.step()
+        scheduler.step()
+    for name, value in ours.state_dict().items():
+        torch.testing.assert_close(model.state_dict()[name], value, atol=1e-5, rtol=1e-4)
+
+    images, truths = tensors(valid)
+    with torch.no_grad():
+        two, one = (
+            set_loss(model.propose(images[part]), truths[part], weights) for part in (slice(2), slice(2, 3))
+        )
+        found = (model(images).argmax(1) > 0).numpy()
+    assert rows[-1]["valid_loss"] == pytest.approx((2 * two + one).item() / 3, rel=1e-4)
+    true = valid.ids > 0
+    ious = [(found & true).sum() / (found | true).sum(), (~found & ~true).sum() / (~found | ~true).sum()]
+    assert rows[-1]["mean_iou"] == pytest.approx(np.mean(ious))
+
+
+def test_every_epoch_has_all_pictures_in_an_order_and_with_draws_of_its_own(monkeypatch):
+    seen, draws = [], []
+
+    def noted(images, ids):
+        seen.append(ids[0, :, 5].argmax().item())  # the highest row of the left square: 0, 2, 4, 6
+        draws.append(torch.rand(()).item())
+        return images, ids
+
+    monkeypatch.setattr(instances, "_turned", noted)
+    train(small(), epochs=3, batch_size=1)
+    epochs = [seen[first : first + 4] for first in (0, 4, 8)]
+    assert all(sorted(epoch) == [0, 2, 4, 6] for epoch in epochs)
+    assert len({tuple(epoch) for epoch in epochs}) > 1 and len(set(draws)) == 12
 
 
 def test_a_seed_decides_everything():

@@ -39,9 +39,13 @@ def pull(model: nn.Module, seed: int) -> None:
 
 
 def steps(model: nn.Module, optimizer: torch.optim.Optimizer, count: int = 3) -> dict[str, torch.Tensor]:
-    """What each parameter becomes when `count` gradients of the starting point are followed."""
+    """What each parameter becomes when `count` gradients of the starting point are followed, on a schedule."""
     still = copy.deepcopy(model)
     for seed in range(count):
+        for group in optimizer.param_groups:
+            momentum = 0.9 - 0.05 * seed
+            group |= {"momentum": momentum, "betas": (momentum, 0.999)}
+            group["lr"], group["weight_decay"] = group["lr"] * 1.5, group["weight_decay"] / 2
         still.zero_grad()
         pull(still, seed)
         for parameter, other in zip(model.parameters(), still.parameters(), strict=True):
@@ -113,11 +117,11 @@ def test_kernels_step_as_timms_muon_has_it(monkeypatch):
         torch.testing.assert_close(ours[name], theirs[name], atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize("fused", [False, True])
-def test_the_others_step_as_adamw_has_it(fused):
+@pytest.mark.parametrize("options", [OPTIONS, OPTIONS | {"fused": True}, {"lr": 0.02}])
+def test_the_others_step_as_adamw_has_it(options):
     ours, theirs = mixed(), mixed()
-    adamw = torch.optim.AdamW(theirs.parameters(), fused=fused, **OPTIONS)
-    ours, theirs = steps(ours, Muon(ours.parameters(), fused=fused, **OPTIONS)), steps(theirs, adamw)
+    adamw = torch.optim.AdamW(theirs.parameters(), **options)
+    ours, theirs = steps(ours, Muon(ours.parameters(), **options)), steps(theirs, adamw)
     for name in ours:
         same = torch.equal(ours[name], theirs[name])
         assert same != (name in ("0.weight", "2.weight", "5.weight")), name
@@ -144,6 +148,29 @@ def test_a_parameter_without_gradient_stays():
     after = weights_of(model)
     assert torch.equal(after["0.weight"], before["0.weight"])
     assert not torch.equal(after["5.weight"], before["5.weight"])
+
+
+def test_gradients_scaled_for_fp16_step_as_plain_ones_and_one_that_overflows_is_no_step():
+    plain, scaled = mixed(), mixed()
+    scaler = torch.amp.GradScaler("cpu", init_scale=8.0)
+    for model, factor in ((plain, 1.0), (scaled, 8.0)):
+        optimizer = Muon(model.parameters(), fused=True, **OPTIONS)
+        pull(model, 0)
+        for parameter in model.parameters():
+            parameter.grad *= factor
+        if model is plain:
+            optimizer.step()
+    scaler.scale(torch.ones(()))  # or it holds that nothing was scaled
+    scaler.step(optimizer)
+    scaler.update()
+    torch.testing.assert_close(weights_of(scaled), weights_of(plain))
+    optimizer.zero_grad()
+    pull(scaled, 1)
+    scaled[1].bias.grad.fill_(torch.inf)
+    before = weights_of(scaled)
+    scaler.step(optimizer)
+    after = weights_of(scaled)
+    assert all(torch.equal(before[name], after[name]) for name, _ in scaled.named_parameters())
 
 
 def test_a_closure_is_called_once():
