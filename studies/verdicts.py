@@ -48,12 +48,12 @@ class Verdict:
             more = "higher" if found.mean > 0 else "lower"
             return (
                 f"**{first}** scores **{abs(found.mean):.3f} {more}** than **{second}** by {measure} "
-                f"({self.means[0]:.3f} against {self.means[1]:.3f}; {numbers}): beyond the noise, corrected p = {_p(self.p)}."
+                f"({self.means[0]:.3f} against {self.means[1]:.3f}; {numbers}): beyond the noise, corrected {_p(self.p)}."
             )
         return (
             f"Between **{first}** and **{second}** no difference by {measure} is beyond the noise "
             f"({self.means[0]:.3f} against {self.means[1]:.3f}, a difference of {found.mean:+.3f}; {numbers}; corrected "
-            f"p = {_p(self.p)})."
+            f"{_p(self.p)})."
         ) + (f" A true difference of {visible:.3f} would probably have been seen." if scatter else "")
 
     def _repr_markdown_(self) -> str:
@@ -77,4 +77,4 @@ def judge(study: Study) -> list[Verdict]:
 
 
 def _p(value: float) -> str:
-    return f"{value:.3f}" if value >= 0.001 else "below 0.001"
+    return f"p = {value:.3f}" if value >= 0.001 else "p < 0.001"

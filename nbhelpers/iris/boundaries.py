@@ -139,7 +139,7 @@ def _fit(mask: np.ndarray, pieces: np.ndarray) -> _Fit:
     for name, share, least in (("limbus", limbus, LIMBUS_SEEN), ("pupil's edge", pupil, PUPIL_SEEN)):
         if share < least:
             raise NoIris(
-                f"{100 * share:.0f} % of the {name} can be seen, but {100 * least:.0f} % are needed",
+                f"{int(100 * share)} % of the {name} can be seen, but {100 * least:.0f} % are needed",
                 "lids may hide the rest, or the mask is no ring; take a picture with the eye open and whole",
             )
     y, x = np.nonzero(pieces)

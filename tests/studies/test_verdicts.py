@@ -95,7 +95,7 @@ def test_another_measure_is_named_and_a_tiny_p_is_not_zero():
     }
     study = study_of(far, Claim("fast", "slow", "recall"))
     said = str(study.verdict("fast", "slow", "recall"))  # 2 of 12,870
-    assert "higher** than **slow** by recall" in said and said.endswith("corrected p = below 0.001.")
+    assert "higher** than **slow** by recall" in said and said.endswith("corrected p < 0.001.")
 
 
 @pytest.mark.filterwarnings("ignore:Precision loss")
