@@ -45,6 +45,14 @@ def test_tiles_cover_the_map(grid, tmp_path):
     assert not grey[50:].any() and not grey[:, 70:].any()
 
 
+@pytest.mark.parametrize(("count", "shown"), [(1, (0, 0, 0)), (2, (0, 0, 0)), (3, (0, 1, 2)), (4, (0, 1, 2))])
+def test_the_first_three_bands_are_the_colours(count, shown, tmp_path):
+    image, labels = write(tmp_path / "image.tif", BANDS[:count]), write(tmp_path / "ids.tif", IDS)
+    picture = GeoTiles(image, labels, CLASSES, tile=32, window=(100, 900)).read(0)[0]
+    expected = np.moveaxis(BANDS[list(shown), :32, :32], 0, 2)
+    assert np.abs(picture - (expected - 100.0) / 800 * 255).max() <= 0.51
+
+
 @pytest.mark.parametrize(
     ("kind", "nodata"), [(np.uint8, 9), (np.int8, -1), (np.float32, -9999), (np.float32, np.nan)]
 )
