@@ -153,6 +153,7 @@ def test_faulty_masks(mask, words):
         ({"form": "x"}, "form is 'x'; it must be one of 'absolute', 'relative', 'coco'"),
         ({"empty": "none"}, "empty is 'none'; it must be one of '', '-', '-1'"),
         ({"form": "relative"}, "base is 1, but form 'relative' counts pixels from 0; pass base=0"),
+        ({"form": "coco"}, "base is 1, but form 'coco' counts pixels from 0; pass base=0"),
         ({"form": "coco", "base": 0, "order": "C"}, "order is 'C', but form 'coco' goes down the columns"),
     ],
 )

@@ -137,7 +137,7 @@ def _of_json_folder(folder: Path, paths: list[Path]) -> tuple[str, Callable[[], 
 
 
 def _json_files(folder: Path) -> list[Path]:
-    """All but what goes along with annotations: Supervisely's list of classes, Cityscapes' boxes."""
+    """All but what goes along with annotations: Supervisely's two lists, the notes beside Label Studio's YOLO."""
     extra = ("meta.json", "key_id_map.json", "notes.json")
     paths = sorted(path for suffix in ("json", "geojson") for path in folder.rglob(f"*.{suffix}"))
     return [path for path in paths if path.name not in extra and not path.name.startswith(".")]

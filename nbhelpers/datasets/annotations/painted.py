@@ -36,7 +36,7 @@ class Painted:
             ids.get(self.label_of[value], background) if self._known(value) else IGNORE
             for value in found.tolist()
         ]
-        return np.array(new, np.uint8)[inverse].reshape(inverse.shape)
+        return np.array(new, np.uint8)[inverse]
 
     def _values(self) -> np.ndarray:
         values = read_mask(self.path.read_bytes(), self.path, colours=self.colours)
@@ -53,12 +53,18 @@ class Painted:
 
 @dataclass(frozen=True)
 class Stored:
-    """A shape that is a black and white file of the picture's size."""
+    """A shape that is a black and white file of the picture's size. Raises ValueError on covering for another size."""
 
     path: Path
 
     def cover(self, size: tuple[int, int]) -> Window:
-        return Bitmap(read_mask(self.path.read_bytes(), self.path) > 0).cover(size)
+        pixels = read_mask(self.path.read_bytes(), self.path) > 0
+        if pixels.shape != size:
+            raise ValueError(
+                f"the mask is {pixels.shape[0]} x {pixels.shape[1]} pixels, but its image is {size[0]} x {size[1]}; they "
+                "must be equal"
+            )
+        return Bitmap(pixels).cover(size)
 
     def moved(self, by: float) -> "Stored":
         return self

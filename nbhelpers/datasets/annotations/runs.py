@@ -21,8 +21,12 @@ def bitmap_of_counts(
         lengths = np.array(counts, dtype=np.int64)
     except (TypeError, ValueError, OverflowError):
         raise ValueError(f"the run lengths of {where} are no whole numbers: {str(counts)[:60]}") from None
-    if lengths.ndim != 1 or (lengths < 0).any() or sum(map(int, lengths)) != height * width:
-        total = sum(map(int, lengths.ravel()))
+    if lengths.ndim != 1 or (lengths < 0).any():
+        raise ValueError(
+            f"the run lengths of {where} must be one list of whole numbers from 0 on: {str(counts)[:60]}"
+        )
+    total = sum(map(int, lengths))
+    if total != height * width:
         raise ValueError(
             f"the run lengths of {where} add up to {total} pixels, but {height} x {width} are {height * width}; "
             "the code is cut off, or of another size"

@@ -1,7 +1,7 @@
 """Medical volumes and maps: NIfTI, DICOM-SEG and GeoTIFF, over packages that are installed only where they are needed.
 
 Their pixels have no fixed range, so `window` = (low, high) says which values become 0 and 255; None takes the lowest
-and the highest value of the whole image, so that all slices or tiles of one image are equally bright.
+and the highest value of the whole image, so that all slices or tiles of one image are equally bright. nan becomes 0.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,17 +35,15 @@ class _Grey(SegmentationDataset):
         if not 1 <= len(self.classes) <= IGNORE:
             raise ValueError(f"there are {len(self.classes)} classes; give the names of 1 to {IGNORE}")
         self.palette = categorical(len(self.classes))
-        if window is not None and not window[0] < window[1]:
+        if window is not None and not -np.inf < window[0] < window[1] < np.inf:
             raise ValueError(f"window is {window}; it must be (low, high), such as (-160, 240)")
         self.window = window
 
     def to_uint8(self, values: np.ndarray) -> np.ndarray:
         """(H, W) or (H, W, bands) -> uint8 (H, W, 3); one band becomes three equal ones, more than three are cut."""
         low, high = self.window
-        grey = (
-            ((values.astype(np.float32) - low) * (255 / (high - low))).round().clip(0, 255).astype(np.uint8)
-        )
-        grey = np.atleast_3d(grey)
+        grey = (np.atleast_3d(values).astype(np.float32) - low) * (255 / (high - low))
+        grey = np.nan_to_num(grey.round().clip(0, 255), copy=False).astype(np.uint8)
         return np.ascontiguousarray(
             grey[..., :3] if grey.shape[2] >= 3 else np.repeat(grey[..., :1], 3, axis=2)
         )
@@ -114,7 +112,8 @@ class DicomSegments(_Grey):
 
     series: the folder of the images. segmentation: the SEG file. classes: background, then the segments in the order
         of their numbers; default: the segments' own labels.
-    Raises ImportError without highdicom, and ValueError for a segmentation of another series.
+    Raises ImportError without highdicom, and ValueError for a segmentation of another series; on reading, for segments
+    that overlap or are fractions.
     """
 
     def __init__(
@@ -149,7 +148,7 @@ class DicomSegments(_Grey):
                 except pydicom.errors.InvalidDicomError:
                     continue
                 if image.get("SOPInstanceUID") in wanted:
-                    images.append((float(image.get("InstanceNumber", 0)), path))
+                    images.append((float(image.get("InstanceNumber") or 0), path))  # a number may be blank
         if not images:
             raise ValueError(
                 f"{series} holds none of the images that {segmentation} was drawn on; give their folder"
@@ -163,9 +162,15 @@ class DicomSegments(_Grey):
 
     def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         uid = self.images[index].SOPInstanceUID
-        labels = self.segments.get_pixels_by_source_instance(
-            [uid], combine_segments=True, relabel=True, assert_missing_frames_are_empty=True
-        )[0]
+        try:
+            labels = self.segments.get_pixels_by_source_instance(
+                [uid], combine_segments=True, relabel=True, assert_missing_frames_are_empty=True
+            )[0]
+        except (RuntimeError, ValueError) as error:
+            raise ValueError(
+                f"{self.path} does not give each pixel one segment ({error}); write it anew, as a BINARY segmentation "
+                "whose segments do not overlap"
+            ) from error
         return self.to_uint8(self.values[index]), self.to_ids(labels, self.path)
 
     @staticmethod
@@ -202,13 +207,13 @@ class GeoTiles(_Grey):
         with self._open(self.image) as source:
             self.size, self.grid, self.crs = source.shape, source.transform, source.crs
             if self.window is None:
-                blocks = (source.read(window=window, masked=True) for _, window in source.block_windows(1))
-                ends = [(block.min(), block.max()) for block in blocks if block.count()]
-                low, high = float(min(low for low, _ in ends)), float(max(high for _, high in ends))
-                self.window = low, max(high, low + 1)
+                blocks = (source.read(window=block, masked=True) for _, block in source.block_windows(1))
+                values = (block.compressed() for block in blocks)
+                known = (some[some == some] for some in values)  # no-data may be nan, or nan may be beside it
+                ends = [(some.min(), some.max()) for some in known if some.size]
+                self.window = _range(np.array(ends or [(np.nan, np.nan)]), image)
         with self._open(self.labels) as source:
-            same = source.shape == self.size and source.crs == self.crs
-            if not same or not source.transform.almost_equals(self.grid, 1e-6):
+            if source.shape != self.size or source.crs != self.crs or not self._on_grid(source.transform):
                 raise ValueError(
                     f"{self.labels} and {self.image} lie on different grids; warp the labels to the image's grid, "
                     "by nearest neighbour (gdalwarp -r near)"
@@ -220,14 +225,20 @@ class GeoTiles(_Grey):
 
     def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         row, column = divmod(index, self._tiles()[1])
-        window = self.rasterio.windows.Window(column * self.tile, row * self.tile, self.tile, self.tile)
+        top, left = row * self.tile, column * self.tile
+        height, width = min(self.tile, self.size[0] - top), min(self.tile, self.size[1] - left)
+        window = self.rasterio.windows.Window(left, top, width, height)
         with self._open(self.image) as source:
-            bands = source.read(window=window, boundless=True, fill_value=0)
+            bands = source.read(window=window)
         with self._open(self.labels) as source:
-            ids = source.read(1, window=window, boundless=True, fill_value=IGNORE)
-            if source.nodata is not None:
-                ids = np.where(ids == source.nodata, IGNORE, ids)
-        return self.to_uint8(np.moveaxis(bands, 0, 2)), self.to_ids(ids, self.labels)
+            labels = source.read(1, window=window, masked=True)
+        void = np.ma.getmaskarray(labels)
+        ids = self.to_ids(np.where(void, 0, labels.data), self.labels)
+        ids[void] = IGNORE
+        # what lies beyond is added here: rasterio's boundless=True warps, and scrambles a turned grid
+        beyond = (0, self.tile - height), (0, self.tile - width)
+        image = np.pad(self.to_uint8(np.moveaxis(bands, 0, 2)), (*beyond, (0, 0)))
+        return image, np.pad(ids, beyond, constant_values=IGNORE)
 
     def _open(self, path: Path):
         try:
@@ -235,12 +246,19 @@ class GeoTiles(_Grey):
         except self.rasterio.errors.RasterioIOError as error:
             raise ValueError(f"{path} cannot be read as a GeoTIFF ({error})") from error
 
+    def _on_grid(self, grid) -> bool:
+        """Whether the labels' corners lie within a hundredth of a pixel of the image's; units may be degrees."""
+        image, labels = (np.reshape(one, (3, 3)) for one in (self.grid, grid))
+        corners = np.array([(0, 0, 1), (self.size[1], 0, 1), (0, self.size[0], 1)]).T
+        apart = np.linalg.solve(image[:2, :2], ((labels - image) @ corners)[:2])  # in the image's pixels
+        return np.abs(apart).max() < 0.01
+
     def _tiles(self) -> tuple[int, int]:
         return -(-self.size[0] // self.tile), -(-self.size[1] // self.tile)
 
 
 def _range(values: np.ndarray, where: str | Path) -> tuple[float, float]:
-    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    low, high = float(np.fmin.reduce(values, axis=None)), float(np.fmax.reduce(values, axis=None))
     if not np.isfinite([low, high]).all():
-        raise ValueError(f"{where} holds values that are not finite; pass window=(low, high)")
-    return low, max(high, low + 1)
+        raise ValueError(f"{where} holds inf, or no number at all; pass window=(low, high)")
+    return low, high if high > low else low + 1

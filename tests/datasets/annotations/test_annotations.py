@@ -33,12 +33,6 @@ def scene() -> np.ndarray:
     return np.select([inside(CAT), inside(DOG)], [1, 2], 0)
 
 
-@pytest.fixture
-def images(tmp_path):
-    save_image(tmp_path / "images")
-    return tmp_path / "images"
-
-
 @pytest.mark.parametrize("name", POLYGONS)
 def test_polygons_of_every_format(name, tmp_path, images):
     data = Annotated(POLYGONS[name](tmp_path / "export" if name == "yolo" else tmp_path), images)

@@ -10,12 +10,6 @@ from tests.datasets.annotations.writers import NAME, SIZE, kaggle, save_image
 MASK = np.random.default_rng(0).random(SIZE) < 0.3
 
 
-@pytest.fixture
-def images(tmp_path):
-    save_image(tmp_path / "images")
-    return tmp_path / "images"
-
-
 @pytest.mark.parametrize("convention", CONVENTIONS)
 def test_every_convention(convention, tmp_path, images):
     path = kaggle(tmp_path / "table", MASK, convention=convention)

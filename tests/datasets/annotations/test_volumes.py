@@ -1,4 +1,4 @@
-"""Volumes and maps, written by the packages that read them; where a package is missing, its test is skipped."""
+"""Medical volumes, written by the packages that read them; where a package is missing, its test is skipped."""
 
 import sys
 
@@ -52,26 +52,69 @@ def test_nifti(tmp_path, axis):
     assert np.array_equal(other.read(2)[1], mask)
 
 
+def test_where_up_and_left_are_in_a_slice(tmp_path):
+    """The voxel furthest right, front and up, in files whose axes run up, right and to the front."""
+    nibabel = pytest.importorskip("nibabel")
+    ids = np.zeros((6, 4, 5), np.uint8)  # up, right, front
+    ids[5, 3, 4] = 1
+    affine = [[0, 1, 0, 0], [0, 0, 1, 0], [1, 0, 0, 0], [0, 0, 0, 1]]
+    nibabel.save(nibabel.Nifti1Image(ids, np.array(affine, float)), tmp_path / "ids.nii")
+    for options, index, shape, column in (
+        ({"axis": 0}, 3, (6, 5), 4),
+        ({"axis": 1}, 4, (6, 4), 3),
+        ({}, 5, (5, 4), 3),
+    ):
+        mask = NiftiSlices(tmp_path / "ids.nii", tmp_path / "ids.nii", CLASSES, **options).read(index)[1]
+        assert mask.shape == shape and np.argwhere(mask).tolist() == [[0, column]]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("values", "window", "grey"),
+    [
+        ([0, 0.05, 0.1], (0, 0.1), [0, 128, 255]),  # a map of shares, not one of a single value
+        ([7, 7, 7], (7, 8), [0, 0, 0]),
+        ([np.nan, -20, 20], (-20, 20), [0, 0, 255]),
+    ],
+)
+def test_the_range_of_the_values_is_the_window(values, window, grey, tmp_path):
+    nibabel = pytest.importorskip("nibabel")
+    for name, array in (("ct", np.float32(values)), ("ids", np.zeros(3, np.uint8))):
+        nibabel.save(nibabel.Nifti1Image(array.reshape(3, 1, 1), np.eye(4)), tmp_path / f"{name}.nii")
+    data = NiftiSlices(tmp_path / "ct.nii", tmp_path / "ids.nii", CLASSES)
+    assert np.allclose(data.window, window)
+    assert data.read(0)[0].tolist() == [[[value] * 3 for value in grey]]
+
+
 def test_nifti_errors(tmp_path):
     nibabel = pytest.importorskip("nibabel")
     for name, array, affine in (
         ("ct", np.zeros((4, 5, 6), np.float32), np.eye(4)),
-        ("moved", labels_of((4, 5, 6)), np.diag([2.0, 1, 1, 1])),
+        ("moved", labels_of((4, 5, 6)), np.eye(4) + np.eye(4, k=3) * 0.5),
+        ("other", labels_of((4, 5, 7)), np.eye(4)),
+        ("time", labels_of((4, 5, 6, 2)), np.eye(4)),
         ("many", np.full((4, 5, 6), 7, np.uint8), np.eye(4)),
+        ("inf", np.full((4, 5, 6), np.inf, np.float32), np.eye(4)),
     ):
         nibabel.save(nibabel.Nifti1Image(array, affine), tmp_path / f"{name}.nii")
     (tmp_path / "text.nii").write_text("no volume")
+    elsewhere = r"has \(4, 5, 6\) voxels and .*, or they lie elsewhere in space; resample the labels"
     for name, message in (
-        ("moved", "or they lie elsewhere in space; resample the labels"),
+        ("moved", elsewhere),
+        ("other", elsewhere),
+        ("time", r"their shapes are \(4, 5, 6\) and \(4, 5, 6, 2\); both must have 3 axes"),
         ("many", r"many.nii holds 7, but the classes are 0..2"),
         ("text", "cannot be read as NIfTI"),
     ):
         with pytest.raises(ValueError, match=message):
             NiftiSlices(tmp_path / "ct.nii", tmp_path / f"{name}.nii", CLASSES)
+    with pytest.raises(ValueError, match=r"inf.nii holds inf, or no number at all; pass window="):
+        NiftiSlices(tmp_path / "inf.nii", tmp_path / "ct.nii", CLASSES)
     with pytest.raises(ValueError, match="axis is 3; it must be 0"):
         NiftiSlices(tmp_path / "ct.nii", tmp_path / "ct.nii", CLASSES, axis=3)
-    with pytest.raises(ValueError, match=r"window is \(3, 1\); it must be \(low, high\)"):
-        NiftiSlices(tmp_path / "ct.nii", tmp_path / "ct.nii", CLASSES, window=(3, 1))
+    for window in ((3, 1), (3, 3), (3, np.inf)):
+        with pytest.raises(ValueError, match=r"window is \(3, .*\); it must be \(low, high\)"):
+            NiftiSlices(tmp_path / "ct.nii", tmp_path / "ct.nii", CLASSES, window=window)
 
 
 def series(folder, count=3, size=(6, 8)):
@@ -88,7 +131,7 @@ def series(folder, count=3, size=(6, 8)):
         image.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
         image.SOPClassUID, image.SOPInstanceUID = CTImageStorage, generate_uid()
         image.StudyInstanceUID, image.SeriesInstanceUID, image.FrameOfReferenceUID = study, serie, frame
-        image.Modality, image.InstanceNumber, image.SeriesNumber = "CT", number + 1, 1
+        image.Modality, image.InstanceNumber, image.SeriesNumber = "CT", number + 9, 1
         image.PatientID = image.PatientName = image.StudyID = image.AccessionNumber = "1"
         image.PatientBirthDate, image.PatientSex, image.StudyDate, image.StudyTime = (
             "",
@@ -103,22 +146,19 @@ def series(folder, count=3, size=(6, 8)):
         image.ImageOrientationPatient, image.ImagePositionPatient = [1, 0, 0, 0, 1, 0], [0, 0, float(number)]
         image.SamplesPerPixel, image.PhotometricInterpretation = 1, "MONOCHROME2"
         image.BitsAllocated, image.BitsStored, image.HighBit, image.PixelRepresentation = 16, 16, 15, 1
-        image.RescaleSlope, image.RescaleIntercept = 1, -1000
+        image.RescaleSlope, image.RescaleIntercept = 2, -1000
         pixels = np.random.default_rng(number).integers(0, 2000, size).astype(np.int16)
         image.PixelData = pixels.tobytes()
-        image.save_as(folder / f"{9 - number}.dcm", enforce_file_format=True)  # names against the order
+        image.save_as(folder / f"{count - number}.dcm", enforce_file_format=True)  # names against the order
         images.append(image)
     return images
 
 
-def test_dicom_segments(tmp_path):
+def segmentation(path, images, pixels, kind="BINARY", **options):
     hd = pytest.importorskip("highdicom")
     from pydicom.sr.codedict import codes
     from pydicom.uid import generate_uid
 
-    images = series(tmp_path / "series")
-    ids = labels_of((3, 6, 8))
-    ids[1] = 0  # a slice without a segment, which the file leaves out
     descriptions = [
         hd.seg.SegmentDescription(
             segment_number=number,
@@ -129,51 +169,58 @@ def test_dicom_segments(tmp_path):
         )
         for number, label in ((1, "liver"), (2, "tumour"))
     ]
-    segmentation = hd.seg.Segmentation(
-        images, ids, "BINARY", descriptions, generate_uid(), 2, generate_uid(), 1, "none", "none", "1", "1"
-    )
-    segmentation.save_as(tmp_path / "seg.dcm")
-    data = DicomSegments(tmp_path / "series", tmp_path / "seg.dcm", window=(-1000, 1000))
+    names = (generate_uid(), 2, generate_uid(), 1, "none", "none", "1", "1")
+    hd.seg.Segmentation(images, pixels, kind, descriptions, *names, **options).save_as(path)
+    return path
+
+
+def test_dicom_segments(tmp_path):
+    pytest.importorskip("highdicom")
+    images = series(tmp_path / "series")
+    (tmp_path / "series" / "notes.txt").write_text("no image")
+    ids = labels_of((3, 6, 8))
+    ids[1] = 0  # a slice without a segment, which the file leaves out
+    path = segmentation(tmp_path / "seg.dcm", images, ids)
+    data = DicomSegments(tmp_path / "series", path, window=(-1000, 3000))
     assert data.classes == CLASSES and len(data) == 3
     for number in range(3):
         image, mask = data.read(number)
         assert np.array_equal(mask, ids[number])
         assert np.abs(image[..., 0] - images[number].pixel_array / 2000 * 255).max() <= 0.51
+    pixels = np.stack([image.pixel_array for image in images])
+    named = DicomSegments(tmp_path / "series", path, ("a", "b", "c"))
+    assert named.classes == ("a", "b", "c") and named.window == (
+        2 * pixels.min() - 1000,
+        2 * pixels.max() - 1000,
+    )
     series(tmp_path / "others")
     with pytest.raises(ValueError, match="others holds none of the images that .*seg.dcm was drawn on"):
-        DicomSegments(tmp_path / "others", tmp_path / "seg.dcm")
+        DicomSegments(tmp_path / "others", path)
     with pytest.raises(ValueError, match="cannot be read as a DICOM segmentation"):
-        DicomSegments(tmp_path / "series", tmp_path / "series" / "9.dcm")
+        DicomSegments(tmp_path / "series", tmp_path / "series" / "3.dcm")
 
 
-def test_geotiff(tmp_path):
-    rasterio = pytest.importorskip("rasterio")
-    from rasterio.transform import from_origin
+def test_dicom_images_without_a_number_are_in_the_order_of_their_names(tmp_path):
+    pydicom = pytest.importorskip("pydicom")
+    path = segmentation(tmp_path / "seg.dcm", series(tmp_path / "series"), labels_of((3, 6, 8)))
+    for file in (tmp_path / "series").iterdir():
+        image = pydicom.dcmread(file)
+        image.InstanceNumber = None
+        image.save_as(file)
+    data = DicomSegments(tmp_path / "series", path)
+    assert all(np.array_equal(data.read(place)[1], labels_of((3, 6, 8))[2 - place]) for place in range(3))
 
-    bands = np.random.default_rng(0).integers(100, 900, (4, 50, 70)).astype(np.uint16)
-    ids = labels_of((50, 70))
-    ids[:5] = 9  # the no-data value
 
-    def write(name, array, **options):
-        profile = {"driver": "GTiff", "height": 50, "width": 70, "crs": "EPSG:32632", "count": len(array)}
-        profile |= {"dtype": array.dtype, "transform": from_origin(500_000, 5_000_000, 10, 10)} | options
-        with rasterio.open(tmp_path / name, "w", **profile) as file:
-            file.write(array)
-        return tmp_path / name
-
-    image, labels = write("image.tif", bands), write("labels.tif", ids[None], nodata=9)
-    data = GeoTiles(image, labels, CLASSES, tile=32, window=(100, 900))
-    assert len(data) == 2 * 3
-    picture, mask = data.read(4)  # the second row, the second column: 18 rows of it lie within
-    assert np.array_equal(mask[:18], ids[32:, 32:64]) and (mask[18:] == 255).all()
-    assert np.abs(picture[:18, :, 1] - (bands[1, 32:, 32:64] - 100) / 800 * 255).max() <= 0.51
-    assert (data.read(0)[1][:5] == 255).all()
-    assert GeoTiles(image, labels, CLASSES).window == (bands.min(), bands.max())
-    moved = write("moved.tif", ids[None], transform=from_origin(500_000, 5_000_005, 10, 10))
-    with pytest.raises(ValueError, match="lie on different grids; warp the labels"):
-        GeoTiles(image, moved, CLASSES)
-    (tmp_path / "text.tif").write_text("no map")
-    with pytest.raises(ValueError, match="text.tif cannot be read as a GeoTIFF"):
-        GeoTiles(image, tmp_path / "text.tif", CLASSES)
-    with pytest.raises(ValueError, match="tile is 8; it must be at least 32 pixels"):
-        GeoTiles(image, labels, CLASSES, tile=8)
+@pytest.mark.parametrize(
+    ("kind", "share", "options"),
+    [("BINARY", 1, {}), ("FRACTIONAL", 0.5, {"fractional_type": "PROBABILITY"})],
+)
+def test_segments_that_are_no_ids_are_an_error(kind, share, options, tmp_path):
+    """Two that overlap, and one of probabilities."""
+    images = series(tmp_path / "series")
+    pixels = np.full((3, 6, 8, 2), share, np.float32 if share < 1 else np.uint8)
+    data = DicomSegments(
+        tmp_path / "series", segmentation(tmp_path / "seg.dcm", images, pixels, kind, **options)
+    )
+    with pytest.raises(ValueError, match=r"seg.dcm does not give each pixel one segment \(.*; write it anew"):
+        data.read(0)

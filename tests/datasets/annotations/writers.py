@@ -11,6 +11,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import shapely
 from PIL import Image
 
 from nbhelpers.datasets.annotations import examples
@@ -21,6 +22,10 @@ DOG = [(5, 4), (25, 4), (25, 20), (5, 20)]
 CAT = [(15, 10), (35.5, 12.25), (18, 28.75)]
 OBJECTS = [("dog", DOG), ("cat", CAT)]
 NAME = "scene.png"
+IN_DOG, IN_CAT = (  # shapely's word on each pixel's centre
+    shapely.contains_xy(shapely.Polygon(points), *(np.mgrid[:HEIGHT, :WIDTH][::-1] + 0.5))
+    for points in (DOG, CAT)
+)
 
 
 def save_image(folder: Path, name: str = NAME, size: tuple[int, int] = SIZE) -> Path:

@@ -42,7 +42,10 @@ def read(path: Path) -> Export:
     pictures, odd = [], []
     for count, task in enumerate(load_json(path), start=1):
         where = f"task {count} in {path}"
-        results, image = _full(task, where, odd) if "annotations" in task else _short(task, where)
+        drawn = take(task, "annotations", list, where, None)
+        if drawn is None:
+            drawn = take(task, "completions", list, where, None)  # their name before version 1.0
+        results, image = _short(task, where) if drawn is None else _full(task, drawn, where, odd)
         objects = [
             one
             for number, node in enumerate(results, start=1)
@@ -54,12 +57,10 @@ def read(path: Path) -> Export:
     return Export(NAME, labels_of(tuple(pictures)), tuple(pictures), tuple(odd))
 
 
-def _full(task: dict, where: str, odd: list[str]) -> tuple[list[dict], PurePosixPath]:
+def _full(task: dict, drawn: list, where: str, odd: list[str]) -> tuple[list[dict], PurePosixPath]:
     """The results of the JSON export: of the last annotation that was not cancelled."""
     good = [
-        node
-        for node in take(task, "annotations", list, where)
-        if not take(node, "was_cancelled", bool, f"an annotation of {where}", False)
+        node for node in drawn if not take(node, "was_cancelled", bool, f"an annotation of {where}", False)
     ]
     if len(good) > 1:
         odd.append(f"{where} was annotated {len(good)} times: the last one counts")
