@@ -163,11 +163,16 @@ def _labelmap_beside(masks: Path) -> Path | None:
 
 
 def _names_beside(folder: Path) -> Path | None:
-    """data.yaml, or another that has names, in the folder of the texts or in one of the two above it."""
+    """What names the classes, in the folder of the texts or in one of the two above it.
+
+    data.yaml, another that has names, or Label Studio's classes.txt.
+    """
     for one in (folder, *folder.resolve().parents[:2]):
         paths = [path for path in sorted(one.glob("*.y*ml")) if path.is_file()]
         paths.sort(key=lambda path: path.stem != "data")
         for path in paths:
             if path.stem == "data" or yolo.has_names(path):
                 return path
+        if (listed := one / yolo.LIST).is_file():
+            return listed
     return None

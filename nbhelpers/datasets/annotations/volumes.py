@@ -171,7 +171,12 @@ class DicomSegments(_Grey):
                 f"{self.path} does not give each pixel one segment ({error}); write it anew, as a BINARY segmentation "
                 "whose segments do not overlap"
             ) from error
-        return self.to_uint8(self.values[index]), self.to_ids(labels, self.path)
+        image = self.to_uint8(self.values[index])
+        if (
+            self.images[index].get("PhotometricInterpretation") == "MONOCHROME1"
+        ):  # whose lowest numbers are white
+            image = 255 - image
+        return image, self.to_ids(labels, self.path)
 
     @staticmethod
     def _values(image) -> np.ndarray:

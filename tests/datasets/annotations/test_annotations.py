@@ -595,13 +595,16 @@ NAMES = "names: [cat, dog]\n"
         ({"labels/a.yaml": "lr: 0.1", "data.yml": NAMES}, ("cat", "dog")),
         ({"a.yaml": "lr: 0.1", "b.yaml": "{", "c.yaml": "names: all", "d.yaml": NAMES}, ("cat", "dog")),
         ({"a.yaml": "lr: 0.1"}, ("0", "1")),
+        ({"classes.txt": "\ufeffcat\ndog \n\n", "notes.json": "{}"}, ("cat", "dog")),  # Label Studio's
+        ({"classes.txt": "x\ny\n", "data.yaml": NAMES}, ("cat", "dog")),
+        ({"classes.txt": "x\ny\n", "labels/classes.txt": "cat\ndog\nbird\n"}, ("cat", "dog", "bird")),
     ],
 )
-def test_the_yaml_with_the_names(files, classes, tmp_path, images):
+def test_the_file_with_the_names(files, classes, tmp_path, images):
     path = writers.yolo(tmp_path / "export")
     (path.parent / "data.yaml").unlink()
     for name, text in files.items():
-        (path.parent / name).write_text(text)
+        (path.parent / name).write_text(text, "utf-8")
     assert Annotated(path, images).classes == ("background", *classes)
 
 
@@ -624,6 +627,16 @@ def test_a_data_yaml_without_names_is_an_error(tmp_path, images):
         (path.parent / "data.yaml").write_text(text)
         with pytest.raises(ValueError, match="data.yaml has no list `names` of the classes"):
             Annotated(path, images)
+
+
+def test_lists_of_classes_that_do_not_name_them(tmp_path, images):
+    path = writers.yolo(tmp_path / "export")
+    (path.parent / "data.yaml").rename(path.parent / "classes.txt").write_text("\n")
+    with pytest.raises(ValueError, match="classes.txt is empty; it must name the classes, one a line"):
+        Annotated(path, images)
+    (path.parent / "classes.txt").write_text("cat\n")
+    with pytest.raises(ValueError, match="scene.txt has class 1, but the names are those of 0 to 0"):
+        Annotated(path, images)
 
 
 def test_the_image_inside_a_labelme_file(tmp_path, images):

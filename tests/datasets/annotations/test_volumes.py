@@ -211,6 +211,19 @@ def test_dicom_images_without_a_number_are_in_the_order_of_their_names(tmp_path)
     assert all(np.array_equal(data.read(place)[1], labels_of((3, 6, 8))[2 - place]) for place in range(3))
 
 
+def test_low_numbers_are_bright_where_the_file_says_so(tmp_path):
+    """X-rays are often stored as MONOCHROME1, whose lowest number is white."""
+    pydicom = pytest.importorskip("pydicom")
+    path = segmentation(tmp_path / "seg.dcm", series(tmp_path / "series"), labels_of((3, 6, 8)))
+    before = DicomSegments(tmp_path / "series", path).read(0)
+    for file in (tmp_path / "series").iterdir():
+        image = pydicom.dcmread(file)
+        image.PhotometricInterpretation = "MONOCHROME1"
+        image.save_as(file)
+    after = DicomSegments(tmp_path / "series", path).read(0)
+    assert np.array_equal(after[0], 255 - before[0]) and np.array_equal(after[1], before[1])
+
+
 @pytest.mark.parametrize(
     ("kind", "share", "options"),
     [("BINARY", 1, {}), ("FRACTIONAL", 0.5, {"fractional_type": "PROBABILITY"})],

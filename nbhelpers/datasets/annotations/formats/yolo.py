@@ -1,7 +1,8 @@
 """YOLO segmentation: one text file an image, a line an object: class x y x y ..., as shares of width and height.
 
-The format: https://docs.ultralytics.com/datasets/segment/. `data.yaml` names the classes. The image of
-`labels/train/a.txt` lies in `images/train`; an image without a text file has no object.
+The format: https://docs.ultralytics.com/datasets/segment/. `data.yaml` names the classes, or, as Label Studio exports
+them, `classes.txt`, a name a line. The image of `labels/train/a.txt` lies in `images/train`; an image without a text
+file has no object.
 """
 
 from pathlib import Path
@@ -14,11 +15,12 @@ from nbhelpers.datasets.annotations.shapes import Object, Picture, Polygons, Rel
 from nbhelpers.datasets.files import SUFFIXES
 
 NAME = "yolo"
+LIST = "classes.txt"
 
 
 def fits(path: Path) -> bool:
     """Not what lies beside labels: a README, a list of the classes (Label Studio) or of the images (CVAT)."""
-    if path.name == "classes.txt" or path.name.lower().startswith("readme."):  # README.roboflow.txt
+    if path.name == LIST or path.name.lower().startswith("readme."):  # README.roboflow.txt
         return False
     with path.open(encoding="utf-8-sig", errors="replace") as file:
         return not file.readline(1 << 16).strip().lower().endswith(SUFFIXES)
@@ -68,6 +70,11 @@ def _picture(path: Path, labels: dict[int, str] | None) -> Picture:
 
 
 def _names(path: Path) -> dict[int, str]:
+    if path.name == LIST:
+        lines = path.read_text("utf-8-sig", errors="replace").splitlines()
+        if not any(map(str.strip, lines)):
+            raise ValueError(f"{path} is empty; it must name the classes, one a line")
+        return {key: name.strip() for key, name in enumerate(lines) if name.strip()}
     try:
         names = yaml.safe_load(path.read_text("utf-8"))["names"]
         if not isinstance(names, (dict, list)):
