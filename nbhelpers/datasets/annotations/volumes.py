@@ -240,7 +240,7 @@ class GeoTiles(_Grey):
         void = np.ma.getmaskarray(labels)
         ids = self.to_ids(np.where(void, 0, labels.data), self.labels)
         ids[void] = IGNORE
-        # what lies beyond is added here: rasterio's boundless=True warps, and scrambles a turned grid
+        # what lies beyond is added here: rasterio's boundless=True moves the pixels of a turned grid
         beyond = (0, self.tile - height), (0, self.tile - width)
         image = np.pad(self.to_uint8(np.moveaxis(bands, 0, 2)), (*beyond, (0, 0)))
         return image, np.pad(ids, beyond, constant_values=IGNORE)
