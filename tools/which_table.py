@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from studies.which.answers import Answer
-from studies.which.optimizers import Optimizers
 from studies.which.terms import STEPS, TIME
+from studies.which.versus import optimizers
 from tools import readme
 from tools.execution import ROOT
 
@@ -14,7 +14,7 @@ START, END = "<!-- the networks, written by tools/which_table.py -->", "<!-- end
 def summary() -> str:
     """The least difference that means anything, the table below it, what another optimizer brings, and photographs."""
     answer = Answer("street")
-    other = f"By Muon in the place of AdamW, at equal time:\n\n{Optimizers().says}"
+    other = f"By Muon in the place of AdamW, at equal time:\n\n{optimizers().says}"
     # one line, where nothing is there yet
     return "\n\n".join(dict.fromkeys([answer.least, answer.table, other, *on_photographs(answer)]))
 

@@ -31,8 +31,7 @@ class Ranked(NamedTuple):
             for first, others in swapped.items()
         ]
         said = "; ".join(sentences) or "no two networks change places"
-        name = self.name[0].upper() + self.name[1:]
-        return f"{name} and {other.name} agree by Kendall's tau = {tau:.2f}; beyond the least differences, {said}."
+        return f"{begun(self.name)} and {other.name} agree by Kendall's tau = {tau:.2f}; beyond the least differences, {said}."
 
     def tau(self, other: "Ranked") -> float:
         """Kendall's: 1 where both order alike the networks that both have, 0 where nothing connects the orders."""
@@ -47,6 +46,11 @@ class Ranked(NamedTuple):
             )
         here, there = ({name: mean(each.scores[name]) for name in both} for each in (self, other))
         return here, there
+
+
+def begun(text: str) -> str:
+    """As a sentence begins."""
+    return text[0].upper() + text[1:]
 
 
 def enumerated(names: list[str]) -> str:

@@ -5,9 +5,10 @@ with one seed that no other training has; its rows hold the score on val: the te
 and equal time train every tuned network with the rate that came out best there.
 
 Two on CamVid's photographs, of one and of five minutes of two cores, with the rates that the street's tuning chose;
-the shorter on smaller ones. And two on photographs as small as the street's scenes, in as many steps, so that what they
-show is another, not their size: tuning, by photographs of train that it does not learn from, and equal steps. (On
-photographs the loss weighs the classes.)
+the shorter on smaller ones. And three on photographs as small as the street's scenes, in as many steps, so that what they
+show is another, not their size: tuning, by photographs of train that it does not learn from; equal steps with the rates
+that it chose; and equal steps with the street's, for those of another rate there. (On photographs the loss weighs the
+classes.)
 
 Two on the street by another optimizer, Muon, in the place of AdamW: tuning, of three rates of its own, and equal time.
 """
@@ -144,6 +145,7 @@ ON_STREET = OnVal(epochs=EPOCHS // 2)
 ON_CAMVID = "all 101 photographs of val at their own 360 x 480, void ignored"
 BY_MUON = {"optimizer": "muon"}
 AS_STREET = {"draws": Protocol.scenes, "size": Protocol.size, "seen_at": Protocol.size}  # of photographs
+ON_SMALL = Photographs(epochs=EPOCHS, **AS_STREET)
 DATA = {
     "street": Data(
         name="street",
@@ -177,7 +179,15 @@ DATA = {
         name="camvid_small",
         tuned_on="camvid_small",
         tuning=HeldOut(epochs=EPOCHS // 2, **AS_STREET),
-        finals={STEPS: Photographs(epochs=EPOCHS, **AS_STREET)},
+        finals={STEPS: ON_SMALL},
+        seeds=3,
+        scored=ON_CAMVID,
+    ),
+    "camvid_small_borrowed": Data(
+        name="camvid_small_borrowed",
+        tuned_on="street",
+        tuning=ON_STREET,
+        finals={STEPS: ON_SMALL},
         seeds=3,
         scored=ON_CAMVID,
     ),

@@ -1,0 +1,88 @@
+"""The same networks twice, on the same terms: by two optimizers, or with rates that were tuned on two kinds of pictures."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from itertools import chain
+from statistics import mean
+
+from studies.statistics import Spread, spread
+from studies.study import Page
+from studies.which.answers import NOTHING, Answer
+from studies.which.orders import Ranked, begun, enumerated
+from studies.which.terms import STEPS, TIME
+
+
+class Versus:
+    """What the second of two answers brings on `terms`, for the networks that both have trained with two seeds at least.
+
+    answers: two, each by what tells it from the other.
+    """
+
+    def __init__(self, answers: Mapping[str, Answer], terms: str) -> None:
+        self.answers, self.terms = answers, terms
+        self.first, self.second = answers
+
+    @cached_property
+    def ranking(self) -> dict[str, dict[str, list[float]]]:
+        """{answer: {network: mean IoU of each seed}}, the best network by the first answer first."""
+        scores = {name: answer.scores(self.terms) for name, answer in self.answers.items()}
+        both = [name for name in scores[self.first] if name in scores[self.second]]
+        return {answer: {name: found[name] for name in both} for answer, found in scores.items()}
+
+    @cached_property
+    def spread(self) -> Spread:
+        """How far seeds scatter, pooled over all networks and both answers."""
+        return spread(list(chain.from_iterable(scores.values() for scores in self.ranking.values())))
+
+    @property
+    def differences(self) -> dict[str, float]:
+        """The least difference that means anything, one for all."""
+        return dict.fromkeys(self.ranking, self.spread.least_difference)
+
+    @property
+    def gains(self) -> dict[str, float]:
+        """The second's mean less the first's, for each network."""
+        return {
+            name: mean(self.ranking[self.second][name]) - mean(scores)
+            for name, scores in self.ranking[self.first].items()
+        }
+
+    @property
+    def says(self) -> Page:
+        """What the rows say, in sentences."""
+        if not self.gains:
+            return Page(NOTHING.format(command=self.answers[self.second].studies[self.terms].command))
+        least, gains = self.spread.least_difference, self.gains
+        lines = [
+            f"Two means that lie less than **{least:.3f}** apart mean nothing, whichever two of all "
+            f"{self.spread.groups} you look at."
+        ]
+        groups = {
+            f"{begun(self.second)} is ahead of {self.first} beyond that with": [
+                name for name in gains if gains[name] > least
+            ],
+            f"{begun(self.first)} is ahead of {self.second} beyond that with": [
+                name for name in gains if -gains[name] > least
+            ],
+            "The two cannot be told apart with": [name for name in gains if abs(gains[name]) <= least],
+        }
+        lines += [
+            f"{words} {enumerated([f'**{name}** ({gains[name]:+.3f})' for name in names])}."
+            for words, names in groups.items()
+            if names
+        ]
+        if len(gains) > 2:
+            first, second = (Ranked(name, scores, least) for name, scores in self.ranking.items())
+            lines.append(f"Their orders of the networks agree by Kendall's tau = {first.tau(second):.2f}.")
+        return Page("\n".join(f"- {line}" for line in lines))
+
+
+def optimizers() -> Versus:
+    """On the street at equal time, each optimizer with the best of three learning rates of its own."""
+    return Versus({"AdamW": Answer("street"), "Muon": Answer("street_muon")}, TIME)
+
+
+def tunings() -> Versus:
+    """On small photographs at equal steps, for the networks whose rates differ."""
+    drawings, photographs = Answer("camvid_small_borrowed"), Answer("camvid_small")
+    return Versus({"tuning on drawings": drawings, "tuning on photographs": photographs}, STEPS)
