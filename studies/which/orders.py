@@ -24,14 +24,12 @@ class Ranked(NamedTuple):
         swapped: dict[str, list[str]] = {}
         for first, second in combinations(here, 2):  # the better here comes first
             if here[first] - here[second] > self.least and there[second] - there[first] > other.least:
-                swapped.setdefault(first, []).append(f"**{second}**")
-        sentences = [
-            f"**{first}** is ahead of {enumerated(others)} after {self.name} and behind {'it' if len(others) == 1 else 'them'} "
-            f"after {other.name}"
-            for first, others in swapped.items()
-        ]
-        said = "; ".join(sentences) or "no two networks change places"
-        return f"{begun(self.name)} and {other.name} agree by Kendall's tau = {tau:.2f}; beyond the least differences, {said}."
+                swapped.setdefault(first, []).append(second)
+        said = "; ".join(f"**{first}** of {enumerated(others)}" for first, others in swapped.items())
+        text = f"{begun(self.name)} and {other.name} agree by Kendall's tau = {tau:.2f}."
+        if not said:
+            return f"{text} No two networks change places beyond the least differences."
+        return f"{text} Ahead after {self.name} and behind after {other.name}, beyond the least differences: {said}."
 
     def tau(self, other: "Ranked") -> float:
         """Kendall's: 1 where both order alike the networks that both have, 0 where nothing connects the orders."""

@@ -273,8 +273,8 @@ def test_what_follows(rows):
         in lines
     )
     assert "Kendall's tau = -0.33" in lines[-1]
-    for name in "AB":
-        assert f"**{name}** is ahead of **C** after equal steps and behind it after equal time" in lines[-1]
+    assert "Ahead after equal steps and behind after equal time, beyond the least differences" in lines[-1]
+    assert lines[-1].endswith(": **A** of C; **B** of C.")
     assert f"**{least}** apart" in answer.least and "3 networks, 3 seeds" in answer.least
     table = answer.table.splitlines()
     assert table[2].startswith("| A | ours | 3,000 | 60 | 2.0 | 30 | **0.510** | 30 | 0.410 | 608 |")
@@ -295,7 +295,10 @@ def test_what_follows_on_photographs(rows, tmp_path):
     assert table[2].endswith("| 30 | **0.510** | 608 | 0.510 | 608 |")
     assert "for one picture of 96 x 128" in table[-1] and "Scored on all 101 photographs of val" in table[-1]
     assert "- Most accurate within 120 CPU s: **A** (0.510)" in answer.decisions
-    assert "**A** is ahead of **B** after one minute and behind it after five minutes" in answer.decisions
+    assert (
+        "Ahead after one minute and behind after five minutes, beyond the least differences: **A** of B."
+        in answer.decisions
+    )
     assert "Shortest training" not in answer.decisions
     assert "At five minutes (2 networks, 3 seeds" in answer.least
     assert "`python -m studies.which run --data camvid`" in Answer("camvid", {}).table
@@ -310,8 +313,8 @@ def test_whether_photographs_order_as_the_street_does(rows, tmp_path):
     assert "mean IoU, 600" not in photographs.table  # no rows
     drawn = street.ranked(TIME, "half a minute of drawings")
     assert drawn.agrees(photographs.ranked(MINUTE)) == (
-        "Half a minute of drawings and one minute agree by Kendall's tau = -1.00; beyond the least differences, **A** is "
-        "ahead of **B** after half a minute of drawings and behind it after one minute."
+        "Half a minute of drawings and one minute agree by Kendall's tau = -1.00. Ahead after "
+        "half a minute of drawings and behind after one minute, beyond the least differences: **A** of B."
     )
     with pytest.raises(
         ValueError, match="equal time and none have 0 networks in common, but an order needs two"
@@ -323,8 +326,7 @@ def test_who_falls_behind_several_is_told_once(rows):
     rows(TUNING, tuned())
     rows(STEPS, scored(A=[0.50, 0.51, 0.52], B=[0.30, 0.31, 0.32], C=[0.10, 0.11, 0.12]))
     rows(TIME, scored(A=[0.10, 0.11, 0.12], B=[0.30, 0.31, 0.32], C=[0.30, 0.31, 0.32]))
-    said = "**A** is ahead of **B** and **C** after equal steps and behind them after equal time."
-    assert Answer(networks=THREE).decisions.endswith(said)
+    assert Answer(networks=THREE).decisions.endswith("beyond the least differences: **A** of B and C.")
 
 
 def test_ties_and_agreement(rows):
@@ -333,7 +335,7 @@ def test_ties_and_agreement(rows):
     rows(TIME, scored(A=[0.5, 0.5], B=[0.5, 0.5], C=[0.4, 0.4]))
     answer = Answer(networks=THREE)
     assert answer.alike(STEPS) == ["A", "B"]  # the least difference is 0, and they are equal
-    assert "tau = 1.00; beyond the least differences, no two networks change places" in answer.decisions
+    assert "tau = 1.00. No two networks change places beyond the least differences." in answer.decisions
 
 
 def test_a_network_without_rows_at_equal_time(rows):
