@@ -8,6 +8,7 @@ from statistics import mean
 from studies.statistics import Spread, spread
 from studies.study import Page
 from studies.which.answers import NOTHING, Answer
+from studies.which.networks import NETWORKS
 from studies.which.orders import Ranked, begun, enumerated
 from studies.which.terms import STEPS, TIME
 
@@ -84,5 +85,7 @@ def optimizers() -> Versus:
 
 def tunings() -> Versus:
     """On small photographs at equal steps, for the networks whose rates differ."""
-    drawings, photographs = Answer("camvid_small_borrowed"), Answer("camvid_small")
+    photographs, chosen = Answer("camvid_small"), Answer("street").chosen
+    differing = {name: NETWORKS[name] for name in chosen if photographs.chosen.get(name) != chosen[name]}
+    drawings = Answer("camvid_small_borrowed", differing)
     return Versus({"tuning on drawings": drawings, "tuning on photographs": photographs}, STEPS)
