@@ -178,13 +178,11 @@ def test_arcs_are_what_is_seen_of_both_edges_from_their_own_side():
     outline = outline_of(ring(ROUND))
     assert arcs(outline, ROUND.pair) == (1, 1)
     assert arcs(Outline(outline.points, -outline.normals), ROUND.pair) == (0, 0)
-    left = (
-        outline.points[:, 0] < ROUND.limbus.x
-    )  # half of the limbus, a little less of the pupil, which lies to the right
+    # half of the limbus, a little less of the pupil, which lies to the right
+    left = outline.points[:, 0] < ROUND.limbus.x
     limbus, pupil = arcs(Outline(outline.points[left], outline.normals[left]), ROUND.pair)
-    assert limbus == pytest.approx(0.5, abs=0.03) and pupil == pytest.approx(
-        np.arccos(3 / 24) / np.pi, abs=0.03
-    )
+    assert limbus == pytest.approx(0.5, abs=0.03)
+    assert pupil == pytest.approx(np.arccos(3 / 24) / np.pi, abs=0.03)
 
 
 def test_a_fit_that_runs_away_keeps_what_was_fitted_so_far():

@@ -6,13 +6,8 @@ from scipy.stats import t
 from studies import Claim, Protocol, Study, Way
 from tests.flat import Flat
 
-STEP = [
-    0.00,
-    0.01,
-    0.02,
-    0.03,
-    0.04,
-]  # of two such ways the difference of the means has a standard error of 0.01
+# of two such ways the difference of the means has a standard error of 0.01
+STEP = [0.00, 0.01, 0.02, 0.03, 0.04]
 
 
 def study_of(scores: dict[str, dict[str, list[float]]], *claims: Claim) -> Study:
