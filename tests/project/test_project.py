@@ -134,7 +134,7 @@ def test_requirements_are_lower_bounds():
 def test_requirements_hold_all_that_is_imported():
     listed = {canonicalize_name(requirement.name) for requirement in requirements("requirements.txt")}
     # come with the packages above
-    of_others = {"pygments", "packaging", "jupyter_client", "jupyter_core", "traitlets"}
+    of_others = {"pygments", "packaging", "jupyter_client", "jupyter_core", "traitlets", "tifffile"}
     # for volumes and for a table of other tools, installed by who needs them; their tests are skipped without
     of_others |= {"nibabel", "highdicom", "pydicom", "rasterio", "supervision"}
     # referees whose values are stored, and rivals of benchmarks
