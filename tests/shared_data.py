@@ -16,3 +16,13 @@ def shared_data(name: str) -> Path:
         if (folder / name).exists():
             return folder.resolve()
     pytest.skip(f"no real data: {name} is not in $NBHELPERS_DATA, nor in ../shared/data")
+
+
+def linked_camvid(folder: Path) -> Path:
+    """CamVid in `folder`, a link for each file, so that a test may exchange some; returns where the files lie."""
+    root = shared_data("camvid") / "camvid"
+    for part in root.iterdir():
+        (folder / part.name).mkdir()
+        for path in part.iterdir():
+            (folder / part.name / path.name).symlink_to(path)
+    return root

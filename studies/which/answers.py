@@ -71,7 +71,7 @@ class Answer:
         """The learning rate that tuning chose, of the networks that have been tried with all of them."""
         return chosen(self.tuning, self.networks, self.data.rates)
 
-    @property
+    @cached_property
     def tried(self) -> dict[str, dict[str, float]]:
         """The score in tuning of each learning rate, of the networks in `chosen`."""
         scores = self.tuning.scores()

@@ -28,7 +28,7 @@ from nbhelpers.datasets.sources import (
     check_isbi2012,
     check_nuclei,
 )
-from tests.shared_data import REPOSITORY, shared_data
+from tests.shared_data import REPOSITORY, linked_camvid, shared_data
 
 CAMVID_MEMBERS = SOURCES["camvid"].archives[0].wanted
 DEAD = "http://127.0.0.1:9/gone.zip"  # the discard port: nobody answers
@@ -317,11 +317,7 @@ def test_the_real_sets_pass_their_checks():
 
 
 def test_a_label_that_was_changed_is_noticed(tmp_path):
-    root = shared_data("camvid") / "camvid"
-    for folder in root.iterdir():
-        (tmp_path / folder.name).mkdir()
-        for path in folder.iterdir():
-            (tmp_path / folder.name / path.name).symlink_to(path)
+    linked_camvid(tmp_path)
     changed = next((tmp_path / "valannot").iterdir())
     with Image.open(changed) as picture:
         picture.putpixel((5, 5), 3)

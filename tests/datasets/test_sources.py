@@ -6,15 +6,11 @@ import pytest
 from PIL import Image
 
 from nbhelpers.datasets.sources import SOURCES, check_camvid, check_nuclei
-from tests.shared_data import shared_data
+from tests.shared_data import linked_camvid
 
 
 def test_an_image_of_camvid_that_was_exchanged_is_noticed(tmp_path):
-    root = shared_data("camvid") / "camvid"
-    for folder in root.iterdir():
-        (tmp_path / folder.name).mkdir()
-        for path in folder.iterdir():
-            (tmp_path / folder.name / path.name).symlink_to(path)
+    root = linked_camvid(tmp_path)
     first, *_, last = sorted((tmp_path / "train").iterdir())
     first.unlink()
     first.symlink_to(root / "train" / last.name)
