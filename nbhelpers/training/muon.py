@@ -60,9 +60,13 @@ class Muon(AdamW):
         momentum, average = group["betas"][0], state["exp_avg"]
         average.lerp_(weight.grad, 1 - momentum)
         update = weight.grad.lerp(average, momentum)  # Nesterov's: the average looks one step ahead
-        direction = orthogonal(update.reshape(len(update), -1)).reshape(update.shape)
+        # as the values lie in memory: so nothing is copied
+        order = (0, *sorted(range(1, weight.ndim), key=weight.stride, reverse=True))
+        columns = update.permute(order)
+        direction = orthogonal(columns.flatten(1)).view(columns.shape)
         size = ADAMW_SIZE * max(len(update), update[0].numel()) ** 0.5
-        weight.mul_(1 - group["lr"] * group["weight_decay"]).add_(direction, alpha=-group["lr"] * size)
+        weight.mul_(1 - group["lr"] * group["weight_decay"])
+        weight.permute(order).add_(direction, alpha=-group["lr"] * size)
 
 
 def is_matrix(parameter: Tensor) -> bool:
@@ -82,12 +86,13 @@ def orthogonal(matrix: Tensor) -> Tensor:
     x = (matrix if wide else matrix.T).float()
     # squares of what is very small or large would be lost
     x = x / x.abs().max().clamp(min=torch.finfo(x.dtype).tiny)
-    x = x / x.norm().clamp(min=1)  # no singular value is above 1 now
-    gram = x @ x.T
-    factors = identity = torch.eye(len(x), device=x.device)
-    for _ in range(ROUNDS):
-        factor = a * identity + b * gram + c * gram @ gram
-        gram = factor @ gram @ factor
-        factors = factor @ factors
-    x = factors @ x
+    norm = x.norm().clamp(min=1)  # no singular value of x / norm is above 1
+    gram, factors = x @ x.T / norm**2, None
+    for left in reversed(range(ROUNDS)):
+        factor = torch.addmm(gram, gram, gram, beta=b, alpha=c)
+        factor.diagonal().add_(a)
+        factors = factor if factors is None else factor @ factors
+        if left:
+            gram = factor @ gram @ factor
+    x = factors / norm @ x
     return (x if wide else x.T).to(matrix.dtype)

@@ -127,15 +127,19 @@ def test_the_others_step_as_adamw_has_it(options):
         assert same != (name in ("0.weight", "2.weight", "5.weight")), name
 
 
-def test_the_layout_in_memory_changes_nothing():
-    gradient = torch.randn(5, 4, 3, 3, generator=torch.Generator().manual_seed(3))
-    plain, last = torch.zeros(5, 4, 3, 3), torch.zeros(5, 4, 3, 3).to(memory_format=torch.channels_last)
-    for weight in (plain, last):
+@pytest.mark.parametrize("shape", [(5, 4, 3, 3), (40, 2, 3, 3)], ids=["wide", "tall"])
+def test_the_layout_in_memory_changes_nothing(shape):
+    gradient = torch.randn(shape, generator=torch.Generator().manual_seed(3))
+    plain = torch.zeros(shape)
+    last = torch.zeros(shape).to(memory_format=torch.channels_last)
+    apart = torch.zeros(*shape, 2)[..., 0]  # every other number of some memory
+    for weight in (plain, last, apart):
         weight.requires_grad_()
         weight.grad = gradient.clone()
         Muon([weight], **OPTIONS).step()
     assert plain.abs().max() > 1e-3
-    torch.testing.assert_close(plain, last, atol=1e-7, rtol=0)
+    for other in (last, apart):
+        torch.testing.assert_close(plain, other, atol=1e-7, rtol=0)
     assert last.is_contiguous(memory_format=torch.channels_last)
 
 
