@@ -76,6 +76,7 @@ def test_half_precision_is_computed_in_float32(loss, channels, dtype):
     assert value.dtype == torch.float32
     assert half.grad.dtype == dtype and half.grad.isfinite().all()
     assert value == loss(half.detach().float(), masks)
+    assert value == loss(half.detach().float(), masks.to(torch.uint16))
 
 
 @each_loss
