@@ -7,6 +7,7 @@ from functools import partial
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
@@ -42,6 +43,11 @@ class Plan:
     optimizer: str = "adamw"
 
     def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if isinstance(
+                value, np.generic
+            ):  # as loops over np.logspace give; a checkpoint holds plain values
+                object.__setattr__(self, name, value.item())
         if self.loss is not None and self.class_weights is not None:
             raise ValueError(
                 "class_weights belong to the default loss; give your own loss its weights itself"
@@ -153,7 +159,7 @@ def _described(loss: Loss) -> str:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Tensor):
+    if isinstance(value, Tensor | np.ndarray | np.generic):
         return value.tolist()
     if isinstance(value, dict):
         return {name: _plain(each) for name, each in value.items()}
