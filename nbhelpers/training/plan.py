@@ -150,11 +150,14 @@ def _described(loss: Loss) -> str:
     if isinstance(loss, partial):
         settings = {str(number): value for number, value in enumerate(loss.args)} | loss.keywords
         return f"{_described(loss.func)} with {_plain(settings)}"
-    if not isinstance(loss, nn.Module):
-        return getattr(loss, "__qualname__", type(loss).__qualname__)
-    settings = {name: value for name, value in vars(loss).items() if not name.startswith("_")}
-    settings |= dict(loss.named_parameters()) | dict(loss.named_buffers())
-    settings |= {name: _described(child) for name, child in loss.named_children()}
+    if hasattr(loss, "__qualname__"):  # a function
+        return loss.__qualname__
+    settings = {
+        name: value for name, value in getattr(loss, "__dict__", {}).items() if not name.startswith("_")
+    }
+    if isinstance(loss, nn.Module):
+        settings |= dict(loss.named_parameters()) | dict(loss.named_buffers())
+        settings |= {name: _described(child) for name, child in loss.named_children()}
     return f"{type(loss).__qualname__} with {_plain(settings)}"
 
 
@@ -165,4 +168,6 @@ def _plain(value: Any) -> Any:
         return {name: _plain(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
-    return value if isinstance(value, Real | str | None) else type(value).__qualname__
+    if isinstance(value, Real | str | None):
+        return value
+    return getattr(value, "__qualname__", type(value).__qualname__)  # a function's name
