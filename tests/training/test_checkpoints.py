@@ -75,7 +75,10 @@ def test_a_fold_does_not_go_on_from_another_folds_file(tmp_path):
 
 def test_another_network_is_refused_before_a_weight_is_touched(whole, tmp_path):
     (tmp_path / "c.pt").write_bytes(whole)
-    for model, differing in ((nn.Conv2d(3, 2, 3, padding=1), "weight"), (small_unet(), "bias, ")):
+    grown = nn.Conv2d(3, 2, 1)
+    grown.register_buffer("scale", torch.ones(1))
+    networks = (nn.Conv2d(3, 2, 3, padding=1), "weight"), (small_unet(), "bias, "), (grown, "scale:")
+    for model, differing in networks:
         before = weights_of(model)
         with pytest.raises(ValueError, match=f"c.pt is of another network, which differs in {differing}"):
             quick(model, Discs(4), Discs(2), resume=tmp_path / "c.pt")

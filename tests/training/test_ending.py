@@ -50,7 +50,23 @@ class Sized(Discs):
         return image[: 32 - index % 2], mask[: 32 - index % 2]
 
 
+class BreaksBackwards(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = with_statistics()
+
+    def forward(self, images):
+        logits = self.inner(images)
+        if logits.requires_grad:
+            logits.register_hook(self.fail)
+        return logits
+
+    def fail(self, gradient):
+        raise OSError("on the way back")
+
+
 REFUSED = {
+    "a model that raises on the way back": (BreaksBackwards, {}, OSError, "on the way back"),
     "another number of classes": (lambda: with_statistics(3), {}, ValueError, "num_classes=2"),
     "a vector as loss": (
         with_statistics,
@@ -147,6 +163,7 @@ def test_stop_after_0_trains_nothing(capsys):
     assert quick(model, stop_after=0).rows == []
     assert_same_weights(weights_of(model), weights)
     assert states() == before
+    assert (model[0].weight.grad == 1).all()
     assert not model.training
     assert "epochs" not in capsys.readouterr().out
 
