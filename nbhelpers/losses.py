@@ -144,13 +144,13 @@ def presence_loss(presence: Tensor, masks: Tensor) -> Tensor:
     of an auxiliary head, where a model's `forward_with_aux` gives (N, C): see `nbhelpers.models.presence`.
     """
     count, channels = presence.shape
-    logits, keep = _judged(presence[..., None, None].expand(count, channels, *masks.shape[1:]), masks)
-    labelled = keep.flatten(1).any(dim=1)
+    maps, keep = _judged(presence[..., None, None].expand(count, channels, *masks.shape[-2:]), masks)
+    logits, labelled = maps[..., 0, 0], keep.flatten(1).any(dim=1)
     if not labelled.any():
-        return presence.sum() * 0.0
+        return logits.sum() * 0.0
     classes = range(1, 2) if channels == 1 else range(channels)
     held = torch.stack([(masks == class_id).flatten(1).any(dim=1) for class_id in classes], dim=1)
-    return F.binary_cross_entropy_with_logits(logits[labelled, :, 0, 0], held[labelled].to(logits.dtype))
+    return F.binary_cross_entropy_with_logits(logits[labelled], held[labelled].to(logits.dtype))
 
 
 def signed_distances(mask: np.ndarray, class_id: int) -> np.ndarray:
@@ -207,7 +207,7 @@ def _judged(logits: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
         )
     keep = masks != IGNORE
     if masks.numel():
-        low, high = (int(end) for end in masks.where(keep, 0).aminmax())
+        low, high = (int(end) for end in masks.where(keep, 0).long().aminmax())
         if low < 0 or high >= max(2, channels):
             raise ValueError(
                 f"masks hold the id {low if low < 0 else high}, but logits {tuple(logits.shape)} tell "

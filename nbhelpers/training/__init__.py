@@ -149,8 +149,7 @@ def fit(
                     confusion, row["valid_loss"] = engine.score(valid_gate, batch_size, workers)
                     row |= {"mean_iou": confusion.mean_iou, "pixel_accuracy": confusion.pixel_accuracy}
                     row["seconds"] = time.perf_counter() - started
-                    history.rows.append(row)
-                    keeper.keep()
+                    keeper.keep(row)
                 if resume is not None and accelerator.is_main_process:
                     save_checkpoint(resume, parts, record, history.rows, keeper.best)
                 progress.say(

@@ -1,6 +1,7 @@
 """The machinery below `fit`: device and precision by accelerate, one pass over the data, and its checks."""
 
 import math
+import operator
 import os
 import time
 from collections.abc import Iterator, Sized
@@ -170,6 +171,7 @@ class Engine:
         Raises FloatingPointError at the first loss that is not finite, and ValueError at masks that `gate` refuses.
         """
         self.network.train()
+        self.optimizer.zero_grad()  # of what the reader, or an interrupted step, has left
         started = ready = time.perf_counter()
         total = waited = 0.0
         for index, batch in enumerate(loader):
@@ -244,7 +246,7 @@ class Engine:
         confusion, total = ConfusionMatrix(gate.num_classes), 0.0
         loader = DataLoader(
             mine,
-            batch_size,
+            operator.index(batch_size),  # torch refuses numpy's
             collate_fn=collate,
             num_workers=workers,
             generator=torch.Generator(),  # or starting it would draw from the reader's

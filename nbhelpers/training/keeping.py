@@ -41,7 +41,7 @@ def tried_out(model: nn.Module, device: torch.device) -> Iterator[None]:
         raise
     finally:
         for parameter, gradient in gradients:
-            parameter.grad = gradient
+            parameter.grad = gradient if gradient is None else gradient.to(parameter.device)
         with torch.no_grad():
             for name, tensor in _tensors(model).items():
                 if name in values:  # a forward may make new buffers
@@ -68,10 +68,12 @@ class Keeper:
         self.model, self.history, self.say = model, history, say
         self.best = weights_of(model) if best is None else best
 
-    def keep(self) -> None:
-        """The last epoch of the history is finished: keep its weights if it is the best."""
-        if self.history.best is self.history.rows[-1]:
-            self.best = weights_of(self.model)
+    def keep(self, row: dict[str, float]) -> None:
+        """An epoch is finished: put its row into the history, and keep its weights if it is the best."""
+        is_best = History([*self.history.rows, row]).best is row
+        best = weights_of(self.model) if is_best else self.best  # Ctrl-C may come while they are copied
+        self.history.rows.append(row)
+        self.best = best
 
     def __enter__(self) -> "Keeper":
         return self

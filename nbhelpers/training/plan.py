@@ -7,6 +7,7 @@ from functools import partial
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
@@ -42,6 +43,11 @@ class Plan:
     optimizer: str = "adamw"
 
     def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if isinstance(
+                value, np.generic
+            ):  # as loops over np.logspace give; a checkpoint holds plain values
+                object.__setattr__(self, name, value.item())
         if self.loss is not None and self.class_weights is not None:
             raise ValueError(
                 "class_weights belong to the default loss; give your own loss its weights itself"
@@ -144,19 +150,24 @@ def _described(loss: Loss) -> str:
     if isinstance(loss, partial):
         settings = {str(number): value for number, value in enumerate(loss.args)} | loss.keywords
         return f"{_described(loss.func)} with {_plain(settings)}"
-    if not isinstance(loss, nn.Module):
-        return getattr(loss, "__qualname__", type(loss).__qualname__)
-    settings = {name: value for name, value in vars(loss).items() if not name.startswith("_")}
-    settings |= dict(loss.named_parameters()) | dict(loss.named_buffers())
-    settings |= {name: _described(child) for name, child in loss.named_children()}
+    if hasattr(loss, "__qualname__"):  # a function
+        return loss.__qualname__
+    settings = {
+        name: value for name, value in getattr(loss, "__dict__", {}).items() if not name.startswith("_")
+    }
+    if isinstance(loss, nn.Module):
+        settings |= dict(loss.named_parameters()) | dict(loss.named_buffers())
+        settings |= {name: _described(child) for name, child in loss.named_children()}
     return f"{type(loss).__qualname__} with {_plain(settings)}"
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Tensor):
+    if isinstance(value, Tensor | np.ndarray | np.generic):
         return value.tolist()
     if isinstance(value, dict):
         return {name: _plain(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
-    return value if isinstance(value, Real | str | None) else type(value).__qualname__
+    if isinstance(value, Real | str | None):
+        return value
+    return getattr(value, "__qualname__", type(value).__qualname__)  # a function's name

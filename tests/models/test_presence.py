@@ -176,15 +176,18 @@ def test_presence_loss_by_hand():
 
 
 def test_presence_loss_of_void_alone():
-    logits = torch.zeros(1, 2, requires_grad=True)
-    presence_loss(logits, torch.full((1, 2, 2), 255)).backward()
-    assert (logits.grad == 0).all()
+    for dtype in (torch.float32, torch.float16):
+        logits = torch.full((8, 150), 100.0, dtype=dtype, requires_grad=True)  # their sum is no float16
+        value = presence_loss(logits, torch.full((8, 2, 2), 255))
+        value.backward()
+        assert value == 0 and value.dtype == torch.float32 and (logits.grad == 0).all()
 
 
 @pytest.mark.parametrize(
     ("masks", "message"),
     [
         (torch.zeros(3, 2, 2).long(), "masks are .3, 2, 2."),
+        (torch.zeros(2, 1, 2, 2).long(), "masks are .2, 1, 2, 2. .* must be .2, 2, 2."),
         (torch.full((2, 2, 2), 5), "masks hold the id 5"),
         (torch.zeros(2, 2, 2), "masks are float32; they must be ids"),
     ],

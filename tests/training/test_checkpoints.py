@@ -2,13 +2,16 @@
 
 import os
 import re
+from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from segmentation_models_pytorch.losses import DiceLoss
 from torch import nn
 from torch.utils.data import Subset
 
+from nbhelpers.losses import tversky_loss
 from nbhelpers.training.checkpoints import load_checkpoint, save_checkpoint
 from nbhelpers.training.plan import Plan
 from tests.training.test_training import Discs, assert_same_weights, quick, small_unet, weights_of
@@ -72,7 +75,10 @@ def test_a_fold_does_not_go_on_from_another_folds_file(tmp_path):
 
 def test_another_network_is_refused_before_a_weight_is_touched(whole, tmp_path):
     (tmp_path / "c.pt").write_bytes(whole)
-    for model, differing in ((nn.Conv2d(3, 2, 3, padding=1), "weight"), (small_unet(), "bias, ")):
+    grown = nn.Conv2d(3, 2, 1)
+    grown.register_buffer("scale", torch.ones(1))
+    networks = (nn.Conv2d(3, 2, 3, padding=1), "weight"), (small_unet(), "bias, "), (grown, "scale:")
+    for model, differing in networks:
         before = weights_of(model)
         with pytest.raises(ValueError, match=f"c.pt is of another network, which differs in {differing}"):
             quick(model, Discs(4), Discs(2), resume=tmp_path / "c.pt")
@@ -103,6 +109,10 @@ def other_loss(logits, masks):
     return logits.square().mean()
 
 
+def scaled_loss(logits, masks, factors):
+    return (logits.mean(dim=(0, 2, 3)) * torch.from_numpy(factors)).sum()
+
+
 OTHER_PLANS = [
     ({}, {"weight_decay": 0.5}, "{'weight_decay': 0.01}, this call has {'weight_decay': 0.5}"),
     ({}, {"clip_norm": 1.0}, "{'clip_norm': None}, this call has {'clip_norm': 1.0}"),
@@ -119,6 +129,11 @@ OTHER_PLANS = [
         "'smooth': 1.0",
     ),
     ({"loss": Weighted([1.0, 2.0])}, {"loss": Weighted([1.0, 3.0])}, "[1.0, 3.0]"),
+    (
+        {"loss": partial(scaled_loss, factors=np.array([1.0, 2.0]))},
+        {"loss": partial(scaled_loss, factors=np.array([1.0, 3.0]))},
+        "[1.0, 3.0]",
+    ),
 ]
 
 
@@ -139,6 +154,19 @@ def test_equal_losses_are_told_alike_in_another_session():
         records = [plan.record(Discs(4), Discs(2), "no") for plan in plans]
         assert records[0] == records[1]
         assert " at 0x" not in records[0]["loss"]
+
+
+def test_numbers_of_numpy_are_as_good_as_pythons(tmp_path):
+    """As loops over np.logspace and rng.integers give them; a checkpoint is read without running code."""
+    own = {"epochs": np.int64(2), "batch_size": np.int32(2), "seed": np.int64(3), "lr": np.float64(0.5)}
+    own |= {"weight_decay": np.float32(0.25), "clip_norm": np.float64(1.0), "schedule": np.array("poly")[()]}
+    own |= {"loss": partial(tversky_loss, beta=np.float64(0.75))}
+    plain = {name: value.item() for name, value in own.items() if name != "loss"}
+    plain |= {"loss": partial(tversky_loss, beta=0.75)}
+    common = {"train": Discs(4), "valid": Discs(2), "resume": tmp_path / "c.pt"}
+    quick(nn.Conv2d(3, 2, 1), stop_after=np.int64(1), **(common | own))
+    assert len(quick(nn.Conv2d(3, 2, 1), **(common | plain)).rows) == 2
+    assert len(quick(nn.Conv2d(3, 2, 1), **(common | own)).rows) == 2
 
 
 def test_bf16_and_fp16_take_turns(tmp_path):

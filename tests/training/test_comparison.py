@@ -1,5 +1,6 @@
 """nbhelpers.training.comparison: several seeds, and no conclusion below their noise."""
 
+import math
 import re
 
 import pytest
@@ -100,6 +101,8 @@ def test_the_table_names_what_it_measures():
 
 def test_mean_and_spread():
     assert mean_and_spread([1.0, 2.0, 3.0]) == (2.0, 1.0)
+    assert mean_and_spread([1.0, 3.0]) == pytest.approx((2.0, 2**0.5))
+    assert math.isnan(mean_and_spread([1.0])[1])
 
 
 def test_the_picture_says_mean_and_range():

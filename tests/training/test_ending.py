@@ -8,7 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from nbhelpers.training import evaluate
+from nbhelpers.metrics import ConfusionMatrix
+from nbhelpers.training import evaluate, keeping
+from nbhelpers.training.keeping import tried_out
 from tests.full_disk import full_disk
 from tests.training.test_training import Discs, Stopping, assert_same_weights, quick, small_unet, weights_of
 
@@ -48,7 +50,23 @@ class Sized(Discs):
         return image[: 32 - index % 2], mask[: 32 - index % 2]
 
 
+class BreaksBackwards(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = with_statistics()
+
+    def forward(self, images):
+        logits = self.inner(images)
+        if logits.requires_grad:
+            logits.register_hook(self.fail)
+        return logits
+
+    def fail(self, gradient):
+        raise OSError("on the way back")
+
+
 REFUSED = {
+    "a model that raises on the way back": (BreaksBackwards, {}, OSError, "on the way back"),
     "another number of classes": (lambda: with_statistics(3), {}, ValueError, "num_classes=2"),
     "a vector as loss": (
         with_statistics,
@@ -100,6 +118,30 @@ def test_a_refused_call_leaves_everything_as_it_was(case):
     assert states() == before
 
 
+def test_gradients_of_before_are_no_part_of_the_first_step():
+    trained = []
+    for left in (None, 3.0):  # of the reader's own backward, or of a step that Ctrl-C has ended
+        model = small_unet()
+        for parameter in model.parameters():
+            parameter.grad = None if left is None else torch.full_like(parameter, left)
+        quick(model, epochs=1)
+        trained.append(weights_of(model))
+    assert_same_weights(*trained)
+
+
+def test_gradients_of_before_move_with_the_model():
+    """The meta device is for a GPU, whose parameters stay the same objects."""
+    model = nn.Conv2d(3, 2, 1)
+    model.weight.grad = torch.ones_like(model.weight)
+    torch.__future__.set_swap_module_params_on_conversion(True)
+    try:
+        with tried_out(model, torch.device("meta")):
+            pass
+    finally:
+        torch.__future__.set_swap_module_params_on_conversion(False)
+    assert model.weight.grad.device == model.weight.device == torch.device("meta")
+
+
 class MakesABuffer(nn.Conv2d):
     """Registers a buffer in its first forward, as some position encodings do."""
 
@@ -121,6 +163,7 @@ def test_stop_after_0_trains_nothing(capsys):
     assert quick(model, stop_after=0).rows == []
     assert_same_weights(weights_of(model), weights)
     assert states() == before
+    assert (model[0].weight.grad == 1).all()
     assert not model.training
     assert "epochs" not in capsys.readouterr().out
 
@@ -149,6 +192,23 @@ def test_the_best_weights_and_the_history_outlive_whatever_ends_it(kind, epochs_
     else:
         assert f"{kind.__name__} in epoch 1: the model keeps the weights it had before" in out
         assert_same_weights(learnt, start)
+
+
+def test_ctrl_c_while_the_best_weights_are_copied_keeps_those_before(monkeypatch):
+    model, copies = nn.Conv2d(3, 2, 1), []
+
+    def stopped_at_the_third(model):  # the start, the first epoch, the second
+        copies.append(weights_of(model))
+        if len(copies) == 3:
+            raise KeyboardInterrupt
+        return copies[-1]
+
+    monkeypatch.setattr(keeping, "weights_of", stopped_at_the_third)
+    scores = iter([0.1, 0.2])
+    monkeypatch.setattr(ConfusionMatrix, "mean_iou", property(lambda self: next(scores)))
+    history = quick(model)
+    assert [row["epoch"] for row in history.rows] == [1]
+    assert_same_weights(weights_of(model), copies[1])
 
 
 def test_a_loss_that_turns_nan_late_keeps_what_was_learnt():

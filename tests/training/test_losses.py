@@ -76,6 +76,7 @@ def test_half_precision_is_computed_in_float32(loss, channels, dtype):
     assert value.dtype == torch.float32
     assert half.grad.dtype == dtype and half.grad.isfinite().all()
     assert value == loss(half.detach().float(), masks)
+    assert value == loss(half.detach().float(), masks.to(torch.uint16))
 
 
 @each_loss
@@ -95,6 +96,16 @@ def test_certain_logits_have_finite_gradients(loss, channels, size):
     logits = (logits.sign() * size).requires_grad_()
     loss(logits, masks).backward()
     assert logits.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("loss", [pixel_loss, focal_loss, ohem_loss, boundary_loss])
+@channels
+def test_double_precision_stays(loss, channels):
+    logits, masks = batch(channels)
+    torch.testing.assert_close(loss(logits.double(), masks).float(), loss(logits, masks))
+    assert torch.autograd.gradcheck(
+        lambda one: loss(one, masks[:1, :2, :3]), logits[:1, :, :2, :3].double().requires_grad_()
+    )
 
 
 def test_ohem_hides_no_nan():
@@ -211,6 +222,9 @@ def test_focal_of_one_channel_is_smps():
 @pytest.mark.parametrize("least", [0.01, 0.5, 1.0])
 def test_ohem_is_the_mean_of_the_hardest(threshold, least):
     logits, masks = batch(3)
+    masks[0, 0, 0] = (
+        logits[0, :, 0, 0].mul_(100).argmax()
+    )  # certain: a cost of 0 is not hard, whatever the threshold
     truth = F.softmax(logits, 1).gather(1, masks.where(masks != IGNORE, 0)[:, None])[:, 0][masks != IGNORE]
     sure = truth.sort().values
     count = max(int((sure < threshold).sum()), math.ceil(least * len(sure)))

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from nbhelpers.losses import tversky_loss
+from nbhelpers.losses import dice_loss, tversky_loss
 from nbhelpers.training import History
 from nbhelpers.training.plan import Plan, _described
 from tests.training.test_training import Discs, quick, small_unet
@@ -20,7 +20,10 @@ from tests.training.test_training import Discs, quick, small_unet
         ({"batch_size": 0}, "batch_size is 0; it must be a whole number, at least 1"),
         ({"seed": -1}, "seed is -1; it must be a whole number, at least 0"),
         ({"stop_after": -1}, "stop_after is -1; it must be a whole number, at least 0"),
+        ({"batch_size": None}, "batch_size is None; it must be a whole number"),
         ({"lr": 0}, "lr is 0; it must be a number above 0"),
+        ({"lr": None}, "lr is None; it must be a number above 0"),
+        ({"lr": math.inf}, "lr is inf; it must be a number above 0"),
         ({"lr": "fast"}, "lr is 'fast'; it must be a number above 0"),
         ({"weight_decay": math.nan}, "weight_decay is nan; it must be a number, at least 0"),
         ({"clip_norm": 0.0}, "clip_norm is 0.0; it must be a number above 0"),
@@ -43,6 +46,13 @@ def test_an_argument_that_makes_no_sense_is_an_error(options, message):
         quick(small_unet(), **options)
 
 
+def test_a_batch_that_cannot_be_split_between_processes_is_an_error():
+    plan = Plan(1, 0.1, 8, None, None, "poly", 0.0, None, 0)
+    plan.check(Discs(4), Discs(2), processes=4)
+    with pytest.raises(ValueError, match="batch_size 8 cannot be split between 3 processes; take a multiple"):
+        plan.check(Discs(4), Discs(2), processes=3)
+
+
 @pytest.mark.parametrize("schedule", ["onecycle", "poly"])
 @pytest.mark.parametrize("steps", [1, 2, 3, 4, 10, 1000])
 def test_a_schedule_of_any_length_trains(schedule, steps):
@@ -60,13 +70,27 @@ def test_a_schedule_of_any_length_trains(schedule, steps):
     assert sum(rates) / len(rates) > 0.02
 
 
+class Scaled:
+    """A loss that is an object, and no nn.Module."""
+
+    def __init__(self, weight, inner):
+        self.weight, self.inner = weight, inner
+
+    def __call__(self, logits, masks):
+        return self.weight * self.inner(logits, masks)
+
+
 def test_losses_of_other_settings_are_other_losses():
     def weighed(weight, logits, masks):
         return logits.mean() * weight
 
     losses = [tversky_loss, *(partial(tversky_loss, beta=beta) for beta in (0.7, 0.8))]
     losses += [partial(weighed, weight) for weight in (1.0, 2.0)]
-    assert len({_described(loss) for loss in losses}) == 5
+    losses += [Scaled(weight, inner) for weight in (1.0, 2.0) for inner in (tversky_loss, dice_loss)]
+    losses += [partial(weighed, inners) for inners in ([dice_loss, tversky_loss], [dice_loss, dice_loss])]
+    losses += [nn.Sequential(nn.CrossEntropyLoss(label_smoothing=share)) for share in (0.1, 0.2)]
+    assert len({_described(loss) for loss in losses}) == len(losses) == 13
+    assert _described(Scaled(1.0, dice_loss)) == _described(Scaled(1.0, dice_loss))
 
 
 def test_poly_falls_by_the_power_of_nine_tenths():

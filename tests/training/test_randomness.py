@@ -142,6 +142,25 @@ def test_evaluate_leaves_the_random_states():
     assert states() == before
 
 
+class Drawing(nn.Conv2d):
+    """Notes what torch draws in each step, as dropout would."""
+
+    def forward(self, images):
+        if self.training:
+            self.drawn.append(torch.rand(()).item())
+        return super().forward(images)
+
+
+def test_every_step_of_every_epoch_and_seed_draws_anew():
+    drawn = []
+    for seed in (0, 1):
+        model = Drawing(3, 2, 1)
+        model.drawn = []
+        quick(model, Discs(8), Discs(2), epochs=3, seed=seed)
+        drawn += model.drawn[2:]  # two are the rehearsal's
+    assert len(drawn) == len(set(drawn)) == 2 * 3 * 2
+
+
 def test_resuming_with_workers_equals_the_straight_run_with_and_without(tmp_path):
     def trained(**options):
         torch.manual_seed(0)

@@ -172,9 +172,9 @@ def test_three_epochs_and_three_more_equal_six_bit_for_bit(tmp_path, schedule):
 
 
 def test_resuming_a_finished_training_gives_its_result_again(tmp_path):
-    first, second = small_unet(), small_unet(seed=7)
-    quick(first, resume=tmp_path / "c.pt")
-    history = quick(second, resume=tmp_path / "c.pt")
+    first, second, path = small_unet(), small_unet(seed=7), tmp_path / "a new" / "folder" / "c.pt"
+    quick(first, resume=path, stop_after=9)  # the plan's epochs, no more
+    history = quick(second, resume=path)
     assert len(history.rows) == 2
     assert_same_weights(weights_of(first), weights_of(second))
 
@@ -524,6 +524,9 @@ def test_auto_is_a_precision_and_fp32_without_bf16_instructions(monkeypatch):
     assert fastest_precision("mps") == "fp32"
     monkeypatch.setattr("pathlib.Path.read_text", lambda self: "flags : fpu avx2 avx512f")
     assert fastest_precision("cpu") == "fp32"
+    for has_bf16, precision in ((True, "bf16"), (False, "fp16")):
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation, has=has_bf16: has)
+        assert fastest_precision("cuda") == precision
 
 
 @pytest.mark.parametrize("wanted", ["fp32", "bf16", "fp16"])
