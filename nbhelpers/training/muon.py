@@ -1,10 +1,12 @@
 """Muon: an optimizer that steps equally far in all directions of a weight matrix."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim import AdamW
+from torch.optim.optimizer import ParamsT
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # Jordan's: any singular value comes near 1 within five rounds
 ROUNDS = 5
@@ -28,15 +30,20 @@ class Muon(AdamW):
     """
 
     def __init__(
-        self, parameters: Iterable[Tensor], lr: float, weight_decay: float = 0.01, fused: bool = False
+        self, parameters: ParamsT, lr: float, weight_decay: float = 0.01, fused: bool = False
     ) -> None:
-        parameters = list(parameters)
-        matrices = [parameter for parameter in parameters if is_matrix(parameter)]
-        others = [parameter for parameter in parameters if not is_matrix(parameter)]
-        groups = [{"params": each, "orthogonal": each is matrices} for each in (matrices, others) if each]
-        super().__init__(groups, lr=lr, weight_decay=weight_decay, fused=fused)
+        super().__init__(parameters, lr=lr, weight_decay=weight_decay, fused=fused)
         # fused AdamW takes scaled gradients; what comes before it does not
         self._step_supports_amp_scaling = False
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """As torch's optimizers take one; it becomes two where it holds matrices and others."""
+        given = param_group["params"]
+        members = [given] if isinstance(given, Tensor) else list(given)
+        for orthogonal in (True, False):
+            part = [parameter for parameter in members if is_matrix(parameter) == orthogonal]
+            if part:
+                super().add_param_group(param_group | {"params": part, "orthogonal": orthogonal})
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:

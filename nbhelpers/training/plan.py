@@ -44,9 +44,7 @@ class Plan:
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            if isinstance(
-                value, np.generic
-            ):  # as loops over np.logspace give; a checkpoint holds plain values
+            if isinstance(value, np.generic):  # of np.logspace, say; a checkpoint holds plain values
                 object.__setattr__(self, name, value.item())
         if self.loss is not None and self.class_weights is not None:
             raise ValueError(

@@ -127,6 +127,28 @@ def test_the_others_step_as_adamw_has_it(options):
         assert same != (name in ("0.weight", "2.weight", "5.weight")), name
 
 
+def test_groups_of_parameters_keep_their_options():
+    together, apart = mixed(), mixed()
+    first, *rest = apart.children()
+    groups = [
+        {"params": first.parameters(), "lr": 0.002},
+        {"params": [parameter for child in rest for parameter in child.parameters()]},
+    ]
+    optimizer = Muon(groups, **OPTIONS)
+    found = [(group["orthogonal"], group["lr"], len(group["params"])) for group in optimizer.param_groups]
+    assert found == [(True, 0.002, 1), (False, 0.002, 1), (True, 0.02, 2), (False, 0.02, 6)]
+    one, two = steps(together, Muon(together.parameters(), **OPTIONS), 1), steps(apart, optimizer, 1)
+    for name in one:
+        assert torch.equal(one[name], two[name]) != name.startswith("0."), name
+
+
+def test_a_parameter_is_a_group_too_and_a_group_may_come_later():
+    optimizer = Muon([{"params": nn.Parameter(torch.zeros(3, 4))}], **OPTIONS)
+    optimizer.add_param_group({"params": [nn.Parameter(torch.zeros(4))], "weight_decay": 0.0})
+    found = [(group["orthogonal"], group["weight_decay"]) for group in optimizer.param_groups]
+    assert found == [(True, 0.1), (False, 0.0)]
+
+
 @pytest.mark.parametrize("shape", [(5, 4, 3, 3), (40, 2, 3, 3)], ids=["wide", "tall"])
 def test_the_layout_in_memory_changes_nothing(shape):
     gradient = torch.randn(shape, generator=torch.Generator().manual_seed(3))
