@@ -31,7 +31,7 @@ def check_cheapest(answer: int) -> None:
 
 @exercise
 def check_idle(answer: int) -> None:
-    """How many of 20 queries shall answer "no object" for 11 nuclei on a background?"""
+    """How many of 20 queries should answer "no object" for 11 nuclei on a background?"""
     slips = {
         9: "the background is a segment too, and takes a query.",
         7: "count the background once: 11 nuclei and one background.",
