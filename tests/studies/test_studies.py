@@ -4,7 +4,7 @@ import ast
 import json
 import re
 from contextlib import suppress
-from math import comb
+from math import comb, inf
 from pathlib import Path
 
 import nbformat
@@ -13,14 +13,18 @@ import torch
 from torch import nn
 
 from nbhelpers.datasets import Street
+from nbhelpers.training import fit
+from nbhelpers.training.engine import Engine
 from nbhelpers.training.randomness import Batches
 from studies import Claim, Protocol, Study, Way, load
 from studies.__main__ import main
 from studies.measures import borders_and_interiors, near_border, recall_by_size
-from studies.running import make_row, run_missing
+from studies.protocol import train_by_fit
+from studies.running import _commit, make_row, run_missing, run_seed
 from studies.statistics import LEVEL
 from studies.study import CHECKPOINTS, HERE, RESULTS, last_fifth
 from tests.flat import Flat
+from tests.full_disk import full_disk
 from tools.execution import ROOT
 
 LESSONS = sorted(file.stem.removeprefix("lesson") for file in HERE.glob("lesson*.py"))
@@ -81,6 +85,82 @@ def test_a_stored_network_scores_as_its_row_says(folders, monkeypatch):
     assert score == pytest.approx(row["measures"]["mean IoU"], abs=5e-3)  # weights in eight bits
     with pytest.raises(FileNotFoundError, match="python -m studies run tiny"):
         study.network("fast")
+
+
+def made_up(study: Study, way: str, seed: int) -> dict:
+    scores = {"measures": {"mean IoU": 0.5}, "cpu_seconds": 1.0, "protocol": 500 * "long "}
+    return {"way": way, "seed": seed} | scores
+
+
+def test_two_runs_at_once_share_the_rows(folders, monkeypatch):
+    """While the first makes a row, the second passes over it and makes the other, which the first finds and keeps."""
+    made = []
+
+    def make(study, way, seed):
+        made.append(way)
+        if len(made) == 1:
+            run_seed(tiny(), seed, end=inf)
+        return made_up(study, way, seed)
+
+    monkeypatch.setattr("studies.running.make_row", make)
+    folders.joinpath("locks").mkdir()
+    run_seed(tiny(), 0, end=inf)
+    assert sorted(made) == ["fast", "slow"]
+    assert [row["way"] for row in json.loads((folders / "results" / "tiny.json").read_text())] == sorted(made)
+
+
+def test_rows_that_cannot_be_written_leave_those_before(folders, monkeypatch):
+    monkeypatch.setattr("studies.running.load", lambda _: tiny())
+    monkeypatch.setattr("studies.running.make_row", made_up)
+    run_missing(["tiny"], seeds=2, minutes=10)
+    before = (folders / "results" / "tiny.json").read_bytes()
+    with full_disk(after=2000), pytest.raises(OSError, match="tiny.json was not written .* as it was before"):
+        run_missing(["tiny"], seeds=3, minutes=10)
+    assert (folders / "results" / "tiny.json").read_bytes() == before
+
+
+def test_all_of_one_seed_come_before_the_next(folders, monkeypatch):
+    """By default as many seeds as each study says."""
+    studies = {"a": tiny(lesson="a", seeds=1), "b": tiny(lesson="b", seeds=2)}
+    order = []
+    monkeypatch.setattr("studies.running.load", studies.get)
+    monkeypatch.setattr(
+        "studies.running.run_seed", lambda study, seed, end: order.append((study.lesson, seed))
+    )
+    run_missing(["a", "b"], seeds=None, minutes=10)
+    assert order == [("a", 0), ("b", 0), ("b", 1)]
+    run_missing(["a", "b"], seeds=2, minutes=10)
+    assert order[3:] == [("a", 0), ("b", 0), ("a", 1), ("b", 1)]
+
+
+def by_itself(network, protocol, train, valid, seed):
+    """The training of a way that has its own."""
+    return fit(nn.Sequential(network), train, valid, epochs=protocol.epochs, precision="fp32", quiet=True)
+
+
+@pytest.mark.parametrize("train", [train_by_fit, by_itself])
+@pytest.mark.parametrize("epochs", [0, 1])
+def test_a_training_that_is_stopped_makes_no_row(folders, monkeypatch, train, epochs):
+    """`fit` ends quietly at Ctrl-C, with the history so far; a run ends too, and goes on with that row."""
+    taken, step = [], Engine.step
+
+    def stopped(*given):
+        taken.append(1)
+        if len(taken) > epochs:  # of one step each
+            raise KeyboardInterrupt
+        return step(*given)
+
+    monkeypatch.setattr(Engine, "step", stopped)
+    ways = dict.fromkeys(("fast", "slow"), Way(build=Flat, train=train))
+    monkeypatch.setattr("studies.running.load", lambda _: tiny(ways=ways))
+    with pytest.raises(KeyboardInterrupt, match=f"after {epochs} of 2 epochs; no row was made"):
+        run_missing(["tiny"], seeds=1, minutes=10)
+    assert len(taken) == epochs + 1 and not (folders / "results").exists()
+
+
+def test_without_git_a_row_says_so(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert _commit() == "unknown"
 
 
 def test_no_time_no_row(folders, monkeypatch):
@@ -186,6 +266,7 @@ def test_rows_are_whole(lesson):
         assert row["way"] in study.ways and (row["way"], row["seed"]) not in seen
         seen.add((row["way"], row["seed"]))
         assert row["protocol"] == str(study.ways[row["way"]].protocol(study.protocol))
+        assert f"{row['steps']:,} steps" in row["protocol"]  # none that was stopped
         assert row["curve"][-1][0] == row["steps"]
         assert all(0 <= score <= 1 for score in row["iou"].values() if score == score)
 
