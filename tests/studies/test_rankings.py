@@ -75,6 +75,24 @@ def test_what_is_counted():
     assert not math.isnan(result["scores"]["a"]["one"])
 
 
+def test_equal_networks_are_in_no_order():
+    """a and b are one network twice; c is behind by the first score, ahead by the second, and alike by the third."""
+    values = {"a": (2, 2, 2), "b": (2, 2, 2), "c": (1, 3, 2)}
+    result = compared(
+        {
+            name: {kind: np.full(5, value) for kind, value in zip(("one", "two", "three"), each)}
+            for name, each in values.items()
+        }
+    )
+    assert result["beyond_noise"] == {"one": 2, "two": 2, "three": 0}
+    assert set(result["ordered_otherwise_by_other_scenes"].values()) == {0}
+    otherwise = {
+        key: result["against"][key[0]][key[1]] for key in (("one", "two"), ("one", "three"), ("three", "two"))
+    }
+    assert [found["ordered_otherwise"] for found in otherwise.values()] == [2, 0, 0]
+    assert [found["otherwise_beyond_noise"] for found in otherwise.values()] == [2, 0, 0]
+
+
 def test_what_is_said_follows_from_what_is_counted():
     """Of three pairs two are ordered otherwise; the second score alone disagrees with itself, in half the draws of one."""
     found = {"networks": 3, "images": 200} | two_scores("mean IoU", "HD95")
