@@ -599,5 +599,39 @@ def test_an_out_that_does_not_fit():
         )
     frozen = np.zeros((64, 64), np.uint8)
     frozen.flags.writeable = False
-    with pytest.raises(ValueError, match="read-only"):
-        predict_tiled(Seen(), torch.rand(3, 64, 64), ids=True, out=frozen, progress=False)
+    for wrong, words in (
+        (frozen, "read-only"),
+        (np.zeros((64, 64), np.uint8)[::-1], "turned round"),
+        (torch.zeros(64, 64), "out is Tensor; it must be numpy's array"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            predict_tiled(Seen(), torch.rand(3, 64, 64), ids=True, out=wrong, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        (
+            Image.new("RGB", (64, 64)),
+            "image is Image; it must be .* of Pillow's, batches and lists go to predict",
+        ),
+        ([torch.rand(3, 64, 64)], "image is list; it must be one tensor"),
+        (torch.rand(1, 3, 64, 64), r"image is Tensor of shape \(1, 3, 64, 64\)"),
+        (np.zeros(64), r"image is ndarray of shape \(64,\)"),
+    ],
+)
+def test_what_no_windows_are_read_of(image, words):
+    with pytest.raises(ValueError, match=words):
+        predict_tiled(Seen(), image, 64, 32, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("tile", "overlap", "stride"), [(21, 7, 7), (15, 5, 5), (3, 1, 1), (1, 0, 1), (66, 33, 11)]
+)
+@pytest.mark.parametrize("size", [(40, 57), (5, 64), (1, 1)])
+def test_odd_strides_blend_without_a_trace(tile, overlap, stride, size):
+    """A network that looks at one pixel gives what the whole gives, whatever the windows."""
+    seen, image = Seen(3.0), torch.rand(3, *size)
+    found = predict_tiled(seen, image, tile, overlap, stride=stride, batch_size=4, progress=False)
+    assert torch.allclose(found, predict(seen, image, stride=stride), atol=1e-6)
+    assert all(side % stride == 0 and side <= tile for shape in seen.shapes[:-1] for side in shape[-2:])

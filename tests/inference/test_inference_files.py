@@ -14,6 +14,7 @@ import onnx
 import pytest
 import torch
 from PIL import Image, TiffImagePlugin
+from safetensors.torch import save_file
 from torch import nn
 
 from nbhelpers.datasets.files import SUFFIXES, read_image, read_mask
@@ -131,6 +132,34 @@ def test_weights_that_do_not_fit(tmp_path):
         load_weights(network(), tmp_path / "none.safetensors")
     with pytest.raises(ValueError, match="must end in .safetensors"):
         save_weights(network(), tmp_path / "unet.pt")
+
+
+def test_weights_of_another_precision_and_of_whole_numbers(tmp_path):
+    path, model = tmp_path / "linear.safetensors", nn.Linear(3, 2)
+    half = {name: value.half() for name, value in model.state_dict().items()}
+    save_file(half, path)
+    load_weights(model, path)
+    assert model.weight.dtype == torch.float32 and torch.equal(model.weight, half["weight"].float())
+    save_file(half | {"weight": torch.ones(2, 3, dtype=torch.int8)}, path)
+    with pytest.raises(
+        ValueError, match="1 tensors differ: weight is int8, but the model's float32; build the"
+    ):
+        load_weights(model, path)
+    assert torch.equal(model.weight, half["weight"].float())
+
+
+def test_weights_of_a_wrapped_model(tmp_path):
+    """As torch's DataParallel names them: not the arguments are wrong."""
+    path, bare = tmp_path / "unet.safetensors", network()
+    wrapped = nn.ModuleDict({"module": network(seed=1)})
+    save_weights(wrapped, path)
+    with pytest.raises(
+        ValueError, match="only the file has 'module.' before each name: save and load the bare model"
+    ):
+        load_weights(bare, path)
+    save_weights(bare, path)
+    with pytest.raises(ValueError, match="only the model has 'module.' before each name"):
+        load_weights(wrapped, path)
 
 
 # ONNX

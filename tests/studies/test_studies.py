@@ -170,11 +170,18 @@ def test_no_time_no_row(folders, monkeypatch):
 
 
 def test_a_row_can_be_made_again():
-    study = tiny()
+    seeds = []
+
+    def train(*given):
+        seeds.append(given[-1])
+        return train_by_fit(*given)
+
+    study = tiny(ways={"fast": Way(build=Flat, terms={"lr": 1e-1}, train=train)}, claims=())
     first, second = (make_row(study, "fast", 3) for _ in range(2))
     assert first["measures"] == second["measures"] and first["curve"] == second["curve"]
     assert make_row(study, "fast", 4)["measures"] != first["measures"]
     assert set(first) == KEYS
+    assert seeds == [study.seed_of("fast", seed) for seed in (3, 3, 4)]  # no other way's order of pictures
 
 
 def test_seeds_are_independent():

@@ -227,7 +227,7 @@ def test_the_spread_of_unequal_and_of_too_few():
 
 def test_nothing_is_said_without_rows(rows):
     answer = Answer(networks=THREE)
-    for said in (answer.table, answer.least, answer.decisions, answer.rates):
+    for said in (answer.table, answer.least, answer.decisions, answer.rates, answer.borrowed(answer)):
         assert said == EMPTY
     rows(TUNING, tuned())
     rows(STEPS, scored(A=[0.5]))  # one seed says nothing
