@@ -191,6 +191,8 @@ def main(lessons: Sequence[str]) -> None:
     for name, network in networks(lessons):
         values[name] = scores(per_image(predictions(network, test), masks, test.num_classes), draws)
         print(f"{name:40} " + "  ".join(f"{value[0]:.3f}" for value in values[name].values()), flush=True)
+    if len(values) < 2:
+        raise SystemExit(f"{len(values)} networks are stored, but a ranking needs two: python -m studies run")
     results = {"images": len(masks), "draws": DRAWS, "networks": len(values)} | compared(values)
     content = provenance(" ".join(["python -m studies.rankings", *lessons])) | {"results": results}
     with written_whole(RESULTS / "rankings.json") as temporary:

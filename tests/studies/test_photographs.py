@@ -1,5 +1,6 @@
 """Studies on CamVid: which photographs are trained on, how many steps a budget pays, and what scores."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -217,8 +218,12 @@ def test_what_a_budget_pays_is_found_once_and_before_the_first_row(monkeypatch, 
     monkeypatch.setattr("studies.which.terms.evaluate", clock.evaluate)
     timed = TimedPhotographs(size=SMALL, seen_at=SMALL, seconds=120)
     way = Way(build=Flat, train=clock.train)
-    fit_budgets(replace(study(), protocol=timed, ways={"A": way}), 0)
+    planned = replace(study(), protocol=timed, ways={"A": way})
+    fit_budgets(planned, 0)
     assert "A: 367 photographs of 32 x 40, augmented, 100 steps" in capsys.readouterr().out
+    (tmp_path / planned.path.name).write_text(json.dumps([{"way": "A", "seed": 0}]))
+    fit_budgets(planned, 0)
+    assert capsys.readouterr().out == ""  # no row of it is missing
     clock.step = 9.0  # something else keeps the machine busy now
     found = timed.for_seed(1).fitted(way, timed.data("train"), None)
     assert found.draws == 160 and clock.trained == [SHORT, *[SHORT, LONG] * TURNS]

@@ -20,7 +20,7 @@ from studies import Claim, Protocol, Study, Way, load
 from studies.__main__ import main
 from studies.measures import borders_and_interiors, near_border, recall_by_size
 from studies.protocol import train_by_fit
-from studies.running import _commit, make_row, run_missing, run_seed
+from studies.running import _commit, _store, make_row, run_missing, run_seed
 from studies.statistics import LEVEL
 from studies.study import CHECKPOINTS, HERE, RESULTS, last_fifth
 from tests.flat import Flat
@@ -107,6 +107,15 @@ def test_two_runs_at_once_share_the_rows(folders, monkeypatch):
     run_seed(tiny(), 0, end=inf)
     assert sorted(made) == ["fast", "slow"]
     assert [row["way"] for row in json.loads((folders / "results" / "tiny.json").read_text())] == sorted(made)
+
+
+def test_a_row_that_is_made_again_takes_the_place_of_the_first(folders):
+    """As where two machines, whose locks are their own, share a disk."""
+    folders.joinpath("locks").mkdir()
+    study = tiny()
+    for seconds in (1.0, 2.0):
+        _store(study, made_up(study, "slow", 0) | {"cpu_seconds": seconds})
+    assert [row["cpu_seconds"] for row in study.rows] == [2.0]
 
 
 def test_rows_that_cannot_be_written_leave_those_before(folders, monkeypatch):
