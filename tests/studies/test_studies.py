@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from nbhelpers.datasets import Street
-from nbhelpers.training import fit
+from nbhelpers.training import History, fit
 from nbhelpers.training.engine import Engine
 from nbhelpers.training.randomness import Batches
 from studies import Claim, Protocol, Study, Way, load
@@ -191,6 +191,27 @@ def test_a_row_can_be_made_again():
     assert make_row(study, "fast", 4)["measures"] != first["measures"]
     assert set(first) == KEYS
     assert seeds == [study.seed_of("fast", seed) for seed in (3, 3, 4)]  # no other way's order of pictures
+
+
+def test_fit_is_told_the_protocol(monkeypatch):
+    asked = []
+    history = History([{"epoch": 1}, {"epoch": 2}])
+    monkeypatch.setattr(
+        "studies.protocol.fit", lambda *given, **options: asked.extend([given, options]) or history
+    )
+    told = {"epochs": 2, "lr": 0.1, "batch_size": 3, "schedule": "onecycle"}
+    protocol = Protocol(**told, options={"optimizer": "muon"})
+    assert train_by_fit("network", protocol, "train", "valid", 7) is history
+    fixed = {"precision": "fp32", "seed": 7, "quiet": True, "optimizer": "muon"}
+    assert asked == [("network", "train", "valid"), told | fixed]
+
+
+def test_a_row_holds_all_measures_of_the_200_scenes():
+    measures = {"one": lambda _, test: len(test), "more": lambda _, test: {"a": 0.123456, "b": 2}}
+    study = tiny(measures=measures)
+    row = make_row(study, "fast", 0)
+    assert row["measures"] == {"mean IoU": row["measures"]["mean IoU"], "one": 200, "a": 0.12346, "b": 2}
+    assert [len(study.protocol.data(split)) for split in ("train", "val", "test")] == [8, 100, 200]
 
 
 def test_seeds_are_independent():
