@@ -6,8 +6,10 @@ import re
 from contextlib import suppress
 from math import comb, inf
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -18,7 +20,7 @@ from nbhelpers.training.engine import Engine
 from nbhelpers.training.randomness import Batches
 from studies import Claim, Protocol, Study, Way, load
 from studies.__main__ import main
-from studies.measures import borders_and_interiors, near_border, recall_by_size
+from studies.measures import borders_and_interiors, kinds_of_error, near_border, recall_by_size
 from studies.protocol import train_by_fit
 from studies.running import _commit, _store, make_row, run_missing, run_seed
 from studies.statistics import LEVEL
@@ -281,6 +283,29 @@ def test_measures_of_a_perfect_network_are_one():
     network = Perfect(test)
     for measure in (borders_and_interiors, recall_by_size):
         assert set(measure(network, test).values()) == {1.0}
+
+
+def test_measures_by_hand(monkeypatch):
+    """Things of 2, 16 and 64 pixels, each without one pixel or one column, on a ground that has one too few."""
+    mask = np.zeros((20, 40), np.uint8)
+    mask[0], mask[2:6, 2:6], mask[8:16, 8:16], mask[18, 30:32] = 255, 1, 2, 1
+    found = np.where(mask == 255, 0, mask)
+    found[2:6, 2], found[8:16, 8], found[18, 30], found[19, 0] = 0, 0, 0, 1
+    monkeypatch.setattr("studies.measures.predictions", lambda *_: found[None])
+    monkeypatch.setattr("studies.measures.error_shares", lambda *_: {"patch": 0.25})
+    test = SimpleNamespace(masks=[mask], num_classes=3)
+    shares = {"1 to 15 px": 1 / 2, "16 to 63 px": 3 / 4, "64 to 255 px": 7 / 8, "256 px and more": 677 / 678}
+    assert recall_by_size(None, test) == pytest.approx(
+        {f"recall, {name}": share for name, share in shares.items()}
+    )
+    assert kinds_of_error(None, test) == {"patch, % of pixels": 25.0}
+
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(mask, 1, mode="edge"), (3, 3))
+    near = np.array([[len(np.unique(window)) > 1 for window in row] for row in windows])
+    for part, where in {"borders": near, "interiors": ~near}.items():
+        pairs = [((found == each) & where & (mask != 255), (mask == each) & where) for each in range(3)]
+        expected = np.mean([(one & other).sum() / (one | other).sum() for one, other in pairs])
+        assert borders_and_interiors(None, test)[f"mean IoU, {part}"] == pytest.approx(expected)
 
 
 # The lessons' studies
