@@ -1,5 +1,6 @@
 """Files of inference: weights, exported models, images by windows, and a folder at a time from a terminal."""
 
+import errno
 import gc
 import os
 import subprocess
@@ -66,6 +67,22 @@ def test_a_full_disk_leaves_what_was_there(tmp_path):
         raise KeyboardInterrupt
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == ["weights"]
+
+
+def test_a_disk_that_tells_late_that_it_is_full(tmp_path, monkeypatch):
+    """As network disks do: only when all that was written has to be there."""
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    (tmp_path / "weights").write_bytes(b"old")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(
+        OSError, match="weights was not written .No space left on device.; .* as it was before"
+    ):
+        with written_whole(tmp_path / "weights") as temporary:
+            temporary.write_bytes(b"new")
+    assert (tmp_path / "weights").read_bytes() == b"old" and len([*tmp_path.iterdir()]) == 1
 
 
 def test_an_error_about_another_file_names_that_file(tmp_path):
