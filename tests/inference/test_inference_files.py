@@ -85,6 +85,17 @@ def test_a_disk_that_tells_late_that_it_is_full(tmp_path, monkeypatch):
     assert (tmp_path / "weights").read_bytes() == b"old" and len([*tmp_path.iterdir()]) == 1
 
 
+def test_two_processes_that_write_one_file_do_not_share_a_half(tmp_path, monkeypatch):
+    with written_whole(tmp_path / "weights") as ours:
+        ours.write_bytes(b"ours")
+        with monkeypatch.context() as another:
+            another.setattr(os, "getpid", lambda: 1)
+            with written_whole(tmp_path / "weights") as theirs:
+                theirs.write_bytes(b"theirs")
+        assert (tmp_path / "weights").read_bytes() == b"theirs"
+    assert (tmp_path / "weights").read_bytes() == b"ours"
+
+
 def test_an_error_about_another_file_names_that_file(tmp_path):
     with pytest.raises(FileNotFoundError, match="No such file or directory: .*image.png"):
         with written_whole(tmp_path / "submission.csv"):
