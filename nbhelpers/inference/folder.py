@@ -113,7 +113,7 @@ def predict_folder(
 
 
 def _opened(path: Path, in_channels: int, value_range: tuple[float, float] | None) -> Sliceable:
-    if value_range is None and path.suffix.lower() != ".npy" and (bits := bits_of(path)) > 8:
+    if value_range is None and path.suffix != ".npy" and (bits := bits_of(path)) > 8:
         raise ValueError(
             f"{path.name} has {bits} bits; say which numbers are black and white for this model, as in its training: "
             "--range 0 65535 for the whole type, --range 0 4095 for 12 bits in 16"
