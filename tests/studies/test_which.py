@@ -374,7 +374,7 @@ def test_who_is_slower_and_no_better_is_not_at_the_front(rows):
 
 def test_changes_of_place_count_beyond_both_differences():
     one = Ranked("one", {"A": [0.5], "B": [0.4]}, 0.15)
-    other = Ranked("other", {"A": [0.3], "B": [0.6]}, 0.1)
+    other = Ranked("other", {"B": [0.6], "A": [0.3]}, 0.1)  # the better first
     for first, second in ((one, other), (other, one)):  # A is ahead by 0.1, where 0.15 mean something
         assert first.agrees(second).endswith(
             "= -1.00. No two networks change places beyond the least differences."
