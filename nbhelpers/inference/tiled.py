@@ -13,6 +13,7 @@ from itertools import product, takewhile
 from typing import Protocol
 
 import numpy as np
+import PIL.Image
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -76,8 +77,11 @@ def predict_tiled(
     """
     check_grid(tile, overlap, stride)
     check_positive(batch_size=batch_size)
-    if len(getattr(image, "shape", ())) not in (2, 3):
-        shape = f" of shape {tuple(image.shape)}" if hasattr(image, "shape") else ""
+    shape = (
+        None if isinstance(image, PIL.Image.Image) else getattr(image, "shape", None)
+    )  # fastai gives pictures one
+    if shape is None or len(shape) not in (2, 3):
+        shape = "" if shape is None else f" of shape {tuple(shape)}"
         raise ValueError(
             f"image is {type(image).__name__}{shape}; it must be one tensor (3, H, W), or an array (H, W, 3) or (H, W) of "
             "which windows are read: pictures of Pillow's, batches and lists go to predict"
