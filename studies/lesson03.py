@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from nbhelpers.datasets import Street, in_memory
 from nbhelpers.models.blocks import Normalize
 from nbhelpers.models.encoders import IMAGENET_MEAN, IMAGENET_STD
-from nbhelpers.training import fit
 from studies import Claim, Protocol, Study, Way
+from studies.protocol import train_by_fit
 
 ELSEWHERE = 1  # the seed of the streets that the pretrained encoder has seen
 
@@ -39,7 +39,7 @@ def learnt_elsewhere() -> dict[str, Tensor]:
             in_memory(Street(split, size, length, seed=ELSEWHERE))
             for split, length in (("train", 800), ("val", 50))
         )
-        fit(network, train, valid, epochs=6, lr=4e-3, precision="fp32", quiet=True)
+        train_by_fit(network, Protocol(epochs=6, lr=4e-3, schedule="onecycle"), train, valid, seed=0)
     return {name: value.clone() for name, value in network[1].encoder.state_dict().items()}
 
 

@@ -76,9 +76,16 @@ class Protocol:
         )
 
 
+def whole(history: History, protocol: Protocol) -> History:
+    """The history. Raises KeyboardInterrupt where it lacks epochs: `fit` ends quietly at Ctrl-C, and a row must not."""
+    if len(history.rows) < protocol.epochs:
+        raise KeyboardInterrupt(f"after {len(history.rows)} of {protocol.epochs} epochs; no row was made")
+    return history
+
+
 def train_by_fit(network: nn.Module, protocol: Protocol, train: Any, valid: Any, seed: int) -> History:
     """The training of every way that has none of its own."""
-    return fit(
+    history = fit(
         network,
         train,
         valid,
@@ -91,6 +98,7 @@ def train_by_fit(network: nn.Module, protocol: Protocol, train: Any, valid: Any,
         quiet=True,
         **protocol.options,
     )
+    return whole(history, protocol)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ import scipy
 import torch
 
 from nbhelpers.datasets import IGNORE, InMemory
+from nbhelpers.inference import written_whole
 from nbhelpers.metrics import Surfaces, boundary_iou
 from studies.measures import predictions
 from studies.protocol import Protocol
@@ -91,20 +92,25 @@ def scores(parts: dict[str, np.ndarray], draws: np.ndarray) -> dict[str, np.ndar
 
 
 def compared(table: dict[str, dict[str, np.ndarray]]) -> dict:
-    """How the scores rank the networks of {network: {score: value of all images, then of each draw}}."""
+    """How the scores rank the networks of {network: {score: value of all images, then of each draw}}.
+
+    Two networks of one value are in no order: neither is ahead.
+    """
     names, kinds = list(table), list(table[next(iter(table))])
     values = {
         kind: np.stack([table[name][kind] for name in names]) for kind in kinds
     }  # (networks, 1 + draws)
     pairs = list(combinations(range(len(names)), 2))
-    ahead = {kind: np.stack([values[kind][a] > values[kind][b] for a, b in pairs]) for kind in kinds}
-    first = {kind: won[:, 0] for kind, won in ahead.items()}
-    share = {kind: won[:, 1:].mean(axis=1) for kind, won in ahead.items()}
+    # (pairs, 1 + draws): 1 where the first of a pair is ahead, -1 where the second is
+    ahead = {kind: np.stack([np.sign(values[kind][a] - values[kind][b]) for a, b in pairs]) for kind in kinds}
+    first = {kind: order[:, 0] for kind, order in ahead.items()}
+    drawn = {kind: order[:, 1:] for kind, order in ahead.items()}
     sure = {
-        kind: np.where(part >= SURE, 1, np.where(part <= 1 - SURE, -1, 0)) for kind, part in share.items()
+        kind: np.sum([side * ((order == side).mean(axis=1) >= SURE) for side in (1, -1)], axis=0)
+        for kind, order in drawn.items()
     }
     noise = {
-        kind: float(np.where(first[kind], 1 - share[kind], share[kind]).mean()) for kind in kinds
+        kind: float((first[kind][:, None] * drawn[kind] == -1).mean()) for kind in kinds
     }  # the same score, other scenes
     return {
         "scores": {name: {kind: round(float(values[kind][i, 0]), 4) for kind in kinds} for i, name in enumerate(names)},
@@ -113,7 +119,7 @@ def compared(table: dict[str, dict[str, np.ndarray]]) -> dict:
         "against": {
             one: {
                 other: {
-                    "ordered_otherwise": int((first[one] != first[other]).sum()),
+                    "ordered_otherwise": int((first[one] * first[other] == -1).sum()),
                     "otherwise_beyond_noise": int((sure[one] * sure[other] == -1).sum()),
                     "kendall_tau": round(float(scipy.stats.kendalltau(values[one][:, 0], values[other][:, 0]).statistic), 3),
                 }
@@ -185,10 +191,12 @@ def main(lessons: Sequence[str]) -> None:
     for name, network in networks(lessons):
         values[name] = scores(per_image(predictions(network, test), masks, test.num_classes), draws)
         print(f"{name:40} " + "  ".join(f"{value[0]:.3f}" for value in values[name].values()), flush=True)
+    if len(values) < 2:
+        raise SystemExit(f"{len(values)} networks are stored, but a ranking needs two: python -m studies run")
     results = {"images": len(masks), "draws": DRAWS, "networks": len(values)} | compared(values)
     content = provenance(" ".join(["python -m studies.rankings", *lessons])) | {"results": results}
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "rankings.json").write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    with written_whole(RESULTS / "rankings.json") as temporary:
+        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
     print(sentence(results), table(results), sep="\n\n")
 
 

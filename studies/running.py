@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from nbhelpers.inference.writing import written_whole
 from nbhelpers.training import evaluate
 from studies.packing import pack
-from studies.protocol import MEAN_IOU
+from studies.protocol import MEAN_IOU, whole
 from studies.study import Study, load
 
 PACKAGES = ("torch", "torchvision", "timm", "segmentation_models_pytorch")
@@ -75,7 +75,7 @@ def make_row(study: Study, way: str, seed: int) -> dict:
     torch.manual_seed(study.seed_of(way, seed))
     network = plan.build()
     started, cpu = time.perf_counter(), time.process_time()
-    history = plan.train(network, protocol, train, valid, study.seed_of(way, seed))
+    history = whole(plan.train(network, protocol, train, valid, study.seed_of(way, seed)), protocol)
     seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
     confusion = evaluate(network, test, size=protocol.seen_at, precision="fp32")
     measures = {MEAN_IOU: confusion.mean_iou}
@@ -131,7 +131,10 @@ def _machine() -> str:
 
 def _commit() -> str:
     """The commit of the code, as far as git is there and tells."""
-    done = run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True
-    )
+    try:
+        done = run(
+            ["git", "rev-parse", "--short", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True
+        )
+    except OSError:  # there is no git
+        return "unknown"
     return done.stdout.strip() or "unknown"

@@ -9,6 +9,7 @@ import numpy as np
 import scipy
 
 LEVEL = 0.05  # of all verdicts of a lesson together
+DECIMALS = 12  # of a mean: behind them is what the order of adding up leaves, and no difference
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,19 @@ class Difference:
 
 
 def difference(first: Sequence[float], second: Sequence[float], *, paired: bool = False) -> Difference:
-    """Compare two lists of scores, one number a seed. Raises ValueError for fewer than two seeds, or unequal pairs."""
+    """Compare two lists of scores, one number a seed.
+
+    Raises ValueError for fewer than two seeds, for unequal pairs, and for scores that are no numbers.
+    """
     first, second = np.asarray(first, float), np.asarray(second, float)
     if min(len(first), len(second)) < 2 or (paired and len(first) != len(second)):
         raise ValueError(
             f"{len(first)} and {len(second)} scores; there must be two seeds a way at least, and pairs as many"
+        )
+    if not np.isfinite([*first, *second]).all():
+        raise ValueError(
+            f"the scores are {first.tolist()} and {second.tolist()}; each must be a number: compare by a measure that "
+            "every seed has"
         )
     mean = first.mean() - second.mean()
     if paired:
@@ -54,16 +63,21 @@ def difference(first: Sequence[float], second: Sequence[float], *, paired: bool 
     interval = test.confidence_interval(0.95)
     exact = scipy.stats.permutation_test(
         (first, second),
-        lambda a, b, axis: abs(a.mean(axis) - b.mean(axis)),
+        lambda a, b, axis: abs(a.mean(axis) - b.mean(axis)).round(DECIMALS),  # so that ties are ties
         permutation_type="samples" if paired else "independent",
         vectorized=True,
         alternative="greater",  # of the distance of the means: two-sided
         n_resamples=20_000,  # all orders up to 8 against 8 seeds: C(16, 8) = 12,870
         rng=np.random.default_rng(0),
     )
-    low, high = float(interval.low), float(interval.high)
     return Difference(
-        float(mean), low, high, float(exact.pvalue), error, float(test.df), (len(first), len(second))
+        mean=float(mean),
+        low=float(interval.low),
+        high=float(interval.high),
+        p=float(exact.pvalue),
+        error=round(float(error), DECIMALS),
+        freedom=float(test.df),
+        seeds=(len(first), len(second)),
     )
 
 

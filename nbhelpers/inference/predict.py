@@ -196,6 +196,22 @@ def check_depth(parts: Iterable[Image]) -> None:
         )
 
 
+def checked_out(out: np.ndarray | None, shape: tuple[int, ...], dtype: type) -> np.ndarray | None:
+    """An array to fill, as it is, or None; ValueError for one that the result does not fit into."""
+    if out is None:
+        return None
+    if not isinstance(out, np.ndarray):
+        raise ValueError(f"out is {type(out).__name__}; it must be numpy's array or memory map")
+    faults = [] if out.flags.writeable else ["read-only"]
+    faults += ["turned round"] if min(out.strides, default=0) < 0 else []  # torch has no negative strides
+    if faults or out.shape != shape or out.dtype != dtype:
+        raise ValueError(
+            f"out is {', '.join([f'{out.dtype} {out.shape}', *faults])}; this result is {np.dtype(dtype)} {shape} and "
+            "must be writeable, in its own order"
+        )
+    return out
+
+
 def check_positive(**counts: int) -> None:
     for name, count in counts.items():
         if count < 1:

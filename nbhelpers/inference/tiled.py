@@ -13,6 +13,7 @@ from itertools import product, takewhile
 from typing import Protocol
 
 import numpy as np
+import PIL.Image
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -23,6 +24,7 @@ from nbhelpers.inference.predict import (
     as_floats,
     check_depth,
     check_positive,
+    checked_out,
     grey_channels,
     has_16_bits,
     reflected,
@@ -75,6 +77,15 @@ def predict_tiled(
     """
     check_grid(tile, overlap, stride)
     check_positive(batch_size=batch_size)
+    shape = (
+        None if isinstance(image, PIL.Image.Image) else getattr(image, "shape", None)
+    )  # fastai gives pictures one
+    if shape is None or len(shape) not in (2, 3):
+        shape = "" if shape is None else f" of shape {tuple(shape)}"
+        raise ValueError(
+            f"image is {type(image).__name__}{shape}; it must be one tensor (3, H, W), or an array (H, W, 3) or (H, W) of "
+            "which windows are read: pictures of Pillow's, batches and lists go to predict"
+        )
     height, width = image.shape[-2:] if isinstance(image, Tensor) else image.shape[:2]
     rows, columns = Axis(height, tile, overlap, stride), Axis(width, tile, overlap, stride)
     grey = grey_channels(model)
@@ -189,11 +200,5 @@ def check_grid(tile: int, overlap: int, stride: int) -> None:
 def _checked_out(out: np.ndarray | None, num_classes: int, size: tuple[int, int], ids: bool) -> np.ndarray:
     shape = tuple(size) if ids else (num_classes, *size)
     dtype = np.float32 if not ids else np.uint8 if num_classes <= 256 else np.int32
-    if out is None:
-        return np.empty(shape, dtype)
-    if out.shape != shape or out.dtype != dtype or not out.flags.writeable:
-        raise ValueError(
-            f"out is {out.dtype} {out.shape}{'' if out.flags.writeable else ', read-only'}; this result is "
-            f"{np.dtype(dtype)} {shape} and must be writeable"
-        )
-    return out
+    checked = checked_out(out, shape, dtype)
+    return np.empty(shape, dtype) if checked is None else checked

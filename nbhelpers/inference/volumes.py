@@ -15,6 +15,7 @@ from nbhelpers.inference.predict import (
     as_floats,
     check_depth,
     check_positive,
+    checked_out,
     grey_channels,
     has_16_bits,
     reflected,
@@ -126,12 +127,7 @@ def _checked_classes(classes: Sequence[int] | None, num_classes: int) -> list[in
 
 
 def _zeros(out: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:
-    if out is None:
+    if checked_out(out, shape, np.float32) is None:
         return np.zeros(shape, np.float32)
-    if out.shape != shape or out.dtype != np.float32 or not out.flags.writeable:
-        raise ValueError(
-            f"out is {out.dtype} {out.shape}{'' if out.flags.writeable else ', read-only'}; this result is float32 "
-            f"{shape} and must be writeable"
-        )
     out[:] = 0
     return out

@@ -1,13 +1,13 @@
 """Weights as safetensors: a file of numbers, whose loading runs no code."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from nbhelpers.inference.writing import written_whole
 
@@ -35,10 +35,10 @@ def read_notes(path: str | Path) -> dict[str, str]:
 
 
 def load_weights(model: nn.Module, path: str | Path) -> None:
-    """Load what `save_weights` wrote into a model of the same build, in place, on its device.
+    """Load what `save_weights` wrote into a model of the same build, in place, on its device and in its precision.
 
-    Raises FileNotFoundError, and ValueError for a file that is no safetensors or that holds other weights; the
-    model is then as it was.
+    Raises FileNotFoundError, and ValueError for a file that is no safetensors or that holds other weights, whole numbers
+    for fractions too; the model is then as it was.
     """
     with _readable(path):
         state = load_file(path)
@@ -50,12 +50,31 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
         for name in own.keys() & state.keys()
         if state[name].shape != own[name].shape
     ]
+    faults += [
+        f"{name} is {_kind(state[name])}, but the model's {_kind(own[name])}"
+        for name in own.keys() & state.keys()
+        if state[name].is_floating_point() != own[name].is_floating_point()
+    ]
     if faults:
         raise ValueError(
             f"{path} does not fit this {type(model).__name__}, {len(faults)} tensors differ: "
-            f"{'; '.join(sorted(faults)[:3])}; build the model with the arguments it was trained with"
+            f"{'; '.join(sorted(faults)[:3])}; {_cure(own.keys(), state.keys())}"
         )
     model.load_state_dict(state)
+
+
+def _kind(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
+
+
+def _cure(own: Set[str], found: Set[str]) -> str:
+    """What to do about a file of other names: those of a wrapped model only have a prefix more."""
+    for wrapped, plain in ((found, own), (own, found)):
+        prefix = min(wrapped, default="").removesuffix(min(plain, default=""))
+        if prefix and wrapped == {prefix + name for name in plain}:
+            what = "the file has" if wrapped is found else "the model has"
+            return f"only {what} {prefix!r} before each name: save and load the bare model, without what wraps it"
+    return "build the model with the arguments it was trained with"
 
 
 @contextmanager

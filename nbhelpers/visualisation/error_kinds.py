@@ -47,6 +47,10 @@ def error_kinds(prediction: Mask, mask: Mask) -> np.ndarray:
             f"the prediction is {prediction.shape}, but its mask {truth.shape}: predict at the mask's size"
         )
     scored = truth != IGNORE
+    if (prediction[scored] == IGNORE).any():
+        raise ValueError(
+            f"the prediction holds {IGNORE}, void, but must have a class for every pixel that is scored"
+        )
     prediction = np.where(scored, prediction, IGNORE).astype(np.uint8)
     wrong = prediction != truth
     kinds = np.where(wrong, np.where(_near_border(truth), 3, 4), 0).astype(np.uint8)

@@ -107,8 +107,13 @@ def as_ids(mask: Tensor | np.ndarray, num_classes: int) -> np.ndarray:
 def colour_mask(mask: Tensor | np.ndarray, palette: np.ndarray) -> np.ndarray:
     """Paint class ids (H, W) in their colours: uint8 RGB (H, W, 3); void, 255, is white.
 
-    Raises ValueError for ids that the palette has no colour for.
+    Raises ValueError for ids that the palette has no colour for, and for a palette of more than 255 colours.
     """
+    if len(palette) > IGNORE:
+        raise ValueError(
+            f"the palette has {len(palette)} colours, but a mask tells at most {IGNORE} classes apart, 0..{IGNORE - 1}, as "
+            f"{IGNORE} is void: give the rarest classes one id together"
+        )
     table = np.tile(VOID, (256, 1))
     table[: len(palette)] = palette
     return table[as_ids(mask, len(palette))]

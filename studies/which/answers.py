@@ -83,6 +83,8 @@ class Answer:
     def borrowed(self, other: "Answer") -> Page:
         """What it costs in this tuning to take each network's rate from the other's, in a sentence."""
         both = [name for name in self.chosen if name in other.chosen]
+        if not both:
+            return self._nothing
         lost = {
             name: max(self.tried[name].values()) - self.tried[name][f"{other.chosen[name]:g}"]
             for name in both

@@ -123,6 +123,16 @@ def test_hidden_files_are_no_images(tmp_path, run):
     assert len(report.done) == 1 and report.failed == {} and report.left == []
 
 
+def test_endings_may_be_capitals(tmp_path, run):
+    np.save(tmp_path / "b.npy", PIXELS)
+    (tmp_path / "b.npy").rename(tmp_path / "images" / "B.NPY")
+    Image.fromarray(PIXELS).save(tmp_path / "images" / "C.PNG")
+    report = run()
+    assert report.failed == {} and len(report.done) == 3
+    first, *others = ((tmp_path / "out" / "masks" / f"{name}.png").read_bytes()[-500:] for name in "aBC")
+    assert others == [first, first]
+
+
 def test_the_options_of_the_command(monkeypatch, capsys, tmp_path):
     asked = []
 

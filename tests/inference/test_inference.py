@@ -1,5 +1,6 @@
 """Predicting: any size and type of image, tiles without seams, views averaged, models together."""
 
+import re
 import tracemalloc
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from nbhelpers.datasets import Cells
 from nbhelpers.inference import TTA, Ensemble, open_image, predict, predict_tiled, predict_volume
 from nbhelpers.inference import tiled as tiled_module
+from nbhelpers.inference.predict import as_floats
 from nbhelpers.inference.tiled import Axis
 from nbhelpers.kaggle import presence
 from nbhelpers.models.presence import WithPresence
@@ -51,7 +53,9 @@ def test_padding_is_cropped_off_and_a_fitting_size_is_not_touched():
     with torch.no_grad():
         expected = model(image[None]).softmax(1)[0]
     assert torch.allclose(predict(model, image), expected, atol=1e-6)
-    assert predict(model, torch.rand(3, 33, 47)).shape == (3, 33, 47)
+    cropped = predict(model, torch.rand(3, 33, 47))
+    assert cropped.shape == (3, 33, 47)
+    assert cropped.untyped_storage().nbytes() == 4 * 3 * 33 * 47  # and keeps no padded batch in memory
 
 
 @given(height=st.integers(1, 70), width=st.integers(1, 70))
@@ -120,6 +124,16 @@ def test_floats_that_resizing_has_pushed_over_1():
     assert predict(network(), image * 1.0000004).shape == (3, 32, 64)
     with pytest.raises(ValueError, match="floats from"):
         predict(network(), image * 1.01)
+    assert as_floats(torch.tensor([[[-0.0009, 0.5, 1.0009]]])).tolist() == [[[0.0, 0.5, 1.0]]]
+
+
+def test_white_is_one_and_black_is_zero_in_every_type():
+    for dtype in (torch.uint8, torch.uint16):
+        ends = torch.tensor([[[0, torch.iinfo(dtype).max]]], dtype=dtype)
+        for same in (ends, ends.permute(1, 2, 0).numpy()):
+            assert as_floats(same).tolist() == [[[0.0, 1.0]]] and as_floats(same).dtype == torch.float32
+    grey = np.array([[0, 255]], np.uint8)
+    assert as_floats(grey, 1).tolist() == [[[0.0, 1.0]]] and as_floats(grey).tolist() == [[[0.0, 1.0]]] * 3
 
 
 def test_lists_of_unequal_sizes_batches_and_ids():
@@ -219,6 +233,8 @@ def test_models_that_do_not_fit():
 def test_channels_that_do_not_fit(shape):
     with pytest.raises(ValueError, match=r"does not take images of .* channels .* arrays \(H, W, 3\)"):
         predict(network(), np.zeros(shape, np.uint8))
+    with pytest.raises(ValueError, match="does not take images of"):
+        predict(network(), [np.zeros((40, 50, 3), np.uint8), np.zeros(shape, np.uint8)])
     assert predict(nn.Conv2d(4, 2, 1), np.zeros((40, 50, 4), np.uint8)).shape == (2, 40, 50)
 
 
@@ -473,11 +489,20 @@ def test_weights_of_windows(length, tile, share):
     assert axis.starts[0] == 0 and axis.starts[-1] + axis.size == whole
 
 
-def test_a_wide_image_is_done_in_columns(monkeypatch):
+@pytest.mark.parametrize("width", [150, 0])
+def test_a_wide_image_is_done_in_columns(monkeypatch, width, capsys):
+    """As wide as the memory allows, and at least as a window."""
     model, image = network(), torch.rand(3, 100, 700)
     expected = predict_tiled(model, image, 96, 48, stride=16, progress=False)
-    monkeypatch.setattr(tiled_module, "BAND_BYTES", 4 * 3 * 96 * 150)
-    assert torch.allclose(predict_tiled(model, image, 96, 48, stride=16, progress=False), expected, atol=1e-6)
+    widths, move_up = [], tiled_module._move_up
+    monkeypatch.setattr(tiled_module, "BAND_BYTES", 4 * 3 * 96 * width)
+    monkeypatch.setattr(
+        tiled_module, "_move_up", lambda band, by: widths.append(band.shape[2]) or move_up(band, by)
+    )
+    assert torch.allclose(predict_tiled(model, image, 96, 48, stride=16), expected, atol=1e-6)
+    assert max(widths) == max(width, 96)
+    done, due = re.findall(r"(\d+)/(\d+) \[", capsys.readouterr().out)[-1]
+    assert done == due  # of the bar, in all columns
 
 
 def test_one_band_waits_for_its_neighbours():
@@ -599,5 +624,42 @@ def test_an_out_that_does_not_fit():
         )
     frozen = np.zeros((64, 64), np.uint8)
     frozen.flags.writeable = False
-    with pytest.raises(ValueError, match="read-only"):
-        predict_tiled(Seen(), torch.rand(3, 64, 64), ids=True, out=frozen, progress=False)
+    for wrong, words in (
+        (frozen, "read-only"),
+        (np.zeros((64, 64), np.uint8)[::-1], "turned round"),
+        (torch.zeros(64, 64), "out is Tensor; it must be numpy's array"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            predict_tiled(Seen(), torch.rand(3, 64, 64), ids=True, out=wrong, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        (
+            Image.new("RGB", (64, 64)),
+            "image is Image; it must be .* of Pillow's, batches and lists go to predict",
+        ),
+        ([torch.rand(3, 64, 64)], "image is list; it must be one tensor"),
+        (torch.rand(1, 3, 64, 64), r"image is Tensor of shape \(1, 3, 64, 64\)"),
+        (np.zeros(64), r"image is ndarray of shape \(64,\)"),
+    ],
+)
+def test_what_no_windows_are_read_of(monkeypatch, image, words):
+    monkeypatch.setattr(
+        Image.Image, "shape", property(lambda self: self.size[::-1]), raising=False
+    )  # as fastai does
+    with pytest.raises(ValueError, match=words):
+        predict_tiled(Seen(), image, 64, 32, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("tile", "overlap", "stride"), [(21, 7, 7), (15, 5, 5), (3, 1, 1), (1, 0, 1), (66, 33, 11)]
+)
+@pytest.mark.parametrize("size", [(40, 57), (5, 64), (1, 1)])
+def test_odd_strides_blend_without_a_trace(tile, overlap, stride, size):
+    """A network that looks at one pixel gives what the whole gives, whatever the windows."""
+    seen, image = Seen(3.0), torch.rand(3, *size)
+    found = predict_tiled(seen, image, tile, overlap, stride=stride, batch_size=4, progress=False)
+    assert torch.allclose(found, predict(seen, image, stride=stride), atol=1e-6)
+    assert all(side % stride == 0 and side <= tile for shape in seen.shapes[:-1] for side in shape[-2:])

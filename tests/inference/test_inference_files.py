@@ -1,5 +1,6 @@
 """Files of inference: weights, exported models, images by windows, and a folder at a time from a terminal."""
 
+import errno
 import gc
 import os
 import subprocess
@@ -14,6 +15,7 @@ import onnx
 import pytest
 import torch
 from PIL import Image, TiffImagePlugin
+from safetensors.torch import save_file
 from torch import nn
 
 from nbhelpers.datasets.files import SUFFIXES, read_image, read_mask
@@ -65,6 +67,33 @@ def test_a_full_disk_leaves_what_was_there(tmp_path):
         raise KeyboardInterrupt
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == ["weights"]
+
+
+def test_a_disk_that_tells_late_that_it_is_full(tmp_path, monkeypatch):
+    """As network disks do: only when all that was written has to be there."""
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    (tmp_path / "weights").write_bytes(b"old")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(
+        OSError, match="weights was not written .No space left on device.; .* as it was before"
+    ):
+        with written_whole(tmp_path / "weights") as temporary:
+            temporary.write_bytes(b"new")
+    assert (tmp_path / "weights").read_bytes() == b"old" and len([*tmp_path.iterdir()]) == 1
+
+
+def test_two_processes_that_write_one_file_do_not_share_a_half(tmp_path, monkeypatch):
+    with written_whole(tmp_path / "weights") as ours:
+        ours.write_bytes(b"ours")
+        with monkeypatch.context() as another:
+            another.setattr(os, "getpid", lambda: 1)
+            with written_whole(tmp_path / "weights") as theirs:
+                theirs.write_bytes(b"theirs")
+        assert (tmp_path / "weights").read_bytes() == b"theirs"
+    assert (tmp_path / "weights").read_bytes() == b"ours"
 
 
 def test_an_error_about_another_file_names_that_file(tmp_path):
@@ -131,6 +160,34 @@ def test_weights_that_do_not_fit(tmp_path):
         load_weights(network(), tmp_path / "none.safetensors")
     with pytest.raises(ValueError, match="must end in .safetensors"):
         save_weights(network(), tmp_path / "unet.pt")
+
+
+def test_weights_of_another_precision_and_of_whole_numbers(tmp_path):
+    path, model = tmp_path / "linear.safetensors", nn.Linear(3, 2)
+    half = {name: value.half() for name, value in model.state_dict().items()}
+    save_file(half, path)
+    load_weights(model, path)
+    assert model.weight.dtype == torch.float32 and torch.equal(model.weight, half["weight"].float())
+    save_file(half | {"weight": torch.ones(2, 3, dtype=torch.int8)}, path)
+    with pytest.raises(
+        ValueError, match="1 tensors differ: weight is int8, but the model's float32; build the"
+    ):
+        load_weights(model, path)
+    assert torch.equal(model.weight, half["weight"].float())
+
+
+def test_weights_of_a_wrapped_model(tmp_path):
+    """As torch's DataParallel names them: not the arguments are wrong."""
+    path, bare = tmp_path / "unet.safetensors", network()
+    wrapped = nn.ModuleDict({"module": network(seed=1)})
+    save_weights(wrapped, path)
+    with pytest.raises(
+        ValueError, match="only the file has 'module.' before each name: save and load the bare model"
+    ):
+        load_weights(bare, path)
+    save_weights(bare, path)
+    with pytest.raises(ValueError, match="only the model has 'module.' before each name"):
+        load_weights(wrapped, path)
 
 
 # ONNX

@@ -89,6 +89,7 @@ def test_some_classes_into_a_map_on_disk(tmp_path):
         ({"classes": (2,)}, r"classes are \(2,\); the model tells 0..1"),
         ({"classes": (-1,)}, r"classes are \(-1,\); the model tells 0..1"),
         ({"out": np.zeros((2, 6, 11, 14))}, r"out is float64 .* this result is float32 \(2, 6, 11, 14\)"),
+        ({"out": np.zeros((2, 6, 11, 14), np.float32)[:, ::-1]}, "turned round"),
         ({"volume": VOLUME + np.float32(2)}, "image holds floats from"),
         ({"batch_size": 0}, "batch_size is 0"),
         ({"precision": "half"}, "precision is 'half'"),

@@ -1,5 +1,6 @@
 """Studies on CamVid: which photographs are trained on, how many steps a budget pays, and what scores."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -193,6 +194,7 @@ class Clock:
         (120, 0.5, 0.0, 0.0, 384),
         (120, 40.0, 9.0, 0.0, 8),
         (10, 0.3, 2.0, 0.6, 8),  # no time, and yet a step
+        (120, 0.0, 4.0, 0.0, 160_000),  # too short to be told from nothing: a thousandth of a second
     ],
 )
 def test_steps_that_a_budget_pays(monkeypatch, seconds, step, look, begin, draws):
@@ -208,6 +210,27 @@ def test_steps_that_a_budget_pays(monkeypatch, seconds, step, look, begin, draws
     assert f"{found.steps:,} steps of batches of 8" in str(found)
 
 
+def test_what_disturbs_one_turn_does_not_shorten_a_training(monkeypatch):
+    clock = Clock(1.0, 4.0, 0.0)
+    monkeypatch.setattr("studies.which.terms.FOUND", {})
+    monkeypatch.setattr("studies.which.terms.time", clock)
+    monkeypatch.setattr("studies.which.terms.evaluate", clock.evaluate)
+
+    def train(*given):
+        clock.train(*given)
+        clock.now += 50 * (len(clock.trained) == 3)  # the first long one
+
+    protocol = TimedPhotographs(size=SMALL, seen_at=SMALL, seconds=120)
+    assert protocol.fitted(Way(build=Flat, train=train), protocol.data("train"), None).draws == 160
+
+
+def test_at_most_so_many_are_watched_from_the_first_to_the_last(monkeypatch):
+    monkeypatch.setattr("studies.photographs.WATCHED", 5)
+    watched = colours(HeldOut(size=SMALL, seen_at=SMALL, scenes=20).data("val"))
+    assert [green // 10 for _, green in watched] == [0, 4, 9, 14, 19]
+    assert len(HeldOut(size=SMALL, seen_at=SMALL, scenes=3).data("val")) == 3
+
+
 def test_what_a_budget_pays_is_found_once_and_before_the_first_row(monkeypatch, tmp_path, capsys):
     """Whatever else the machine does later, rows of one network are equally long."""
     monkeypatch.setattr("studies.which.terms.FOUND", {})
@@ -217,11 +240,17 @@ def test_what_a_budget_pays_is_found_once_and_before_the_first_row(monkeypatch, 
     monkeypatch.setattr("studies.which.terms.evaluate", clock.evaluate)
     timed = TimedPhotographs(size=SMALL, seen_at=SMALL, seconds=120)
     way = Way(build=Flat, train=clock.train)
-    fit_budgets(replace(study(), protocol=timed, ways={"A": way}), 0)
+    planned = replace(study(), protocol=timed, ways={"A": way})
+    fit_budgets(planned, 0)
     assert "A: 367 photographs of 32 x 40, augmented, 100 steps" in capsys.readouterr().out
+    (tmp_path / planned.path.name).write_text(json.dumps([{"way": "A", "seed": 0}]))
+    fit_budgets(planned, 0)
+    assert capsys.readouterr().out == ""  # no row of it is missing
     clock.step = 9.0  # something else keeps the machine busy now
     found = timed.for_seed(1).fitted(way, timed.data("train"), None)
     assert found.draws == 160 and clock.trained == [SHORT, *[SHORT, LONG] * TURNS]
+    for other, its in ((replace(way, build=lambda: Flat()), timed), (way, replace(timed, size=(16, 20)))):
+        assert its.fitted(other, its.data("train"), None).draws == 16  # another network, another size
 
 
 def test_photographs_are_learnt_with_the_rates_of_the_street():

@@ -1,11 +1,14 @@
 """The ranking study's scores are the package's, drawn anew or not, and what it counts is what it says."""
 
 import math
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
+from nbhelpers.datasets import Street, in_memory
 from nbhelpers.metrics import (
     ConfusionMatrix,
     mean_over_classes,
@@ -14,7 +17,10 @@ from nbhelpers.metrics import (
     pooled,
     scores_per_image,
 )
-from studies.rankings import compared, per_image, scores, sentence, table
+from studies import Protocol, Study, Way
+from studies.packing import pack
+from studies.rankings import compared, main, networks, per_image, scores, sentence, stored, table
+from tests.flat import Flat
 
 
 def scenes(images=5, classes=3):
@@ -73,6 +79,55 @@ def test_what_is_counted():
     assert result["beyond_noise"] == {"one": 3, "two": 2}  # b and c may swap
     assert result["ordered_otherwise_by_other_scenes"]["two"] == pytest.approx(0.5 / 3, abs=1e-4)
     assert not math.isnan(result["scores"]["a"]["one"])
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_a_ranking_is_of_two_networks_and_written_whole(monkeypatch, tmp_path, count):
+    monkeypatch.setattr("studies.rankings.RESULTS", tmp_path)
+    monkeypatch.setattr("studies.rankings.networks", lambda lessons: [(str(n), Flat()) for n in range(count)])
+    monkeypatch.setattr("studies.rankings.DRAWS", 3)
+    monkeypatch.setattr(Protocol, "data", lambda *_: in_memory(Street("test", (32, 40), 2)))
+    with pytest.raises(SystemExit, match=f"{count} networks are stored") if count < 2 else nullcontext():
+        main([])
+    assert [path.name for path in tmp_path.iterdir()] == ["rankings.json"] * (count == 2)
+    if count < 2:
+        with pytest.raises(FileNotFoundError, match="not stored; make it: python -m studies.rankings"):
+            stored()
+    else:
+        assert (stored()["networks"], stored()["images"], stored()["pairs"]) == (2, 2, 1)
+
+
+def test_networks_of_other_sizes_are_not_ranked(monkeypatch, tmp_path):
+    """Nor those that were not kept."""
+    ways = {
+        "kept": Way(build=Flat),
+        "small": Way(build=Flat, terms={"size": (32, 40)}),
+        "gone": Way(build=Flat),
+    }
+    study = Study(lesson="99", question="", ways=ways, claims=())
+    monkeypatch.setattr("studies.study.CHECKPOINTS", tmp_path)
+    monkeypatch.setattr("studies.rankings.load", {"99": study}.get)
+    for name in ("kept", "small"):
+        save_file(pack(Flat().state_dict()), study.checkpoint(name))
+    assert [name for name, _ in networks(["99"])] == ["99 kept"]
+
+
+def test_equal_networks_are_in_no_order():
+    """a and b are one network twice; c is behind by the first score, ahead by the second, and alike by the third."""
+    values = {"a": (2, 2, 2), "b": (2, 2, 2), "c": (1, 3, 2)}
+    result = compared(
+        {
+            name: {kind: np.full(5, value) for kind, value in zip(("one", "two", "three"), each)}
+            for name, each in values.items()
+        }
+    )
+    assert result["beyond_noise"] == {"one": 2, "two": 2, "three": 0}
+    assert set(result["ordered_otherwise_by_other_scenes"].values()) == {0}
+    otherwise = {
+        key: result["against"][key[0]][key[1]] for key in (("one", "two"), ("one", "three"), ("three", "two"))
+    }
+    assert [found["ordered_otherwise"] for found in otherwise.values()] == [2, 0, 0]
+    assert [found["otherwise_beyond_noise"] for found in otherwise.values()] == [2, 0, 0]
 
 
 def test_what_is_said_follows_from_what_is_counted():

@@ -11,7 +11,7 @@ from studies.statistics import difference, holm, spread
 
 def brute_force(first: np.ndarray, second: np.ndarray) -> float:
     """The share of all ways to deal the scores out whose means lie as far apart."""
-    pooled, seen = np.concatenate([first, second]), abs(first.mean() - second.mean())
+    pooled, seen = np.concatenate([first, second]), abs(np.mean(first) - np.mean(second))
     far = []
     for chosen in combinations(range(len(pooled)), len(first)):
         ours = np.isin(np.arange(len(pooled)), chosen)
@@ -20,7 +20,7 @@ def brute_force(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def brute_force_pairs(first: np.ndarray, second: np.ndarray) -> float:
-    gains = first - second
+    gains = np.subtract(first, second)
     flipped = [abs((gains * signs).mean()) for signs in product((1, -1), repeat=len(gains))]
     return float(np.mean(np.array(flipped) >= abs(gains.mean()) - 1e-12))
 
@@ -38,6 +38,26 @@ def test_pairs_flip_signs(seeds):
     rng = np.random.default_rng(seeds)
     first, second = rng.normal(0.02, 0.02, seeds), rng.normal(0, 0.02, seeds)
     assert difference(first, second, paired=True).p == pytest.approx(brute_force_pairs(first, second))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [  # of thousandths: many ways to deal them out, or to flip signs, lie exactly as far apart
+        ([0.507, 0.506, 0.500], [0.506, 0.506, 0.507]),
+        ([0.506, 0.507, 0.511, 0.508, 0.507], [0.506, 0.506, 0.511, 0.503, 0.509]),
+        ([0.511, 0.501, 0.503], [0.506, 0.500, 0.504]),
+        ([0.500, 0.501, 0.504, 0.509], [0.504, 0.509, 0.503, 0.502]),
+    ],
+)
+def test_ties_count_as_far_apart(first, second):
+    assert difference(first, second).p == pytest.approx(brute_force(first, second))
+    assert difference(first, second, paired=True).p == pytest.approx(brute_force_pairs(first, second))
+
+
+def test_up_to_eight_seeds_all_orders_are_dealt_out():
+    """Two of C(16, 8) lie as far apart; of more seeds a sample is drawn, and the same one each time."""
+    assert difference(range(100, 108), range(8)).p == pytest.approx(2 / 12_870)
+    assert difference(range(2, 11), range(9)).p == difference(range(2, 11), range(9)).p
 
 
 def test_five_seeds_that_lie_apart_are_one_chance_in_126():
@@ -85,8 +105,19 @@ def test_intervals_are_students():
 
 
 @pytest.mark.filterwarnings("ignore:Precision loss")
-def test_seeds_that_do_not_scatter_tell_nothing_of_what_could_be_seen():
-    assert np.isnan(difference([0.5, 0.5], [0.4, 0.4]).visible())
+@pytest.mark.parametrize("paired", [False, True])
+@pytest.mark.parametrize("seeds", [2, 3])
+def test_seeds_that_do_not_scatter_tell_nothing_of_what_could_be_seen(seeds, paired):
+    """Three times 0.1 has a standard deviation of 1e-17 by numpy, and so have gains of 0.1."""
+    found = difference([0.1] * seeds, [0.2] * seeds, paired=paired)
+    assert found.error == 0 and np.isnan(found.visible())
+    assert difference([0.5, 0.6, 0.7], [0.4, 0.5, 0.6], paired=True).error == 0
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
+def test_scores_that_are_no_numbers_are_refused(wrong):
+    with pytest.raises(ValueError, match=f"scores are .*{wrong}.*; each must be a number"):
+        difference([0.5, 0.6], [0.4, wrong])
 
 
 def test_holm_is_statsmodels():

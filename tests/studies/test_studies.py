@@ -4,23 +4,29 @@ import ast
 import json
 import re
 from contextlib import suppress
-from math import comb
+from math import comb, inf
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from nbhelpers.datasets import Street
+from nbhelpers.training import History, fit
+from nbhelpers.training.engine import Engine
 from nbhelpers.training.randomness import Batches
 from studies import Claim, Protocol, Study, Way, load
 from studies.__main__ import main
-from studies.measures import borders_and_interiors, near_border, recall_by_size
-from studies.running import make_row, run_missing
+from studies.measures import borders_and_interiors, kinds_of_error, near_border, recall_by_size
+from studies.protocol import train_by_fit
+from studies.running import _commit, _store, make_row, run_missing, run_seed
 from studies.statistics import LEVEL
 from studies.study import CHECKPOINTS, HERE, RESULTS, last_fifth
 from tests.flat import Flat
+from tests.full_disk import full_disk
 from tools.execution import ROOT
 
 LESSONS = sorted(file.stem.removeprefix("lesson") for file in HERE.glob("lesson*.py"))
@@ -83,6 +89,91 @@ def test_a_stored_network_scores_as_its_row_says(folders, monkeypatch):
         study.network("fast")
 
 
+def made_up(study: Study, way: str, seed: int) -> dict:
+    scores = {"measures": {"mean IoU": 0.5}, "cpu_seconds": 1.0, "protocol": 500 * "long "}
+    return {"way": way, "seed": seed} | scores
+
+
+def test_two_runs_at_once_share_the_rows(folders, monkeypatch):
+    """While the first makes a row, the second passes over it and makes the other, which the first finds and keeps."""
+    made = []
+
+    def make(study, way, seed):
+        made.append(way)
+        if len(made) == 1:
+            run_seed(tiny(), seed, end=inf)
+        return made_up(study, way, seed)
+
+    monkeypatch.setattr("studies.running.make_row", make)
+    folders.joinpath("locks").mkdir()
+    run_seed(tiny(), 0, end=inf)
+    assert sorted(made) == ["fast", "slow"]
+    assert [row["way"] for row in json.loads((folders / "results" / "tiny.json").read_text())] == sorted(made)
+
+
+def test_a_row_that_is_made_again_takes_the_place_of_the_first(folders):
+    """As where two machines, whose locks are their own, share a disk."""
+    folders.joinpath("locks").mkdir()
+    study = tiny()
+    for seconds in (1.0, 2.0):
+        _store(study, made_up(study, "slow", 0) | {"cpu_seconds": seconds})
+    assert [row["cpu_seconds"] for row in study.rows] == [2.0]
+
+
+def test_rows_that_cannot_be_written_leave_those_before(folders, monkeypatch):
+    monkeypatch.setattr("studies.running.load", lambda _: tiny())
+    monkeypatch.setattr("studies.running.make_row", made_up)
+    run_missing(["tiny"], seeds=2, minutes=10)
+    before = (folders / "results" / "tiny.json").read_bytes()
+    with full_disk(after=2000), pytest.raises(OSError, match="tiny.json was not written .* as it was before"):
+        run_missing(["tiny"], seeds=3, minutes=10)
+    assert (folders / "results" / "tiny.json").read_bytes() == before
+
+
+def test_all_of_one_seed_come_before_the_next(folders, monkeypatch):
+    """By default as many seeds as each study says."""
+    studies = {"a": tiny(lesson="a", seeds=1), "b": tiny(lesson="b", seeds=2)}
+    order = []
+    monkeypatch.setattr("studies.running.load", studies.get)
+    monkeypatch.setattr(
+        "studies.running.run_seed", lambda study, seed, end: order.append((study.lesson, seed))
+    )
+    run_missing(["a", "b"], seeds=None, minutes=10)
+    assert order == [("a", 0), ("b", 0), ("b", 1)]
+    run_missing(["a", "b"], seeds=2, minutes=10)
+    assert order[3:] == [("a", 0), ("b", 0), ("a", 1), ("b", 1)]
+
+
+def by_itself(network, protocol, train, valid, seed):
+    """The training of a way that has its own."""
+    return fit(nn.Sequential(network), train, valid, epochs=protocol.epochs, precision="fp32", quiet=True)
+
+
+@pytest.mark.parametrize("train", [train_by_fit, by_itself])
+@pytest.mark.parametrize("epochs", [0, 1])
+def test_a_training_that_is_stopped_makes_no_row(folders, monkeypatch, train, epochs):
+    """`fit` ends quietly at Ctrl-C, with the history so far; a run ends too, and goes on with that row."""
+    taken, step = [], Engine.step
+
+    def stopped(*given):
+        taken.append(1)
+        if len(taken) > epochs:  # of one step each
+            raise KeyboardInterrupt
+        return step(*given)
+
+    monkeypatch.setattr(Engine, "step", stopped)
+    ways = dict.fromkeys(("fast", "slow"), Way(build=Flat, train=train))
+    monkeypatch.setattr("studies.running.load", lambda _: tiny(ways=ways))
+    with pytest.raises(KeyboardInterrupt, match=f"after {epochs} of 2 epochs; no row was made"):
+        run_missing(["tiny"], seeds=1, minutes=10)
+    assert len(taken) == epochs + 1 and not (folders / "results").exists()
+
+
+def test_without_git_a_row_says_so(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert _commit() == "unknown"
+
+
 def test_no_time_no_row(folders, monkeypatch):
     monkeypatch.setattr("studies.running.load", lambda _: tiny())
     run_missing(["tiny"], seeds=1, minutes=-1)
@@ -90,11 +181,39 @@ def test_no_time_no_row(folders, monkeypatch):
 
 
 def test_a_row_can_be_made_again():
-    study = tiny()
+    seeds = []
+
+    def train(*given):
+        seeds.append(given[-1])
+        return train_by_fit(*given)
+
+    study = tiny(ways={"fast": Way(build=Flat, terms={"lr": 1e-1}, train=train)}, claims=())
     first, second = (make_row(study, "fast", 3) for _ in range(2))
     assert first["measures"] == second["measures"] and first["curve"] == second["curve"]
     assert make_row(study, "fast", 4)["measures"] != first["measures"]
     assert set(first) == KEYS
+    assert seeds == [study.seed_of("fast", seed) for seed in (3, 3, 4)]  # no other way's order of pictures
+
+
+def test_fit_is_told_the_protocol(monkeypatch):
+    asked = []
+    history = History([{"epoch": 1}, {"epoch": 2}])
+    monkeypatch.setattr(
+        "studies.protocol.fit", lambda *given, **options: asked.extend([given, options]) or history
+    )
+    told = {"epochs": 2, "lr": 0.1, "batch_size": 3, "schedule": "onecycle"}
+    protocol = Protocol(**told, options={"optimizer": "muon"})
+    assert train_by_fit("network", protocol, "train", "valid", 7) is history
+    fixed = {"precision": "fp32", "seed": 7, "quiet": True, "optimizer": "muon"}
+    assert asked == [("network", "train", "valid"), told | fixed]
+
+
+def test_a_row_holds_all_measures_of_the_200_scenes():
+    measures = {"one": lambda _, test: len(test), "more": lambda _, test: {"a": 0.123456, "b": 2}}
+    study = tiny(measures=measures)
+    row = make_row(study, "fast", 0)
+    assert row["measures"] == {"mean IoU": row["measures"]["mean IoU"], "one": 200, "a": 0.12346, "b": 2}
+    assert [len(study.protocol.data(split)) for split in ("train", "val", "test")] == [8, 100, 200]
 
 
 def test_seeds_are_independent():
@@ -166,6 +285,29 @@ def test_measures_of_a_perfect_network_are_one():
         assert set(measure(network, test).values()) == {1.0}
 
 
+def test_measures_by_hand(monkeypatch):
+    """Things of 2, 16 and 64 pixels, each without one pixel or one column, on a ground that has one too few."""
+    mask = np.zeros((20, 40), np.uint8)
+    mask[0], mask[2:6, 2:6], mask[8:16, 8:16], mask[18, 30:32] = 255, 1, 2, 1
+    found = np.where(mask == 255, 0, mask)
+    found[2:6, 2], found[8:16, 8], found[18, 30], found[19, 0] = 0, 0, 0, 1
+    monkeypatch.setattr("studies.measures.predictions", lambda *_: found[None])
+    monkeypatch.setattr("studies.measures.error_shares", lambda *_: {"patch": 0.25})
+    test = SimpleNamespace(masks=[mask], num_classes=3)
+    shares = {"1 to 15 px": 1 / 2, "16 to 63 px": 3 / 4, "64 to 255 px": 7 / 8, "256 px and more": 677 / 678}
+    assert recall_by_size(None, test) == pytest.approx(
+        {f"recall, {name}": share for name, share in shares.items()}
+    )
+    assert kinds_of_error(None, test) == {"patch, % of pixels": 25.0}
+
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(mask, 1, mode="edge"), (3, 3))
+    near = np.array([[len(np.unique(window)) > 1 for window in row] for row in windows])
+    for part, where in {"borders": near, "interiors": ~near}.items():
+        pairs = [((found == each) & where & (mask != 255), (mask == each) & where) for each in range(3)]
+        expected = np.mean([(one & other).sum() / (one | other).sum() for one, other in pairs])
+        assert borders_and_interiors(None, test)[f"mean IoU, {part}"] == pytest.approx(expected)
+
+
 # The lessons' studies
 
 
@@ -186,6 +328,7 @@ def test_rows_are_whole(lesson):
         assert row["way"] in study.ways and (row["way"], row["seed"]) not in seen
         seen.add((row["way"], row["seed"]))
         assert row["protocol"] == str(study.ways[row["way"]].protocol(study.protocol))
+        assert f"{row['steps']:,} steps" in row["protocol"]  # none that was stopped
         assert row["curve"][-1][0] == row["steps"]
         assert all(0 <= score <= 1 for score in row["iou"].values() if score == score)
 

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import ClassVar
 
 import nbformat
 import numpy as np
@@ -76,6 +77,25 @@ def test_costs_by_hand():
     assert least <= 1e6 * found[MEMORY] <= least + 2 * weights + 2 * logits
 
 
+def test_the_time_of_an_answer_is_the_median_of_nine_after_a_first(monkeypatch):
+    clock = iter(np.cumsum([0, 100] + [each for seconds in range(1, 10) for each in (0, seconds)]).tolist())
+    monkeypatch.setattr("studies.which.costs.time", SimpleNamespace(process_time=lambda: next(clock)))
+    assert Costs((8, 4), 2).seconds(Flat()) == 5
+
+
+class WithAux(Flat):
+    calls: ClassVar[list] = []
+
+    def forward_with_aux(self, images):
+        self.calls.append((self.training, tuple(images.shape)))
+        return self(images), self(images)
+
+
+def test_memory_is_of_a_training_with_the_auxiliary_head():
+    Costs((8, 4), 2).bytes(WithAux().eval())
+    assert WithAux.calls == [(True, (2, 3, 8, 4))] * 2
+
+
 # The terms
 
 
@@ -99,6 +119,7 @@ def test_all_have_the_same_terms():
         }  # those of the other lessons' studies
     assert {way.terms["lr"] for way in studies[0].ways.values()} == set(RATES)
     assert len(studies[0].ways) == len(RATES) * len(NETWORKS)
+    assert [list(study.measures) for study in studies] == [[], ["costs"], ["costs"]]
     assert (DATA["street"].finals[STEPS].steps, DATA["street"].tuning.steps) == (592, 296)
 
 
@@ -227,7 +248,7 @@ def test_the_spread_of_unequal_and_of_too_few():
 
 def test_nothing_is_said_without_rows(rows):
     answer = Answer(networks=THREE)
-    for said in (answer.table, answer.least, answer.decisions, answer.rates):
+    for said in (answer.table, answer.least, answer.decisions, answer.rates, answer.borrowed(answer)):
         assert said == EMPTY
     rows(TUNING, tuned())
     rows(STEPS, scored(A=[0.5]))  # one seed says nothing
@@ -286,6 +307,8 @@ def test_what_follows_on_photographs(rows, tmp_path):
     """Both terms lay the seconds down, so that the steps are told, and no training is the shortest."""
     rows(TUNING, tuned())
     stored = scored(A=[0.50, 0.51, 0.52], B=[0.30, 0.31, 0.32])
+    for each in stored:
+        each["cpu_seconds"] = {"A": 121.0, "B": 119.0}[each["way"]]
     (tmp_path / "24_camvid_one_minute.json").write_text(json.dumps(stored))
     stored = scored(A=[0.50, 0.51, 0.52], B=[0.60, 0.61, 0.62])
     (tmp_path / "24_camvid_five_minutes.json").write_text(json.dumps(stored))
@@ -327,6 +350,37 @@ def test_who_falls_behind_several_is_told_once(rows):
     rows(STEPS, scored(A=[0.50, 0.51, 0.52], B=[0.30, 0.31, 0.32], C=[0.10, 0.11, 0.12]))
     rows(TIME, scored(A=[0.10, 0.11, 0.12], B=[0.30, 0.31, 0.32], C=[0.30, 0.31, 0.32]))
     assert Answer(networks=THREE).decisions.endswith("beyond the least differences: **A** of B and C.")
+
+
+def test_the_best_is_so_on_average_and_costs_are_medians(rows):
+    rows(TUNING, tuned())
+    stored = scored(A=[0.50, 0.60, 0.55], B=[0.40, 0.69, 0.55])
+    for each, seconds in zip(stored, (10.0, 60.0, 20.0, 1.0, 1.0, 1.0)):
+        each["cpu_seconds"] = seconds
+    rows(STEPS, stored)
+    answer = Answer(networks=THREE)
+    assert list(answer.scores(STEPS)) == ["A", "B"] and answer.cost("A", "CPU s") == 20
+    assert "Shortest training among those 2: **B** (1 CPU s)." in answer.decisions
+
+
+def test_who_is_slower_and_no_better_is_not_at_the_front(rows):
+    rows(TUNING, tuned())
+    stored = scored(A=[0.5, 0.5], B=[0.5, 0.5])
+    for each in stored:
+        each["measures"] |= {MILLISECONDS: {"A": 2.0, "B": 1.0}[each["way"]]}
+    rows(STEPS, stored)
+    assert "scores higher: **B** (1.0 CPU ms, 0.500)." in Answer(networks=THREE).decisions
+
+
+def test_changes_of_place_count_beyond_both_differences():
+    one = Ranked("one", {"A": [0.5], "B": [0.4]}, 0.15)
+    other = Ranked("other", {"B": [0.6], "A": [0.3]}, 0.1)  # the better first
+    for first, second in ((one, other), (other, one)):  # A is ahead by 0.1, where 0.15 mean something
+        assert first.agrees(second).endswith(
+            "= -1.00. No two networks change places beyond the least differences."
+        )
+    with pytest.raises(ValueError, match="one and none have 1 networks in common"):
+        one.agrees(Ranked("none", {"B": [0.1]}, 0.1))
 
 
 def test_ties_and_agreement(rows):

@@ -123,10 +123,12 @@ def test_table_and_curves_have_no_trials():
 
     stored = row(TODAY, 0, 900, 0.56) | row(TODAY, 1, 1100, 0.58) | row("other", 0, 250, 0.5)
     stored |= row("trial", 0, 10, 0.1, 0.1)
+    stored[key(TODAY, 0, 1.0)]["peak_mb"] = 2000
     assert table(stored).splitlines()[2:] == [
         "| other | 1 | 250 | 0.25 | 1,900 | 0.500 |",
-        f"| {TODAY} | 2 | 1,000 | 1.00 | 1,900 | 0.570 |",
+        f"| {TODAY} | 2 | 1,000 | 1.00 | 2,000 | 0.570 |",
         "",
         "as always",
     ]
+    assert table(row("other", 0, 250, 0.5)).splitlines()[2] == "| other | 1 | 250 |  | 1,900 | 0.500 |"
     assert curves(stored) == {"other": {0: 0, 125: 0.1, 250: 0.5}, TODAY: {0: 0, 450: 0.1, 900: 0.56}}

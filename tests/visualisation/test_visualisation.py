@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from torch import nn
 
 from nbhelpers.datasets.dataset import SegmentationDataset
-from nbhelpers.datasets.palette import CAMVID, CAMVID_CLASSES, VOID
+from nbhelpers.datasets.palette import CAMVID, CAMVID_CLASSES, VOID, categorical
 from nbhelpers.metrics import ConfusionMatrix
 from nbhelpers.models.unet import DoubleConv, UNet, Up
 from nbhelpers.visualisation import (
@@ -188,6 +188,13 @@ def test_colour_mask_is_exact():
     expected = [[CAMVID[0], CAMVID[10]], [VOID, CAMVID[3]]]
     np.testing.assert_array_equal(colour_mask(mask, CAMVID), expected)
     assert colour_mask(mask, CAMVID).dtype == np.uint8
+    many = np.array([[254, 255]])
+    np.testing.assert_array_equal(colour_mask(many, categorical(255)), [[categorical(255)[254], VOID]])
+    for count in (256, 300):
+        with pytest.raises(
+            ValueError, match=f"the palette has {count} colours, but a mask tells at most 255 classes"
+        ):
+            colour_mask(many, categorical(count))
 
 
 def test_alt_text_tells_the_shares_of_the_classes(scenes):

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from nbhelpers.datasets.dataset import SegmentationDataset
+from nbhelpers.datasets.dataset import IGNORE, SegmentationDataset
 from nbhelpers.datasets.palette import CAMVID, CAMVID_CLASSES, VOID
 from nbhelpers.visualisation import KINDS, error_kinds, error_shares, show_error_kinds
 from tests.datasets.test_palette import SIGHTS, ciede2000, lab, linear
@@ -77,6 +77,13 @@ def test_no_kind_has_the_colour_of_a_class(sight):
 def test_sizes_that_differ_are_refused(truth):
     with pytest.raises(ValueError, match=r"the prediction is \(20, 29\), but its mask \(20, 30\)"):
         error_kinds(truth[:, 1:], truth)
+
+
+def test_a_prediction_is_never_void_where_there_is_a_class(truth):
+    nothing = np.full_like(truth, IGNORE)
+    with pytest.raises(ValueError, match="the prediction holds 255, void, but must have a class"):
+        error_kinds(nothing, truth)
+    assert not error_kinds(truth, nothing).any() and not error_kinds(nothing, nothing).any()
 
 
 class Scenes(SegmentationDataset):
