@@ -87,7 +87,11 @@ def in_turns(programs: dict[str, str], roots: dict[str, Path], cache: Path, roun
 
 
 def inference() -> dict:
-    """By network: milliseconds of theirs, of `predict`, and of `predict` with the exported file, and the ratios."""
+    """By network: milliseconds of theirs, of `predict`, and of `predict` with the exported file, and the ratios.
+
+    Weights lie channels last, as `fit` leaves them, and for comparison as they are built.
+    """
+    import copy
     import time
 
     import torch
@@ -100,13 +104,15 @@ def inference() -> dict:
     for name, (ours, theirs) in PAIRS.items():
         if not name.endswith(("SMP", "torchvision")):
             continue
-        model, other = ours().eval(), theirs().eval()
+        built, other = ours().eval(), theirs().eval()
+        model = copy.deepcopy(built).to(memory_format=torch.channels_last)
         with tempfile.TemporaryDirectory() as folder:
             export(model, Path(folder) / "model.onnx")
             exported = OnnxModel(Path(folder) / "model.onnx")
         jobs = {
             "theirs": lambda other=other: other(image[None]),
             "predict": lambda model=model: predict(model, image),
+            "predict, as built": lambda built=built: predict(built, image),
             "predict, exported": lambda exported=exported: predict(exported, image),
         }
         equal = (predict(model, image) - predict(exported, image)).abs().max().item()
