@@ -39,9 +39,8 @@ class SegmentationDataset(Dataset, ABC):
 
     def read_first(self, count: int) -> Iterable[tuple[np.ndarray, np.ndarray]]:
         """`read(0), ..., read(count - 1)`; a dataset that has a quicker way to many than one by one overrides it."""
-        return (
-            self.read(index) for index in range(count)
-        )  # one by one: large files need not lie in memory at once
+        # one by one: large files need not lie in memory at once
+        return (self.read(index) for index in range(count))
 
     def __getitem__(self, index: int) -> tuple[tv_tensors.Image, tv_tensors.Mask]:
         if not -len(self) <= index < len(self):  # without this, iterating would never end

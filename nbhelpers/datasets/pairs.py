@@ -6,11 +6,8 @@ from pathlib import Path
 
 from nbhelpers.datasets.files import SUFFIXES
 
-LITTER = (
-    "thumbs.db",
-    "ehthumbs.db",
-    "desktop.ini",
-)  # what Windows leaves; names with a dot in front are macOS's
+# what Windows leaves; names with a dot in front are macOS's
+LITTER = ("thumbs.db", "ehthumbs.db", "desktop.ini")
 NUMBER = r"[ _.-]?\(?\d+\)?"  # of a further mask: "_1", " (2)", "3"
 SEPARATE_NUMBER = r"[ _.-]\(?\d+\)?"  # where no suffix stands before it: 12.png is no further mask of 1.png
 

@@ -66,9 +66,8 @@ class Tiles(SegmentationDataset):
         if not places:
             raise ValueError("there is no tile with a labelled pixel; pass pictures with labels")
         self.places = np.array(places)  # (n, 3): picture, top, left
-        numbers = -(
-            -np.array(areas) * bins // max(1, *areas)
-        )  # of its bin, rounded up: 0 is without foreground
+        # of its bin, rounded up: 0 is without foreground
+        numbers = -(-np.array(areas) * bins // max(1, *areas))
         self.bins = [np.flatnonzero(numbers == number) for number in range(bins + 1)]
         self.length = whole if length is None else int(length)
         if self.length < 1:

@@ -69,9 +69,8 @@ def predict_folder(
     Raises FileNotFoundError for missing paths, ValueError for images of one name, for a tile that does not fit, and
     where `out` holds the masks of another model or other settings; OSError where nothing can be written.
     """
-    from pooch import (
-        file_hash,  # 0.1 s, for who predicts folders alone; a file at a time, and never whole in memory
-    )
+    # 0.1 s, for who predicts folders alone; a file at a time, and never whole in memory
+    from pooch import file_hash
 
     model, out, files = Path(model), Path(out), find_images(Path(images))
     state = PartialState(cpu=not torch.cuda.is_available())  # of torchrun's processes; one alone otherwise

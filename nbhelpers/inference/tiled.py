@@ -77,9 +77,8 @@ def predict_tiled(
     """
     check_grid(tile, overlap, stride)
     check_positive(batch_size=batch_size)
-    shape = (
-        None if isinstance(image, PIL.Image.Image) else getattr(image, "shape", None)
-    )  # fastai gives pictures one
+    # fastai gives pictures one
+    shape = None if isinstance(image, PIL.Image.Image) else getattr(image, "shape", None)
     if shape is None or len(shape) not in (2, 3):
         shape = "" if shape is None else f" of shape {tuple(shape)}"
         raise ValueError(

@@ -15,17 +15,14 @@ OFF_CENTRE = 0.2  # how far the pupil may lie from the middle of the limbus, in 
 SMALLEST = 5.0  # radius of a limbus in pixels; a smaller one holds no texture
 
 # Proposals: circles through three points, and ellipses likewise, after the points were stretched along one direction.
-SHAPES = [(1.0, 0.0)] + [
-    (ratio, np.pi * turn / 6) for ratio in (0.85, 0.7) for turn in range(6)
-]  # 0.7: 45 degrees
+# 0.7: 45 degrees
+SHAPES = [(1.0, 0.0)] + [(ratio, np.pi * turn / 6) for ratio in (0.85, 0.7) for turn in range(6)]
 PROPOSALS = 80  # of each shape
 KEPT, REFINED = 9, 3  # limbus proposals that get a pupil, and pairs of them that are fitted
 SAMPLE = 240  # points of the outline that judge a proposal
 ALIGNED = 0.7  # least cosine between the outline's normal and the ellipse's
-COARSE, FINE = (
-    0.05,
-    0.02,
-)  # how near an edge explains a point: in radii, of a proposal and of a fit, plus SUBPIXEL
+# how near an edge explains a point: in radii, of a proposal and of a fit, plus SUBPIXEL
+COARSE, FINE = 0.05, 0.02
 CLEAN = 0.9  # share of its outline that a pair must explain to be taken without a search
 SUBPIXEL = 0.75
 
@@ -272,10 +269,8 @@ def _distances(outline: Outline, pair: Pair, width: float) -> tuple[np.ndarray, 
         distance = radius * (far - length)
         near = np.flatnonzero(np.abs(distance) < width)
         distance, u, v = distance[near], u[near] / far[near], v[near] / far[near]
-        across, up = (
-            inverse[0, 0] * u + inverse[0, 1] * v,
-            inverse[0, 1] * u + inverse[1, 1] * v,
-        )  # the normal
+        # the normal of the ellipse
+        across, up = inverse[0, 0] * u + inverse[0, 1] * v, inverse[0, 1] * u + inverse[1, 1] * v
         aligned = sign * (across * nx[near] + up * ny[near]) > ALIGNED * np.sqrt(across * across + up * up)
         weight = (1 - (distance / width) ** 2) * aligned  # the square root of the biweight
         by = np.zeros((8, len(near)))

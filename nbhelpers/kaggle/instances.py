@@ -52,9 +52,8 @@ def by_watershed(
 def _peaks(height: np.ndarray, depth: float) -> np.ndarray:
     """The tops that rise by more than `depth` above the pass to a higher one, numbered: int32 (H, W)."""
     lowered = np.maximum(height - np.float32(depth), 0)
-    while (
-        True
-    ):  # reconstruction by dilation: what is left when no peak may be higher than its surroundings + depth
+    # reconstruction by dilation: what is left when no peak may be higher than its surroundings + depth
+    while True:
         raised = np.minimum(cv2.dilate(lowered, NEIGHBOURS), height)
         if np.array_equal(raised, lowered):
             break

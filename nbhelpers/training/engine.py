@@ -44,9 +44,8 @@ def own_accelerator(precision: str = "auto") -> Iterator[Accelerator]:
         AcceleratorState._reset_state()
         GradientState._reset_state()
         gpu = any(getattr(torch, name).is_available() for name in ("cuda", "mps"))
-        device_type = PartialState(
-            cpu=not gpu
-        ).device.type  # the reader's, where an Accelerator has chosen one
+        # the reader's, where an Accelerator has chosen one
+        device_type = PartialState(cpu=not gpu).device.type
         if precision == "auto":
             precision = fastest_precision(device_type)
         yield Accelerator(

@@ -131,9 +131,8 @@ def panels(
     tall = round(side * height / width)
     full_width = 2 * edge + columns * side + (columns - 1) * gap
     longest = max(map(len, legend or [""]))
-    legend_columns = max(
-        1, int(full_width / DPI / (0.5 + 0.085 * longest))
-    )  # inches of a patch, and of a letter
+    # inches of a patch, and of a letter
+    legend_columns = max(1, int(full_width / DPI / (0.5 + 0.085 * longest)))
     foot = round(DPI * (0.1 + 0.23 * math.ceil(len(legend) / legend_columns))) if legend else 0
     full_height = rows * (head + tall) + edge + foot
 

@@ -14,9 +14,8 @@ from nbhelpers.visualisation.charts import RUNS, legend_room
 from nbhelpers.visualisation.labels import as_rgb, draw_image
 
 PALE = (0.45, 0.72, 0.9)  # of the highest score in a grid; black numbers stay readable on it
-COLOURS = categorical(
-    21
-)  # the first is the background; neighbouring numbers are told apart, 20 objects on they recur
+# the first is the background; neighbouring numbers are told apart, 20 objects on they recur
+COLOURS = categorical(21)
 
 
 HATCHES = ("", "///", "...", "xxx")  # of the first 20 kinds, of the next 20, and so on

@@ -125,9 +125,8 @@ def draw_image(axes: Axes, image: np.ndarray) -> None:
 
 
 def draw_mask(axes: Axes, mask: np.ndarray, palette: np.ndarray) -> None:
-    axes.imshow(
-        colour_mask(mask, palette), interpolation="nearest"
-    )  # anything else would mix in other classes
+    # anything else would mix in other classes
+    axes.imshow(colour_mask(mask, palette), interpolation="nearest")
 
 
 def percent(fraction: float) -> str:

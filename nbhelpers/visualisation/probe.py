@@ -48,9 +48,8 @@ def feature_maps(model: nn.Module, image: Tensor, layers: Sequence[str]) -> dict
     maps = {}
 
     def keep(name: str, output) -> None:
-        maps[name] = (
-            output.clone() if isinstance(output, Tensor) else output
-        )  # the next layer may work in place
+        # the next layer may work in place
+        maps[name] = output.clone() if isinstance(output, Tensor) else output
 
     handles = [
         modules[name].register_forward_hook(lambda _, __, output, name=name: keep(name, output))

@@ -23,12 +23,8 @@ MEETINGS = {  # what functions do with two maps, by their names without the unde
     **dict.fromkeys(("cat", "concat", "concatenate", "stack", "copy", "setitem"), CONCATENATED),
     **dict.fromkeys(("mul", "rmul", "imul", "multiply"), MULTIPLIED),
 }
-JOINS = {
-    ADDED: "sum",
-    CONCATENATED: "concat",
-    MULTIPLIED: "product",
-    OTHERWISE: "join",
-}  # names of what comes out
+# names of what comes out
+JOINS = {ADDED: "sum", CONCATENATED: "concat", MULTIPLIED: "product", OTHERWISE: "join"}
 WRITERS = ("copy_", "__setitem__")  # change their first argument
 MOVERS = ("permute", "movedim", "moveaxis")  # the same map, with its channels elsewhere
 
@@ -84,10 +80,8 @@ class _Recorder(TorchFunctionMode):
         for suffix, tensor in maps:
             if len(maps) == 1 or id(tensor) not in given:  # some encoders hand on the image itself
                 self.note(tensor, Stage(name + suffix, tuple(tensor.shape), sources, mixes, meetings))
-                sources, meetings = (
-                    (len(self.stages) - 1,),
-                    ("",),
-                )  # an encoder's c1, c2, ... follow one another
+                # an encoder's c1, c2, ... follow one another
+                sources, meetings = (len(self.stages) - 1,), ("",)
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         result = function(*args, **(kwargs or {}))
@@ -97,9 +91,8 @@ class _Recorder(TorchFunctionMode):
         given = [tensor for _, tensor in _tensors([args, kwargs])]
         made = result
         if name in WRITERS:
-            made = (
-                args[0] if args[0]._base is None else args[0]._base
-            )  # the whole buffer, if a part is written
+            # the whole buffer, if a part is written
+            made = args[0] if args[0]._base is None else args[0]._base
             given.append(made)
         origins = {origin for tensor in given if (origin := self._makers.get(tensor))}
         sources = tuple(sorted(frozenset().union(*origins)))

@@ -228,9 +228,8 @@ def test_it_stops_when_steps_end_and_steps_matter():
 
 def test_a_model_that_cannot_learn_does_not():
     model = small_unet()
-    model.head = nn.Sequential(
-        model.head, nn.AdaptiveAvgPool2d(1), nn.Upsample(size=(24, 32))
-    )  # one class a picture
+    # one class a picture
+    model.head = nn.Sequential(model.head, nn.AdaptiveAvgPool2d(1), nn.Upsample(size=(24, 32)))
     assert overfit_one_batch(model, squares(), steps=30) < 0.6
 
 

@@ -540,9 +540,8 @@ def test_receptive_field_of_known_layers_is_exact(layers, expected):
 
 
 def test_receptive_field_is_the_gradient():
-    conv = nn.Conv2d(
-        3, 1, 3, padding=1, bias=False
-    )  # linear: |weight| summed over channels, mirrored nowhere
+    # linear: |weight| summed over channels, mirrored nowhere
+    conv = nn.Conv2d(3, 1, 3, padding=1, bias=False)
     field = effective_receptive_field(conv, (9, 9), samples=3)
     expected = conv.weight[0].detach().abs().sum(dim=0).double().numpy()
     np.testing.assert_allclose(field[3:6, 3:6], expected / expected.sum(), rtol=1e-5)

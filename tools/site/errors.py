@@ -33,9 +33,8 @@ class Sentence:
     function: str
     line: int
     promise: str = ""  # what the function's docstring says it raises
-    tests: list[tuple[str, str, int]] = field(
-        default_factory=list
-    )  # (file, name, line) of those that provoke it
+    # (file, name, line) of those that provoke it
+    tests: list[tuple[str, str, int]] = field(default_factory=list)
 
     @property
     def room(self) -> str:

@@ -172,9 +172,8 @@ class DicomSegments(_Grey):
                 "whose segments do not overlap"
             ) from error
         image = self.to_uint8(self.values[index])
-        if (
-            self.images[index].get("PhotometricInterpretation") == "MONOCHROME1"
-        ):  # whose lowest numbers are white
+        # whose lowest numbers are white
+        if self.images[index].get("PhotometricInterpretation") == "MONOCHROME1":
             image = 255 - image
         return image, self.to_ids(labels, self.path)
 
