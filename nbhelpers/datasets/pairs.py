@@ -12,9 +12,9 @@ NUMBER = r"[ _.-]?\(?\d+\)?"  # of a further mask: "_1", " (2)", "3"
 SEPARATE_NUMBER = r"[ _.-]\(?\d+\)?"  # where no suffix stands before it: 12.png is no further mask of 1.png
 
 
-def find_pairs(images: Path, masks: Path, mask_suffix: str = "") -> list[tuple[Path, Path]]:
+def find_pairs(images: Path, masks: Path) -> list[tuple[Path, Path]]:
     """The paths (image, mask) of equal stem, in natural order; errors as in `folder.Folder`."""
-    return [(image, mask) for image, (mask,) in find_masks(images, masks, mask_suffix)]
+    return [(image, mask) for image, (mask,) in find_masks(images, masks)]
 
 
 def find_masks(

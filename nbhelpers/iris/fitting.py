@@ -25,6 +25,7 @@ ALIGNED = 0.7  # least cosine between the outline's normal and the ellipse's
 COARSE, FINE = 0.05, 0.02
 CLEAN = 0.9  # share of its outline that a pair must explain to be taken without a search
 SUBPIXEL = 0.75
+PARTS = 72  # of a circle: which of them an outline shows
 
 # Least squares. Two wishes decide what the points leave open: that the edges are round, and that they share a centre.
 ROUND, CENTRED = 0.05, 0.03  # their weights, beside 1 for the points
@@ -218,8 +219,8 @@ def support(outline: Outline, pair: Pair, near: float) -> float:
     return float((limbus + pupil)[0])
 
 
-def arcs(outline: Outline, pair: Pair, parts: int = 72) -> tuple[float, float]:
-    """Which shares of limbus and pupil the outline shows, 0 to 1, counted over `parts` of the circle."""
+def arcs(outline: Outline, pair: Pair) -> tuple[float, float]:
+    """Which shares of limbus and pupil the outline shows, 0 to 1, counted over PARTS of the circle."""
     disc = pair.on_disc(outline)
     shares = []
     for origin, radius, outward in ((np.zeros(2), 1.0, 1), (pair.pupil, pair.ratio, -1)):
@@ -228,16 +229,16 @@ def arcs(outline: Outline, pair: Pair, parts: int = 72) -> tuple[float, float]:
         near = np.abs(length - radius) < SUBPIXEL / pair.radius + FINE
         near &= outward * (away * disc.normals).sum(1) > ALIGNED * length
         turn = np.arctan2(away[near, 1], away[near, 0]) / (2 * np.pi) + 0.5
-        shares.append(len(np.unique((turn * parts).astype(int) % parts)) / parts)
+        shares.append(len(np.unique((turn * PARTS).astype(int) % PARTS)) / PARTS)
     return shares[0], shares[1]
 
 
-def refine(outline: Outline, pair: Pair, first: float, rounds: int, last: float = FINE) -> Pair:
+def refine(outline: Outline, pair: Pair, first: float, rounds: int) -> Pair:
     """Gauss-Newton on the distances of the points from both ellipses, counting those within `first` radii, then fewer.
 
-    In the last of the `rounds` only points within `last` radii count. Where the fit runs away, what was fitted so far.
+    In the last of the `rounds` only points within FINE radii count. Where the fit runs away, what was fitted so far.
     """
-    for width in np.geomspace(first, last, rounds):
+    for width in np.geomspace(first, FINE, rounds):
         residuals, slopes = _distances(outline, pair, width * pair.radius + SUBPIXEL)
         if len(residuals) < 8:
             return pair

@@ -133,15 +133,15 @@ def percent(fraction: float) -> str:
     return "under 1 %" if 0 < fraction < 0.005 else f"{100 * fraction:.0f} %"
 
 
-def describe_ids(ids: np.ndarray, classes: Sequence[str], most: int = 4) -> str:
-    """The largest classes of a mask in words: `Road 41 %, Building 22 %, ... , void 3 %`."""
+def describe_ids(ids: np.ndarray, classes: Sequence[str]) -> str:
+    """The four largest classes of a mask in words: `Road 41 %, Building 22 %, ... , void 3 %`."""
     values, counts = np.unique(ids, return_counts=True)
     shares = {int(value): count / ids.size for value, count in zip(values, counts, strict=True)}
     void = shares.pop(IGNORE, 0)
     largest = sorted(shares, key=shares.get, reverse=True)
-    words = [f"{classes[index]} {percent(shares[index])}" for index in largest[:most]]
-    if len(largest) > most:
-        words.append(f"{len(largest) - most} smaller classes")
+    words = [f"{classes[index]} {percent(shares[index])}" for index in largest[:4]]
+    if len(largest) > 4:
+        words.append(f"{len(largest) - 4} smaller classes")
     if void:
         words.append(f"void {percent(void)}")
     return ", ".join(words)

@@ -181,11 +181,11 @@ def trace(model: nn.Module, images: Tensor, depth: int = 1) -> list[Stage]:
     return [replace(stage, is_answer=index in answers) for index, stage in enumerate(recorder.stages)]
 
 
-def trace_modules(model: nn.Module, images: Tensor, depth: int = 1) -> list[Stage]:
+def trace_modules(model: nn.Module, images: Tensor) -> list[Stage]:
     """As `trace`, but the modules alone: the sources of a stage lead through the functions between them."""
     modules: list[Stage] = []
     standing: list[set[int]] = []  # for each stage of `trace`: the modules that its map comes from
-    for stage in trace(model, images, depth):
+    for stage in trace(model, images):
         sources = set().union(*(standing[source] for source in stage.sources))
         standing.append({len(modules)} if stage.is_module else sources)
         if stage.is_module:

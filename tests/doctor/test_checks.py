@@ -42,10 +42,6 @@ def test_good_masks_pass_and_their_ids_are_returned(case):
     assert check_masks(masks, 11) == ids
 
 
-def test_another_void():
-    assert check_masks(masks_of(-100, 0, 1), 2, ignore_index=-100) == [-100, 0, 1]
-
-
 def one_hot():
     return nn.functional.one_hot(masks_of(0, 1, 10, 4), 11).movedim(-1, 1)
 

@@ -71,9 +71,9 @@ def smooth_noise(rng: np.random.Generator, cells: tuple[int, int], size: tuple[i
     return cv2.resize(grid, size[::-1], interpolation=cv2.INTER_CUBIC)
 
 
-def curves(start: np.ndarray, control: np.ndarray, end: np.ndarray, points: int = 8) -> np.ndarray:
-    """Quadratic Bezier curves: three (N, 2) arrays of points -> (N, points, 2)."""
-    t = np.linspace(0, 1, points)[:, None]
+def curves(start: np.ndarray, control: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Quadratic Bezier curves: three (N, 2) arrays of points -> (N, 8, 2)."""
+    t = np.linspace(0, 1, 8)[:, None]
     return (1 - t) ** 2 * start[:, None] + 2 * t * (1 - t) * control[:, None] + t**2 * end[:, None]
 
 
