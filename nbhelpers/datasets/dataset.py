@@ -53,6 +53,18 @@ class SegmentationDataset(Dataset, ABC):
         return self.transform(*sample) if self.transform else sample
 
 
+def checked_classes(classes: Sequence[str]) -> tuple[str, ...]:
+    """The names of the classes. Raises ValueError unless they are 1 to 255."""
+    if isinstance(classes, str):
+        raise ValueError(
+            f"classes are {classes!r}, one text; give a list of names: ['background', {classes!r}]"
+        )
+    names = tuple(classes)
+    if not 1 <= len(names) <= IGNORE:
+        raise ValueError(f"there are {len(names)} classes; give the names of 1 to {IGNORE}")
+    return names
+
+
 def collate(samples: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
     """Join samples to a batch: images float32 in 0..1 (N, C, H, W), masks int64 (N, H, W).
 

@@ -221,7 +221,7 @@ def check_positive(**counts: int) -> None:
 
 
 def progress_bar(total: int, unit: str, shown: bool) -> tqdm:
-    """A bar of progress."""
+    """Of tiles or slices, as far as they are predicted."""
     return tqdm(total=total, disable=not shown, file=sys.stdout, ncols=80, mininterval=1, unit=unit)
 
 

@@ -119,6 +119,11 @@ def colour_mask(mask: Tensor | np.ndarray, palette: np.ndarray) -> np.ndarray:
     return table[as_ids(mask, len(palette))]
 
 
+def largest_sides(images: Sequence[np.ndarray]) -> tuple[int, int]:
+    """The largest height and the largest width."""
+    return max(image.shape[0] for image in images), max(image.shape[1] for image in images)
+
+
 def draw_image(axes: Axes, image: np.ndarray) -> None:
     enlarged = axes.get_window_extent().width >= image.shape[1] - 0.5
     axes.imshow(image, interpolation="nearest" if enlarged else "antialiased")
