@@ -53,6 +53,12 @@ class SegmentationDataset(Dataset, ABC):
         return self.transform(*sample) if self.transform else sample
 
 
+def check_split(split: str, splits: tuple[str, ...] = ("train", "val", "test")) -> None:
+    """Raise ValueError unless there is such a split."""
+    if split not in splits:
+        raise ValueError(f"split is {split!r}; it must be one of {', '.join(map(repr, splits))}")
+
+
 def checked_classes(classes: Sequence[str]) -> tuple[str, ...]:
     """The names of the classes. Raises ValueError unless they are 1 to 255."""
     if isinstance(classes, str):

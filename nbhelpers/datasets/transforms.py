@@ -100,16 +100,17 @@ class ClassCrop(torch.nn.Module):
         room = [side - own for side, own in zip(ids.shape, self.size)]
         low, high = [0, 0], room
         if present:
-            places = (ids == present[_draw(len(present))]).nonzero()
-            pixel = places[_draw(len(places))].tolist()
+            places = (ids == present[draw(len(present))]).nonzero()
+            pixel = places[draw(len(places))].tolist()
             low = [max(0, at - own + 1) for at, own in zip(pixel, self.size)]
             high = [min(at, most) for at, most in zip(pixel, room)]
-        top, left = (first + _draw(last - first + 1) for first, last in zip(low, high))
+        top, left = (first + draw(last - first + 1) for first, last in zip(low, high))
         box = (top, left, height, width)
         return F.crop(image, *box), F.crop(mask, *box)
 
 
-def _draw(count: int) -> int:
+def draw(count: int) -> int:
+    """A number from 0 to count - 1, of torch's generator, which `fit` seeds for each sample."""
     return int(torch.randint(count, ()))
 
 

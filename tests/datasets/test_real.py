@@ -87,7 +87,7 @@ def test_without_a_root_the_data_folders_are_searched_in_order(camvid, tmp_path,
 
 @pytest.mark.parametrize("name", SETS)
 def test_a_wrong_split_is_named(name):
-    with pytest.raises(ValueError, match="split is 'valid'; it must be one of train, val"):
+    with pytest.raises(ValueError, match="split is 'valid'; it must be one of 'train', 'val'"):
         SETS[name]("valid")
 
 

@@ -6,7 +6,7 @@ from numbers import Integral
 import cv2
 import numpy as np
 
-from nbhelpers.datasets.dataset import SegmentationDataset
+from nbhelpers.datasets.dataset import SegmentationDataset, check_split
 
 LENGTHS = {"train": 600, "val": 100, "test": 100}
 MIN_SIDE = 32
@@ -29,8 +29,7 @@ class ToyDataset(SegmentationDataset):
         transform: Callable | None,
     ) -> None:
         super().__init__(transform)
-        if split not in LENGTHS:
-            raise ValueError(f"split is {split!r}; it must be one of {', '.join(map(repr, LENGTHS))}")
+        check_split(split)
         if not isinstance(size, tuple | list) or len(size) != 2:
             raise ValueError(f"size is {size!r}; it must be (height, width), such as (96, 128)")
         check_integer("the height in size", size[0], MIN_SIDE)
