@@ -124,19 +124,28 @@ class RandomColour(torch.nn.Module):
 
     def __init__(self, strength: float) -> None:
         super().__init__()
-        if not 0 <= strength < 1:
-            raise ValueError(f"strength is {strength}; it must be 0 <= strength < 1")
-        self.strength = strength
+        self.strength = checked_strength(strength)
 
     def forward(self, image: tv_tensors.Image, mask: tv_tensors.Mask) -> Pair:
-        if image.dtype != torch.uint8:
-            raise ValueError(f"image is {image.dtype}; it must be uint8 0..255: scale it after the transform")
+        check_bytes(image)
         rgb = image.as_subclass(Tensor).flatten(1).float()  # (3, H * W)
         factors = 1 + self.strength * (2 * torch.rand(3) - 1)
         matrix, offset = _colour_change(*factors.tolist(), rgb.mean(dim=1))
         rgb = torch.addmm(offset[:, None] + 0.5, matrix, rgb)  # + 0.5 rounds, as uint8 cuts off
         changed = rgb.clamp_(0, 255).to(torch.uint8).reshape(image.shape)
         return tv_tensors.wrap(changed, like=image), mask
+
+
+def checked_strength(strength: float) -> float:
+    if not 0 <= strength < 1:
+        raise ValueError(f"strength is {strength}; it must be 0 <= strength < 1")
+    return strength
+
+
+def check_bytes(image: Tensor) -> None:
+    """Raise ValueError for an image whose colours are no bytes."""
+    if image.dtype != torch.uint8:
+        raise ValueError(f"image is {image.dtype}; it must be uint8 0..255: scale it after the transform")
 
 
 def _colour_change(

@@ -70,11 +70,7 @@ class TiledTiff:
     """
 
     def __init__(
-        self,
-        path: str | Path,
-        *,
-        in_channels: int = 3,
-        value_range: tuple[float, float] | None = None,
+        self, path: str | Path, *, in_channels: int = 3, value_range: tuple[float, float] | None = None
     ) -> None:
         self.path = Path(path)
         if not self.reads(self.path):

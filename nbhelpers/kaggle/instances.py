@@ -3,6 +3,8 @@
 import cv2
 import numpy as np
 
+from nbhelpers.kaggle.decisions import as_probability
+
 NEIGHBOURS = np.ones((3, 3), np.uint8)  # a pixel and the eight around it
 
 
@@ -69,13 +71,8 @@ def _peaks(height: np.ndarray, depth: float) -> np.ndarray:
 
 def _foreground(probability: np.ndarray, threshold: float) -> np.ndarray:
     """Where the probability is above the threshold: uint8 (H, W)."""
-    probability = np.asarray(probability)
-    if probability.ndim != 2 or probability.dtype.kind != "f":
-        raise ValueError(
-            f"probability is {probability.dtype} {probability.shape}; it must be floats (H, W): that of the "
-            "foreground, predict(model, image)[1], or [0] of a model of one channel"
-        )
-    return (probability > threshold).astype(np.uint8)
+    due = "(H, W): that of the foreground, predict(model, image)[1], or [0] of a model of one channel"
+    return (as_probability(probability, [2], due) > threshold).astype(np.uint8)
 
 
 def _renumbered(labels: np.ndarray, min_size: int) -> np.ndarray:

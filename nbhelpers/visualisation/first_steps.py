@@ -29,9 +29,7 @@ BAR, OURS = "#b8c4ce", "#0072b2"
 
 @styled
 def show_ids(
-    masks: Mapping[str, Tensor | np.ndarray],
-    dataset: HasClasses,
-    image: Tensor | np.ndarray | None = None,
+    masks: Mapping[str, Tensor | np.ndarray], dataset: HasClasses, image: Tensor | np.ndarray | None = None
 ) -> Picture:
     """Small masks side by side, the class id written into every pixel, after the `image` they belong to if given.
 

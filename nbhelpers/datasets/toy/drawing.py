@@ -21,12 +21,7 @@ class ToyDataset(SegmentationDataset):
     """
 
     def __init__(
-        self,
-        split: str,
-        size: tuple[int, int],
-        length: int | None,
-        seed: int,
-        transform: Callable | None,
+        self, split: str, size: tuple[int, int], length: int | None, seed: int, transform: Callable | None
     ) -> None:
         super().__init__(transform)
         check_split(split)
