@@ -38,7 +38,7 @@ class Sentence:
 
     @property
     def room(self) -> str:
-        """nbhelpers.datasets.annotations.coco is of the room datasets."""
+        """nbhelpers.datasets.annotations.find is of the room datasets."""
         return self.module.split(".")[1] if "." in self.module else self.module
 
     @property
