@@ -87,10 +87,8 @@ def outline_of(mask: np.ndarray) -> Outline:
     beside, beside_slope = np.stack([x + 1.0, y + 0.5], -1), slope[y, x] + slope[y, x + 1]
     y, x = np.nonzero(mask[:-1] != mask[1:])
     below, below_slope = np.stack([x + 0.5, y + 1.0], -1), slope[y, x] + slope[y + 1, x]
-    points, slopes = (
-        np.concatenate([beside, below]),
-        np.concatenate([beside_slope, below_slope]).astype(float),
-    )
+    points = np.concatenate([beside, below])
+    slopes = np.concatenate([beside_slope, below_slope]).astype(float)
     lengths = np.linalg.norm(slopes, axis=1)
     firm = lengths > 1e-3  # a bridge one pixel wide has no side
     return Outline(points[firm], slopes[firm] / lengths[firm, None])

@@ -17,12 +17,10 @@ from nbhelpers.kaggle.rle import find_convention, is_empty, read_runs, rle_decod
 from nbhelpers.kaggle.scores import bowl_score
 from nbhelpers.kaggle.submissions import HEADER, instance_rows, read_submission, write_submission
 
-TRAIN, TEST, SAMPLE, SOLUTION = (
-    "stage1_train",
-    "stage1_test",
-    "stage1_sample_submission.csv",
-    "stage1_solution.csv",
-)
+TRAIN = "stage1_train"
+TEST = "stage1_test"
+SAMPLE = "stage1_sample_submission.csv"
+SOLUTION = "stage1_solution.csv"
 DRAWN = "nbhelpers-drawn.json"  # the manifest of a competition that we laid out
 Instances = dict[str, np.ndarray]
 

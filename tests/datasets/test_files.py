@@ -318,10 +318,8 @@ def test_bands_where_asked_for_and_else_an_error_that_names_them(bands, dtype):
 
 
 def test_one_channel_and_alpha_as_a_band():
-    grey, rgba = (
-        RNG.integers(0, 256, (6, 9)).astype(np.uint8),
-        RNG.integers(0, 256, (6, 9, 4)).astype(np.uint8),
-    )
+    grey = RNG.integers(0, 256, (6, 9)).astype(np.uint8)
+    rgba = RNG.integers(0, 256, (6, 9, 4)).astype(np.uint8)
     for picture in (
         Image.fromarray(grey),
         Image.fromarray(np.dstack([grey] * 3)),

@@ -196,10 +196,8 @@ def test_outline_lengths_of_images(spacing):
     height, width = spacing
     half = math.hypot(height, width) / 2
     lengths = _outline_lengths(spacing)
-    single, edges = (
-        [lengths[code] for code in (1, 2, 4, 8, 7, 14)],
-        [lengths[code] for code in (3, 12, 5, 10)],
-    )
+    single = [lengths[code] for code in (1, 2, 4, 8, 7, 14)]
+    edges = [lengths[code] for code in (3, 12, 5, 10)]
     assert single == pytest.approx([half] * 6)
     assert edges == pytest.approx([width, width, height, height])
     assert [lengths[code] for code in (6, 9)] == pytest.approx([2 * half] * 2)

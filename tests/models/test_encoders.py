@@ -134,10 +134,8 @@ def test_what_a_backbone_cannot_give_is_an_error(options, message):
 
 
 def test_vgg_equals_torchvision():
-    encoder, reference = (
-        Encoder("vgg16_bn").eval(),
-        torchvision.models.vgg16_bn(num_classes=1).features.eval(),
-    )
+    encoder = Encoder("vgg16_bn").eval()
+    reference = torchvision.models.vgg16_bn(num_classes=1).features.eval()
     encoder.backbone.load_state_dict(
         {f"features_{name}": tensor for name, tensor in reference.state_dict().items()}
     )
