@@ -13,7 +13,8 @@ IGNORE = 255  # the id of void: pixels that are neither trained on nor scored
 
 def mask_type_fault(masks: Tensor, num_classes: int | None) -> Fault | None:
     """What is wrong with the type or the axes of `masks`, and the cure; None if they are integers (N, H, W)."""
-    allowed = f"class ids {_classes(num_classes)} and {IGNORE} = ignore"
+    last = "num_classes-1" if num_classes is None else num_classes - 1
+    allowed = f"class ids 0..{last} and {IGNORE} = ignore"
     if masks.is_floating_point() or masks.is_complex():
         return _float_fault(masks, allowed, num_classes)
     if masks.dtype == torch.bool:
@@ -122,10 +123,6 @@ def mask_id_fault(
         cure = "resize masks by nearest neighbour and store them as PNG (bilinear and JPEG blend ids); or pass a palette"
         return sentence, cure
     return sentence, f"raise num_classes, or make them void: masks[masks == {wrong[0]}] = {IGNORE}"
-
-
-def _classes(num_classes: int | None) -> str:
-    return "0..num_classes-1" if num_classes is None else f"0..{num_classes - 1}"
 
 
 def _listed(ids: Sequence[int]) -> str:
