@@ -26,10 +26,8 @@ def write(path: Path) -> None:
     annotations = []
     for number in range(IMAGES * OBJECTS):
         corners = int(rng.integers(8, 60))
-        angles, radii = (
-            np.sort(rng.uniform(0, 2 * np.pi, corners)),
-            rng.uniform(0.6, 1, corners) * rng.uniform(10, 120),
-        )
+        angles = np.sort(rng.uniform(0, 2 * np.pi, corners))
+        radii = rng.uniform(0.6, 1, corners) * rng.uniform(10, 120)
         points = rng.uniform(0, 1, 2) * SIZE[::-1] + radii[:, None] * np.stack(
             [np.cos(angles), np.sin(angles)], 1
         )

@@ -265,10 +265,8 @@ def outcome(call) -> tuple[str, object]:
 
 def examine(seed: int) -> tuple[str, str]:
     """The kind of the trial, and how it ended: "scored right", "refused" or a defect in words."""
-    data, batch = (
-        Pairs(seed),
-        random.Random(seed).choice([1, 2, 3, 6]),
-    )  # dividing 6: `fit` leaves out a last batch
+    # dividing 6: `fit` leaves out a last batch
+    data, batch = Pairs(seed), random.Random(seed).choice([1, 2, 3, 6])
     kind = " + ".join(change.__name__ for change in data.changes)
 
     def score(pairs: Dataset) -> Tensor:

@@ -33,7 +33,7 @@ from nbhelpers.models.fpn import FPN
 from nbhelpers.models.maskformer import MaskFormer, Proposals
 from nbhelpers.models.maskformer_loss import Segments, set_loss
 from nbhelpers.models.segformer import SegFormer
-from nbhelpers.training.engine import Engine, fastest_precision, own_accelerator
+from nbhelpers.training.engine import Engine, fastest_precision, own_accelerator, to_device
 from tools.record import RESULTS, provenance, record
 
 ROUNDS, STEPS = 3, 2
@@ -190,7 +190,7 @@ def step_of_fit(
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             return
-        batch = engine.to_device(images, masks)
+        batch = to_device(engine.accelerator.device, images, masks)
         check_masks(batch[1], 11, lone_background=True)
         engine.step(*batch)
 

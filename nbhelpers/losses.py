@@ -170,9 +170,8 @@ def signed_distances(mask: np.ndarray, class_id: int) -> np.ndarray:
 
 def _by_smp(name: str, logits: Tensor, masks: Tensor, **options: float) -> Tensor:
     """A loss of segmentation_models_pytorch, on logits and masks that it does not judge itself."""
-    from segmentation_models_pytorch import (
-        losses,  # it takes seconds to load, and not every training needs it
-    )
+    # it takes seconds to load, and not every training needs it
+    from segmentation_models_pytorch import losses
 
     logits, keep = _judged(logits, masks)
     if not keep.any():

@@ -48,10 +48,8 @@ class Run:
         limit, few = self.pick(quick=(train, valid), full=(None, None), smoke=(8, 4))
         if self.data == "camvid":
             size = (2 * size[0], 2 * size[1])
-            source, pictures = (
-                CamVid("train"),
-                in_memory(CamVid("val"), limit=self.pick(quick=None, full=None, smoke=4)),
-            )
+            source = CamVid("train")
+            pictures = in_memory(CamVid("val"), limit=self.pick(quick=None, full=None, smoke=4))
             limit = self.pick(quick=None, full=None, smoke=8)
         else:
             size = self.pick(quick=size, full=(size[0] * 4 // 3, size[1] * 4 // 3), smoke=size)

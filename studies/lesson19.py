@@ -61,9 +61,8 @@ def way(name: str, scenes: int) -> str:
 STUDY = Study(
     lesson="19",
     question="How much data does a transformer need here?",
-    protocol=Repeated(
-        epochs=8, lr=8e-3, schedule="onecycle"
-    ),  # for 800 scenes; both networks learn best at 8e-3
+    # for 800 scenes; both networks learn best at 8e-3
+    protocol=Repeated(epochs=8, lr=8e-3, schedule="onecycle"),
     ways={
         way(name, scenes): Way(build=build, terms=terms(scenes), keep=scenes == max(SCENES))
         for scenes in SCENES

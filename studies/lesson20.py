@@ -17,10 +17,8 @@ from nbhelpers.training.instances import fit_instances
 from studies import Claim, Protocol, Study, Way
 
 MOST = 8  # nuclei in a picture
-LEAST, MIN_SIZE = (
-    0.5,
-    10,
-)  # chosen on val, by the Bowl's score: of a query's own mask; of an object, in pixels
+# chosen on val, by the Bowl's score: of a query's own mask; of an object, in pixels
+LEAST, MIN_SIZE = 0.5, 10
 WEIGHTS = Weights(dice=5.0, no_object=0.3)
 GROUPS = {"none touch": (0.0, 0.0), "some touch": (0.001, 0.999), "all touch": (1.0, 1.0)}
 QUERIES, WATERSHED, SHORT = "queries", "U-Net and watershed", "queries, a quarter of the steps"

@@ -26,11 +26,9 @@ from studies.study import Page
 SHARES = {"10 %": 0.1, "1 %": 0.01, "0.1 %": 0.001}  # of the pixels, that are specks
 THRESHOLDS = torch.linspace(-7, 7, 57).sigmoid()
 IOU, TUNED_IOU, ERROR = "IoU of the speck", "IoU of the speck, threshold tuned", "calibration error"
-DICE, TUNED_DICE, BEST_DICE = (
-    "Dice of a picture",
-    "Dice of a picture, threshold tuned",
-    "Dice of a picture, expected",
-)
+DICE = "Dice of a picture"
+TUNED_DICE = "Dice of a picture, threshold tuned"
+BEST_DICE = "Dice of a picture, expected"
 CALM_DICE = "Dice of a picture, expected, calibrated"
 
 

@@ -9,12 +9,8 @@ from nbhelpers.datasets import IGNORE, InMemory
 from nbhelpers.metrics import ConfusionMatrix
 from nbhelpers.visualisation import error_shares, predict_ids
 
-SIZES = {
-    "1 to 15 px": 1,
-    "16 to 63 px": 16,
-    "64 to 255 px": 64,
-    "256 px and more": 256,
-}  # an object's smallest area
+# an object's smallest area
+SIZES = {"1 to 15 px": 1, "16 to 63 px": 16, "64 to 255 px": 64, "256 px and more": 256}
 
 
 def predictions(network: nn.Module, test: InMemory) -> np.ndarray:

@@ -19,10 +19,8 @@ from nbhelpers.datasets import (
 )
 from studies.protocol import Protocol, Way
 
-SIZE = (
-    192,
-    256,
-)  # (height, width) of training: about half the photographs' 360 x 480, and whole at stride 32
+# (height, width) of training: about half the photographs' 360 x 480, and whole at stride 32
+SIZE = (192, 256)
 WATCHED = 40
 
 

@@ -34,9 +34,8 @@ class Protocol:
     schedule: str = "poly"
     options: Mapping[str, Any] = field(default_factory=dict)  # more arguments of fit
     dataset: Callable[..., SegmentationDataset] = Street
-    seen_at: tuple[int, int] | None = (
-        None  # what test's pictures are shrunk to on their way in; see `evaluate`
-    )
+    # what test's pictures are shrunk to on their way in; see `evaluate`
+    seen_at: tuple[int, int] | None = None
 
     def data(self, split: str) -> SegmentationDataset:
         """The pairs of a split, decoded once."""

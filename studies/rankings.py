@@ -54,9 +54,8 @@ def per_image(found: np.ndarray, masks: np.ndarray, classes: int) -> dict[str, n
             if there.any() or true.any():
                 surfaces = Surfaces(there, true, void=void)
                 outlines["surface"][image, label] = surfaces.dice(TOLERANCE)
-                outlines["hd95"][image, label] = min(
-                    surfaces.hd95, diagonal
-                )  # not found at all: the diagonal
+                # not found at all: the diagonal
+                outlines["hd95"][image, label] = min(surfaces.hd95, diagonal)
                 outlines["boundary"][image, label] = boundary_iou(there, true, width=WIDTH, void=void)
     return parts | outlines
 
@@ -97,9 +96,8 @@ def compared(table: dict[str, dict[str, np.ndarray]]) -> dict:
     Two networks of one value are in no order: neither is ahead.
     """
     names, kinds = list(table), list(table[next(iter(table))])
-    values = {
-        kind: np.stack([table[name][kind] for name in names]) for kind in kinds
-    }  # (networks, 1 + draws)
+    # (networks, 1 + draws)
+    values = {kind: np.stack([table[name][kind] for name in names]) for kind in kinds}
     pairs = list(combinations(range(len(names)), 2))
     # (pairs, 1 + draws): 1 where the first of a pair is ahead, -1 where the second is
     ahead = {kind: np.stack([np.sign(values[kind][a] - values[kind][b]) for a, b in pairs]) for kind in kinds}
@@ -109,9 +107,8 @@ def compared(table: dict[str, dict[str, np.ndarray]]) -> dict:
         kind: np.sum([side * ((order == side).mean(axis=1) >= SURE) for side in (1, -1)], axis=0)
         for kind, order in drawn.items()
     }
-    noise = {
-        kind: float((first[kind][:, None] * drawn[kind] == -1).mean()) for kind in kinds
-    }  # the same score, other scenes
+    # the same score, other scenes
+    noise = {kind: float((first[kind][:, None] * drawn[kind] == -1).mean()) for kind in kinds}
     return {
         "scores": {name: {kind: round(float(values[kind][i, 0]), 4) for kind in kinds} for i, name in enumerate(names)},
         "pairs": len(pairs),

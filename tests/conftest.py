@@ -10,9 +10,8 @@ matplotlib.use("Agg")  # no windows; not by MPLBACKEND, which the kernels of not
 hypothesis.settings.register_profile("nbhelpers", deadline=None, derandomize=True, max_examples=50)
 hypothesis.settings.load_profile("nbhelpers")
 
-CELL_LIMIT = (
-    300  # seconds that a notebook's cell may take on the reference reader; the slowest takes a quarter
-)
+# seconds that a notebook's cell may take on the reference reader; the slowest takes a quarter
+CELL_LIMIT = 300
 REFERENCE_STEPS = 0.55  # seconds that the steps below take there, on one of its cores
 
 

@@ -11,14 +11,14 @@ from nbhelpers.checks.care import random_state_kept
 from nbhelpers.datasets.contract import Fault, dtype_of
 
 
-def logits_of(model: nn.Module, images: Tensor, num_classes: int | None = None) -> Tensor:
+def logits_of(model: nn.Module, images: Tensor) -> Tensor:
     """Run `model` on `images` (N, C, H, W) and give back its logits, judged by `check_logits`.
 
     Raises ValueError as well where the model was built for another number of channels.
     """
     with channels_explained(images):
         output = model(images)
-    return check_logits(output, images, num_classes)
+    return check_logits(output, images)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from torch.utils.data import Dataset
 from nbhelpers.datasets.contract import find_ids, mask_fault, mask_id_fault, refuse
 from nbhelpers.datasets.dataset import IGNORE, SegmentationDataset
 from nbhelpers.datasets.inside import Leaf, Reader, told_by
+from nbhelpers.datasets.transforms import draw
 
 
 class Annotators(SegmentationDataset):
@@ -73,7 +74,7 @@ class Annotators(SegmentationDataset):
             )
         if self.agreed:
             return image, self._agreed(np.stack(drawn))
-        return image, np.asarray(drawn[int(torch.randint(len(drawn), ()))])
+        return image, np.asarray(drawn[draw(len(drawn))])
 
     def share(self, index: int, class_id: int = 1) -> np.ndarray:
         """The share of the annotators of a picture that said `class_id`, of those that said anything: float32 (H, W)."""

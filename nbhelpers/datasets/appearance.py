@@ -11,7 +11,7 @@ from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms.v2 import functional as F
 
-Pair = tuple[tv_tensors.Image, tv_tensors.Mask]
+from nbhelpers.datasets.transforms import Pair, check_bytes, checked_strength
 
 # How much red, green and blue light haematoxylin, eosin and the brown of DAB take away, one row each:
 # Ruifrok and Johnston, 2001, "Quantification of histochemical staining by color deconvolution"
@@ -27,12 +27,14 @@ class RandomStain(torch.nn.Module):
 
     def __init__(self, strength: float = 0.3) -> None:
         super().__init__()
-        if not 0 <= strength < 1:
-            raise ValueError(f"strength is {strength}; it must be 0 <= strength < 1")
-        self.strength = strength
+        self.strength = checked_strength(strength)
 
     def forward(self, image: tv_tensors.Image, mask: tv_tensors.Mask) -> Pair:
-        _check(image, channels=3)
+        check_bytes(image)
+        if image.shape[0] != 3:
+            raise ValueError(
+                f"image has {image.shape[0]} channels; stains are told apart by red, green and blue"
+            )
         factors, more = self.strength * (2 * torch.rand(2, 3, dtype=torch.float64) - 1)
         stains = torch.from_numpy(STAINS)
         matrix = torch.linalg.inv(stains) @ torch.diag(1 + factors) @ stains  # of densities as rows
@@ -53,7 +55,7 @@ class RandomFocus(torch.nn.Module):
         self.blur, self.noise = blur, noise
 
     def forward(self, image: tv_tensors.Image, mask: tv_tensors.Mask) -> Pair:
-        _check(image)
+        check_bytes(image)
         sigma, deviation = (torch.rand(2) * torch.tensor([self.blur, self.noise])).tolist()
         changed = image.as_subclass(Tensor)
         if sigma > 0.1:  # below it nothing changes
@@ -62,10 +64,3 @@ class RandomFocus(torch.nn.Module):
                 changed = F.gaussian_blur(changed, [side, side], [sigma, sigma])
         noisy = changed.float() + deviation * torch.randn(changed.shape) + 0.5
         return tv_tensors.wrap(noisy.clamp_(0, 255).to(torch.uint8), like=image), mask
-
-
-def _check(image: Tensor, channels: int | None = None) -> None:
-    if image.dtype != torch.uint8:
-        raise ValueError(f"image is {image.dtype}; it must be uint8 0..255: scale it after the transform")
-    if channels is not None and image.shape[0] != channels:
-        raise ValueError(f"image has {image.shape[0]} channels; stains are told apart by red, green and blue")

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import torch
 from torch.utils.data import Dataset
 
 from nbhelpers.datasets.dataset import SegmentationDataset
 from nbhelpers.datasets.inside import Reader, chosen, told_by
+from nbhelpers.datasets.transforms import draw
 
 
 class CopyPaste(SegmentationDataset):
@@ -62,8 +62,8 @@ class CopyPaste(SegmentationDataset):
         picture = self.indices[index]
         image, mask = (part.copy() for part in self.read_whole(picture))
         givers = self.givers.get(self.kinds[picture], [])
-        for _ in range(_draw(self.most + 1) if givers else 0):
-            self._paste(image, mask, *givers[_draw(len(givers))])
+        for _ in range(draw(self.most + 1) if givers else 0):
+            self._paste(image, mask, *givers[draw(len(givers))])
         return image, mask
 
     def _paste(self, image: np.ndarray, mask: np.ndarray, giver: int, number: int) -> None:
@@ -75,15 +75,11 @@ class CopyPaste(SegmentationDataset):
             )
         rows, columns = (np.flatnonzero(shape.any(axis=axis)) for axis in (1, 0))
         box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        flips = tuple(slice(None, None, -1 if _draw(2) else 1) for _ in range(2))
+        flips = tuple(slice(None, None, -1 if draw(2) else 1) for _ in range(2))
         shape, pixels, ids = (
             part[box][flips][: mask.shape[0], : mask.shape[1]] for part in (shape, pixels, ids)
         )
-        top, left = (_draw(room - side + 1) for room, side in zip(mask.shape, shape.shape))
+        top, left = (draw(room - side + 1) for room, side in zip(mask.shape, shape.shape))
         window = np.s_[top : top + shape.shape[0], left : left + shape.shape[1]]
         image[window][shape] = pixels[shape]
         mask[window][shape] = ids[shape]
-
-
-def _draw(count: int) -> int:
-    return int(torch.randint(count, ()))

@@ -39,9 +39,8 @@ class SegmentationDataset(Dataset, ABC):
 
     def read_first(self, count: int) -> Iterable[tuple[np.ndarray, np.ndarray]]:
         """`read(0), ..., read(count - 1)`; a dataset that has a quicker way to many than one by one overrides it."""
-        return (
-            self.read(index) for index in range(count)
-        )  # one by one: large files need not lie in memory at once
+        # one by one: large files need not lie in memory at once
+        return (self.read(index) for index in range(count))
 
     def __getitem__(self, index: int) -> tuple[tv_tensors.Image, tv_tensors.Mask]:
         if not -len(self) <= index < len(self):  # without this, iterating would never end
@@ -52,6 +51,24 @@ class SegmentationDataset(Dataset, ABC):
             tv_tensors.Mask(torch.from_numpy(mask)),
         )
         return self.transform(*sample) if self.transform else sample
+
+
+def check_split(split: str, splits: tuple[str, ...] = ("train", "val", "test")) -> None:
+    """Raise ValueError unless there is such a split."""
+    if split not in splits:
+        raise ValueError(f"split is {split!r}; it must be one of {', '.join(map(repr, splits))}")
+
+
+def checked_classes(classes: Sequence[str]) -> tuple[str, ...]:
+    """The names of the classes. Raises ValueError unless they are 1 to 255."""
+    if isinstance(classes, str):
+        raise ValueError(
+            f"classes are {classes!r}, one text; give a list of names: ['background', {classes!r}]"
+        )
+    names = tuple(classes)
+    if not 1 <= len(names) <= IGNORE:
+        raise ValueError(f"there are {len(names)} classes; give the names of 1 to {IGNORE}")
+    return names
 
 
 def collate(samples: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:

@@ -180,9 +180,8 @@ def _picture_samples(data: bytes, name: str | Path, frame: int | None) -> Sample
         if picture.mode in ("P", "PA"):
             picture.apply_transparency()
             palette = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 4, axis=1)
-            palette[:, 3] = (
-                255  # void is often 255 where the palette has fewer colours: that is grey 255, then
-            )
+            # void is often 255 where the palette has fewer colours: that is grey 255, then
+            palette[:, 3] = 255
             listed = np.frombuffer(bytes(picture.getpalette("RGBA")), np.uint8).reshape(-1, 4)
             palette[: len(listed)] = listed
             return Samples(np.array(picture)[..., None], name, palette=palette)

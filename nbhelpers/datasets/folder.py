@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from nbhelpers.datasets.dataset import IGNORE, SegmentationDataset
+from nbhelpers.datasets.dataset import IGNORE, SegmentationDataset, checked_classes
 from nbhelpers.datasets.files import checked_range, count_frames, read_mask, read_samples
 from nbhelpers.datasets.pairs import find_masks
-from nbhelpers.datasets.palette import categorical
+from nbhelpers.datasets.palette import categorical, number_of_rgb, rgb_of_number
 from nbhelpers.datasets.samples import numbers_in
 
 
@@ -54,13 +54,7 @@ class Folder(SegmentationDataset):
         transform: Callable | None = None,
     ) -> None:
         super().__init__(transform)
-        if isinstance(classes, str):
-            raise ValueError(
-                f"classes are {classes!r}, one text; give a list of names: ['background', {classes!r}]"
-            )
-        self.classes = tuple(classes)
-        if not 1 <= len(self.classes) <= IGNORE:
-            raise ValueError(f"there are {len(self.classes)} classes; give the names of 1 to {IGNORE}")
+        self.classes = checked_classes(classes)
         if binary and (len(self.classes) != 2 or palette is not None or void is not None):
             raise ValueError(
                 f"binary=True is for masks of 0 and 255, which need two classes, no palette and no void; "
@@ -76,11 +70,14 @@ class Folder(SegmentationDataset):
             self.palette = categorical(len(self.classes))
         else:
             self.palette = _checked_palette(palette, len(self.classes))
-            self.colours = {_packed(colour): index for index, colour in enumerate(self.palette.tolist())}
+            self.colours = {
+                colour: index for index, colour in enumerate(number_of_rgb(self.palette).tolist())
+            }
             if void is not None:
-                if (index := self.colours.get(_packed(void))) is not None:
+                colour = int(number_of_rgb(void))
+                if (index := self.colours.get(colour)) is not None:
                     raise ValueError(f"void is {void}, the colour of the class {self.classes[index]!r}")
-                self.colours[_packed(void)] = IGNORE
+                self.colours[colour] = IGNORE
         found = find_masks(Path(images), Path(masks), mask_suffix, several=several_masks)
         self.pairs: list[tuple[Path, Path]] = []  # one a sample: a stack of 30 stands here 30 times
         self.frames: list[int | None] = []
@@ -185,13 +182,12 @@ class Folder(SegmentationDataset):
         return mask
 
     def _ids_of_colours(self, mask: np.ndarray, path: Path) -> np.ndarray:
-        packed = mask.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1], dtype=np.int32)  # (H, W, 3) -> (H, W)
+        packed = number_of_rgb(mask)
         present, inverse = np.unique(packed, return_inverse=True)
         unknown = [colour for colour in present.tolist() if colour not in self.colours]
         if unknown:
             counts = ", ".join(
-                f"{(colour >> 16, colour >> 8 & 255, colour & 255)} ({int((packed == colour).sum())} pixels)"
-                for colour in unknown[:5]
+                f"{rgb_of_number(colour)} ({int((packed == colour).sum())} pixels)" for colour in unknown[:5]
             )
             more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
             raise ValueError(
@@ -262,11 +258,6 @@ def _mixed_depths(deep: Path, bits: int, shallow: Path) -> ValueError:
         f"{deep} has {bits} bits, but {shallow} has 8 or fewer: keep images of 8 bits and of more apart, because one "
         "range of numbers cannot be black and white of both"
     )
-
-
-def _packed(colour: Sequence[int]) -> int:
-    red, green, blue = (int(value) for value in colour)
-    return red << 16 | green << 8 | blue
 
 
 def _size(shape: tuple[int, ...]) -> str:

@@ -52,11 +52,10 @@ class Gate:
         self.reading = 0.0  # seconds to read one sample: the median of those inspected
         self._seen: set[str] = set()
 
-    def inspect(self, count: int = 8, *, labelled: bool = True) -> list[tuple[Tensor, Tensor]]:
+    def inspect(self, count: int = 8) -> list[tuple[Tensor, Tensor]]:
         """Judge before any training; returns `count` samples, evenly spread (all those of a smaller set).
 
-        With `labelled`, one pixel of the set must have a label. Python's, numpy's and torch's random states are
-        as before.
+        One pixel of the set must have a label. Python's, numpy's and torch's random states are as before.
         """
         total = len(self.dataset)
         count = min(count, total)
@@ -75,8 +74,7 @@ class Gate:
                 elif count and not leaf.seen:
                     self._look(leaf, leaf.positions[0])
             self.settle()
-            if labelled:
-                self._find_a_label()
+            self._find_a_label()
         return samples
 
     def see(self, masks: Tensor) -> None:

@@ -204,9 +204,8 @@ def checksum(dataset: Dataset) -> int:
         told = getattr(leaf.dataset, "name", None)
         masks = getattr(leaf.dataset, "kept_masks", None)
         for index, position in zip(leaf.indices, leaf.positions):
-            name = (
-                PurePath(told(index)).name if callable(told) else index
-            )  # a folder may be another on the next machine
+            # a folder may be another on the next machine
+            name = PurePath(told(index)).name if callable(told) else index
             total = crc32(f"{position} {name}".encode(), total)
             if masks is not None:
                 total = crc32(np.ascontiguousarray(masks[index]), total)

@@ -3,9 +3,8 @@
 import os
 from pathlib import Path
 
-REPOSITORY = (
-    Path(__file__).resolve().parents[2]
-)  # of a checkout; an installed package has no pyproject.toml there
+# of a checkout; an installed package has no pyproject.toml there
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def data_folders(root: str | Path | None = None) -> list[Path]:

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from nbhelpers.datasets.dataset import SegmentationDataset
+from nbhelpers.datasets.dataset import SegmentationDataset, check_split
 from nbhelpers.datasets.files import read_image, read_mask
 from nbhelpers.datasets.locate import locate
 from nbhelpers.datasets.pairs import LITTER
 from nbhelpers.datasets.palette import BINARY
-from nbhelpers.datasets.real import check_split
 
 PLACES = (  # a folder of image folders, or a zip of one
     "dsb2018/stage1_train",

@@ -2,22 +2,20 @@
 
 import re
 import unicodedata
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from nbhelpers.datasets.files import SUFFIXES
 
-LITTER = (
-    "thumbs.db",
-    "ehthumbs.db",
-    "desktop.ini",
-)  # what Windows leaves; names with a dot in front are macOS's
+# what Windows leaves; names with a dot in front are macOS's
+LITTER = ("thumbs.db", "ehthumbs.db", "desktop.ini")
 NUMBER = r"[ _.-]?\(?\d+\)?"  # of a further mask: "_1", " (2)", "3"
 SEPARATE_NUMBER = r"[ _.-]\(?\d+\)?"  # where no suffix stands before it: 12.png is no further mask of 1.png
 
 
-def find_pairs(images: Path, masks: Path, mask_suffix: str = "") -> list[tuple[Path, Path]]:
+def find_pairs(images: Path, masks: Path) -> list[tuple[Path, Path]]:
     """The paths (image, mask) of equal stem, in natural order; errors as in `folder.Folder`."""
-    return [(image, mask) for image, (mask,) in find_masks(images, masks, mask_suffix)]
+    return [(image, mask) for image, (mask,) in find_masks(images, masks)]
 
 
 def find_masks(
@@ -40,7 +38,8 @@ def find_masks(
         image_files = {stem: path for stem, path in image_files.items() if not is_mask[stem]}
         mask_files = {stem: path for stem, path in mask_files.items() if is_mask[stem]}
     else:
-        _say_what_is_left(masks)
+        if names := left_alone(masks):
+            print(f"{masks}: left alone, as no mask by its ending: {first_three(names)}")
     found: dict[str, list[Path]] = {}
     for stem in sorted(mask_files, key=_natural):
         path = mask_files[stem]
@@ -101,16 +100,19 @@ def _by_stem(folder: Path, role: str) -> dict[str, Path]:
     return files
 
 
-def _say_what_is_left(masks: Path) -> None:
-    names = [
+def left_alone(folder: Path, endings: Collection[str] = SUFFIXES) -> list[str]:
+    """The names of what lies in a folder and is no file of these endings; not what systems leave there."""
+    return [
         path.name + "/" * path.is_dir()
-        for path in sorted(masks.iterdir())
+        for path in sorted(folder.iterdir())
         if not (path.name.startswith(".") or path.name.lower() in LITTER)
-        and (path.suffix.lower() not in SUFFIXES or path.is_dir())
+        and (path.suffix.lower() not in endings or path.is_dir())
     ]
-    if names:
-        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        print(f"{masks}: left alone, as no mask by its ending: {', '.join(names[:3])}{more}")
+
+
+def first_three(names: Sequence[str]) -> str:
+    """Them, and how many more there are."""
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _natural(stem: str) -> list[tuple[bool, int, str]]:

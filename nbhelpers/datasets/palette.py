@@ -7,6 +7,7 @@ at least 14 between any two street classes and void, at least 11 within `categor
 """
 
 import colorsys
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -70,6 +71,16 @@ _CATEGORICAL = np.array(
 )
 BINARY = _CATEGORICAL[:2]  # background, foreground
 EYE_PARTS = _CATEGORICAL[[0, 4, 1, 3]]  # background, sclera, iris (amber, as in BINARY), pupil
+
+
+def number_of_rgb(colours: np.ndarray | Sequence[int]) -> np.ndarray:
+    """Red, green and blue, 0..255, as one number: (..., 3) -> int32 (...)."""
+    return np.asarray(colours, np.int32) @ np.array([1 << 16, 1 << 8, 1], np.int32)
+
+
+def rgb_of_number(number):
+    """What `number_of_rgb` made it of, for a number or an array."""
+    return number >> 16, number >> 8 & 255, number & 255
 
 
 def categorical(num_classes: int) -> np.ndarray:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from torchvision.datasets import VOCSegmentation
 
-from nbhelpers.datasets.dataset import IGNORE, SegmentationDataset
+from nbhelpers.datasets.dataset import IGNORE, SegmentationDataset, check_split
 from nbhelpers.datasets.files import read_image, read_mask
 from nbhelpers.datasets.folder import Folder
 from nbhelpers.datasets.locate import locate
@@ -21,11 +21,6 @@ VOC_CLASSES = (
     "Background Aeroplane Bicycle Bird Boat Bottle Bus Car Cat Chair Cow "
     "DiningTable Dog Horse Motorbike Person PottedPlant Sheep Sofa Train TvMonitor"
 ).split()
-
-
-def check_split(split: str, splits: tuple[str, ...] = ("train", "val", "test")) -> None:
-    if split not in splits:
-        raise ValueError(f"split is {split!r}; it must be one of {', '.join(splits)}")
 
 
 class CamVid(Folder):

@@ -10,6 +10,7 @@ from torch.utils.data import Dataset
 from nbhelpers.datasets.dataset import IGNORE, SegmentationDataset
 from nbhelpers.datasets.gate import Gate, as_tensors
 from nbhelpers.datasets.inside import Reader, chosen, told_by
+from nbhelpers.datasets.transforms import draw
 
 
 class Tiles(SegmentationDataset):
@@ -66,9 +67,8 @@ class Tiles(SegmentationDataset):
         if not places:
             raise ValueError("there is no tile with a labelled pixel; pass pictures with labels")
         self.places = np.array(places)  # (n, 3): picture, top, left
-        numbers = -(
-            -np.array(areas) * bins // max(1, *areas)
-        )  # of its bin, rounded up: 0 is without foreground
+        # of its bin, rounded up: 0 is without foreground
+        numbers = -(-np.array(areas) * bins // max(1, *areas))
         self.bins = [np.flatnonzero(numbers == number) for number in range(bins + 1)]
         self.length = whole if length is None else int(length)
         if self.length < 1:
@@ -89,8 +89,8 @@ class Tiles(SegmentationDataset):
         if len(self.bins[0]) and (not filled or torch.rand(()).item() < share):
             tiles = self.bins[0]
         else:
-            tiles = filled[int(torch.randint(len(filled), ()))]
-        picture, top, left = self.places[tiles[int(torch.randint(len(tiles), ()))]].tolist()
+            tiles = filled[draw(len(filled))]
+        picture, top, left = self.places[tiles[draw(len(tiles))]].tolist()
         image, mask = self.read_whole(picture)
         window = np.s_[top : top + self.tile, left : left + self.tile]
         image, mask = image[window], mask[window]

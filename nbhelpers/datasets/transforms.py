@@ -100,16 +100,17 @@ class ClassCrop(torch.nn.Module):
         room = [side - own for side, own in zip(ids.shape, self.size)]
         low, high = [0, 0], room
         if present:
-            places = (ids == present[_draw(len(present))]).nonzero()
-            pixel = places[_draw(len(places))].tolist()
+            places = (ids == present[draw(len(present))]).nonzero()
+            pixel = places[draw(len(places))].tolist()
             low = [max(0, at - own + 1) for at, own in zip(pixel, self.size)]
             high = [min(at, most) for at, most in zip(pixel, room)]
-        top, left = (first + _draw(last - first + 1) for first, last in zip(low, high))
+        top, left = (first + draw(last - first + 1) for first, last in zip(low, high))
         box = (top, left, height, width)
         return F.crop(image, *box), F.crop(mask, *box)
 
 
-def _draw(count: int) -> int:
+def draw(count: int) -> int:
+    """A number from 0 to count - 1, of torch's generator, which `fit` seeds for each sample."""
     return int(torch.randint(count, ()))
 
 
@@ -123,19 +124,28 @@ class RandomColour(torch.nn.Module):
 
     def __init__(self, strength: float) -> None:
         super().__init__()
-        if not 0 <= strength < 1:
-            raise ValueError(f"strength is {strength}; it must be 0 <= strength < 1")
-        self.strength = strength
+        self.strength = checked_strength(strength)
 
     def forward(self, image: tv_tensors.Image, mask: tv_tensors.Mask) -> Pair:
-        if image.dtype != torch.uint8:
-            raise ValueError(f"image is {image.dtype}; it must be uint8 0..255: scale it after the transform")
+        check_bytes(image)
         rgb = image.as_subclass(Tensor).flatten(1).float()  # (3, H * W)
         factors = 1 + self.strength * (2 * torch.rand(3) - 1)
         matrix, offset = _colour_change(*factors.tolist(), rgb.mean(dim=1))
         rgb = torch.addmm(offset[:, None] + 0.5, matrix, rgb)  # + 0.5 rounds, as uint8 cuts off
         changed = rgb.clamp_(0, 255).to(torch.uint8).reshape(image.shape)
         return tv_tensors.wrap(changed, like=image), mask
+
+
+def checked_strength(strength: float) -> float:
+    if not 0 <= strength < 1:
+        raise ValueError(f"strength is {strength}; it must be 0 <= strength < 1")
+    return strength
+
+
+def check_bytes(image: Tensor) -> None:
+    """Raise ValueError for an image whose colours are no bytes."""
+    if image.dtype != torch.uint8:
+        raise ValueError(f"image is {image.dtype}; it must be uint8 0..255: scale it after the transform")
 
 
 def _colour_change(

@@ -22,9 +22,8 @@ def image_range(case: Case) -> Verdict:
     case.require(image_type)
     low, high = case.images.aminmax()
     return (
-        bool(
-            low.isfinite() and high.isfinite() and (high <= 1 + SLACK or low < -SLACK)
-        ),  # below: image_scaling
+        # what else leaves 0..1 is `image_scaling`'s, below
+        bool(low.isfinite() and high.isfinite() and (high <= 1 + SLACK or low < -SLACK)),
         f"images hold {low:.3g} to {high:.3g}, due is 0..1",
         "divide bytes by 255 once; for nan, look for a division by a standard deviation of 0",
     )

@@ -50,9 +50,8 @@ def check_bottleneck_size(answer: tuple[int, int]) -> None:
 @exercise
 def check_accuracy(accuracy: Callable[[Tensor, Tensor], float]) -> None:
     """Pixel accuracy from logits (N, C, H, W) and masks (N, H, W), without the void pixels."""
-    logits = torch.tensor(
-        [[[[4.0, 0.0, 0.0, 1.0]], [[1.0, 2.0, 3.0, 0.0]], [[0.0, 0.0, 5.0, 3.0]]]]
-    )  # ids 0 1 2 2
+    # ids 0 1 2 2
+    logits = torch.tensor([[[[4.0, 0.0, 0.0, 1.0]], [[1.0, 2.0, 3.0, 0.0]], [[0.0, 0.0, 5.0, 3.0]]]])
     masks = torch.tensor([[[0, 1, 1, IGNORE]]])
     trials = [(logits, masks), (logits[..., :2], masks[..., :2])]
     random = torch.Generator().manual_seed(2)

@@ -56,9 +56,8 @@ def check_rates(answer: tuple[float, float, float]) -> None:
 def check_iou(iou: Callable[[Tensor, Tensor, int], float]) -> None:
     """IoU of one class from logits (N, C, H, W) and masks (N, H, W), without the void pixels."""
     ids = torch.tensor([[[0, 0, 1, 1], [1, 2, 2, 1]], [[1, 1, 0, 0], [0, 1, 0, 1]]])
-    masks = torch.tensor(
-        [[[0, 0, 1, 0], [1, 2, 1, IGNORE]], [[1, IGNORE, 1, 0], [0, 1, 0, IGNORE]]]
-    )  # class 1: true 6, predicted 5 outside of void and 8 in all, both 4
+    # class 1: true 6, predicted 5 outside of void and 8 in all, both 4
+    masks = torch.tensor([[[0, 0, 1, 0], [1, 2, 1, IGNORE]], [[1, IGNORE, 1, 0], [0, 1, 0, IGNORE]]])
     logits = torch.nn.functional.one_hot(ids, 3).permute(0, 3, 1, 2).float() * 3 - 1
     trials = [(logits, masks, 1), (logits, masks, 2)]
     random = torch.Generator().manual_seed(4)

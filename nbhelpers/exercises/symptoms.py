@@ -26,9 +26,8 @@ def examine(patient: Patient) -> list[Finding]:
     patient.model.train(not recipe.calls_eval)
     after = doctor(patient.model, (recipe.before_scoring(images), masks), recipe.loss, stage="scoring")
     failed = [finding for finding in [*before, *after] if not finding.ok]
-    return list({finding.name: finding for finding in reversed(failed)}.values())[
-        ::-1
-    ]  # the earlier of equals
+    # the earlier of equals
+    return list({finding.name: finding for finding in reversed(failed)}.values())[::-1]
 
 
 def curve_symptom(patient: Patient, healthy: Patient) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from accelerate import PartialState
 
+from nbhelpers.datasets.pairs import first_three
 from nbhelpers.inference.folder import predict_folder
 from nbhelpers.inference.tta import TTA
 
@@ -55,8 +56,7 @@ def main(argv: list[str] | None = None) -> None:
         for path, fault in report.failed.items():
             print(f"  {path}: {fault}")
         if report.left:
-            more = f" and {len(report.left) - 3} more" if len(report.left) > 3 else ""
-            print(f"left alone, as no image by its ending: {', '.join(report.left[:3])}{more}")
+            print(f"left alone, as no image by its ending: {first_three(report.left)}")
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
     if report.failed:

@@ -128,11 +128,7 @@ def _images_that_fit(model: nn.Module, in_channels: int, stride: int) -> list[Te
             for one in images:
                 model(one)
             return images
-        except (
-            RuntimeError,
-            ValueError,
-            AssertionError,
-        ) as error:  # what layers and models say of a wrong size
+        except (RuntimeError, ValueError, AssertionError) as error:  # of layers and models, for a wrong size
             why = why or " ".join(str(error).split())
     raise RuntimeError(
         f"this {type(model).__name__} cannot be exported to ONNX with any size of image: torch itself does not run it on "

@@ -18,7 +18,7 @@ from accelerate.utils import gather_object
 from tqdm import tqdm
 
 from nbhelpers.datasets.files import bits_of, checked_range
-from nbhelpers.datasets.pairs import LITTER
+from nbhelpers.datasets.pairs import left_alone
 from nbhelpers.datasets.palette import categorical
 from nbhelpers.inference.export import OnnxModel
 from nbhelpers.inference.predict import PLAIN
@@ -69,11 +69,11 @@ def predict_folder(
     Raises FileNotFoundError for missing paths, ValueError for images of one name, for a tile that does not fit, and
     where `out` holds the masks of another model or other settings; OSError where nothing can be written.
     """
-    from pooch import (
-        file_hash,  # 0.1 s, for who predicts folders alone; a file at a time, and never whole in memory
-    )
+    # 0.1 s, for who predicts folders alone; a file at a time, and never whole in memory
+    from pooch import file_hash
 
-    model, out, files = Path(model), Path(out), find_images(Path(images))
+    model, images, out = Path(model), Path(images), Path(out)
+    files = find_images(images)
     state = PartialState(cpu=not torch.cuda.is_available())  # of torchrun's processes; one alone otherwise
     network = OnnxModel(model, device=state.local_process_index)
     check_grid(tile, overlap, network.stride)
@@ -108,7 +108,7 @@ def predict_folder(
         sum((one.done for one in reports), []),
         sum((one.before for one in reports), []),
         {path: fault for one in reports for path, fault in one.failed.items()},
-        _left_alone(Path(images), out),
+        [name for name in left_alone(images, READABLE) if (images / name).resolve() != out.resolve()],
     )
 
 
@@ -126,7 +126,9 @@ def find_images(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder of images at {folder.resolve()}")
     files = [
-        p for p in sorted(folder.iterdir()) if p.suffix.lower() in READABLE and not p.name.startswith(".")
+        path
+        for path in sorted(folder.iterdir())
+        if path.suffix.lower() in READABLE and not path.name.startswith(".") and not path.is_dir()
     ]
     if not files:
         raise FileNotFoundError(
@@ -140,15 +142,6 @@ def find_images(folder: Path) -> list[Path]:
             )
         known[path.stem] = path
     return files
-
-
-def _left_alone(folder: Path, out: Path) -> list[str]:
-    return [
-        path.name + "/" * path.is_dir()
-        for path in sorted(folder.iterdir())
-        if not (path.name.startswith(".") or path.name.lower() in LITTER or path.resolve() == out.resolve())
-        and path.suffix.lower() not in READABLE
-    ]
 
 
 def _source_of(mask: Path) -> str | None:

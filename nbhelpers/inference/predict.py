@@ -1,5 +1,6 @@
 """Predict an image of any size: pad by reflection to the model's stride, run, crop back."""
 
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -9,6 +10,7 @@ import PIL.Image
 import PIL.ImageOps
 import torch
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from nbhelpers.checks import check_finite, evaluating, logits_of
 from nbhelpers.datasets.contract import SLACK, dtype_of
@@ -197,10 +199,10 @@ def check_depth(parts: Iterable[Image]) -> None:
         )
 
 
-def checked_out(out: np.ndarray | None, shape: tuple[int, ...], dtype: type) -> np.ndarray | None:
-    """An array to fill, as it is, or None; ValueError for one that the result does not fit into."""
+def array_to_fill(out: np.ndarray | None, shape: tuple[int, ...], dtype: type) -> np.ndarray:
+    """`out` as it is, or a new array for None; ValueError for one that the result does not fit into."""
     if out is None:
-        return None
+        return np.empty(shape, dtype)
     if not isinstance(out, np.ndarray):
         raise ValueError(f"out is {type(out).__name__}; it must be numpy's array or memory map")
     faults = [] if out.flags.writeable else ["read-only"]
@@ -217,6 +219,11 @@ def check_positive(**counts: int) -> None:
     for name, count in counts.items():
         if count < 1:
             raise ValueError(f"{name} is {count}; it must be at least 1")
+
+
+def progress_bar(total: int, unit: str, shown: bool) -> tqdm:
+    """Of tiles or slices, as far as they are predicted."""
+    return tqdm(total=total, disable=not shown, file=sys.stdout, ncols=80, mininterval=1, unit=unit)
 
 
 def up_to(side: int, stride: int) -> int:

@@ -70,11 +70,7 @@ class TiledTiff:
     """
 
     def __init__(
-        self,
-        path: str | Path,
-        *,
-        in_channels: int = 3,
-        value_range: tuple[float, float] | None = None,
+        self, path: str | Path, *, in_channels: int = 3, value_range: tuple[float, float] | None = None
     ) -> None:
         self.path = Path(path)
         if not self.reads(self.path):
@@ -84,13 +80,11 @@ class TiledTiff:
         self.block = self._page.block
         self.value_range = checked_range(value_range)
         high, wide = self.block
-        self._kept: OrderedDict[tuple[int, int], np.ndarray] = (
-            OrderedDict()
-        )  # no lru_cache: that would hold self
+        # no lru_cache: that would hold self
+        self._kept: OrderedDict[tuple[int, int], np.ndarray] = OrderedDict()
         self._most = max(1, CACHE_BYTES // (in_channels * high * wide))
-        self._image(
-            np.zeros((1, 1, self._page.shape[2]), self._page.dtype)
-        )  # raises if the bands do not suit
+        # raises if the bands do not suit
+        self._image(np.zeros((1, 1, self._page.shape[2]), self._page.dtype))
 
     @staticmethod
     def reads(path: str | Path) -> bool:
@@ -131,9 +125,8 @@ class TiledTiff:
     def _decode(self, down: int, across: int) -> np.ndarray:
         (height, width, _), (high, wide) = self.shape, self.block
         block = self._page.read_block(down, across)
-        return self._image(
-            block[: height - down * high, : width - across * wide]
-        )  # what hangs over may be nan
+        # what hangs over may be nan
+        return self._image(block[: height - down * high, : width - across * wide])
 
     def _image(self, values: np.ndarray) -> np.ndarray:
         page = self._page

@@ -7,7 +7,6 @@ stride, because pooling in a shifted grid would give other values. Resizing shif
 the two are close, not equal.
 """
 
-import sys
 from collections.abc import Iterator
 from itertools import product, takewhile
 from typing import Protocol
@@ -16,17 +15,17 @@ import numpy as np
 import PIL.Image
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from nbhelpers.inference.predict import (
     PLAIN,
     Forward,
+    array_to_fill,
     as_floats,
     check_depth,
     check_positive,
-    checked_out,
     grey_channels,
     has_16_bits,
+    progress_bar,
     reflected,
     to_uint_ids,
     up_to,
@@ -77,9 +76,8 @@ def predict_tiled(
     """
     check_grid(tile, overlap, stride)
     check_positive(batch_size=batch_size)
-    shape = (
-        None if isinstance(image, PIL.Image.Image) else getattr(image, "shape", None)
-    )  # fastai gives pictures one
+    # fastai gives pictures one
+    shape = None if isinstance(image, PIL.Image.Image) else getattr(image, "shape", None)
     if shape is None or len(shape) not in (2, 3):
         shape = "" if shape is None else f" of shape {tuple(shape)}"
         raise ValueError(
@@ -102,12 +100,11 @@ def predict_tiled(
 
         first = [predicted(0, columns.starts[:batch_size])]  # it tells the number of classes
         num_classes = first[0].shape[1]
-        result = _checked_out(out, num_classes, (height, width), ids)
+        result = _result(out, num_classes, (height, width), ids)
         widest = max(tile, BAND_BYTES // (4 * num_classes * rows.size))
         parts = [(left, min(left + widest, width)) for left in range(0, width, widest)]
         count = sum(len(rows.starts) * len(columns.within(*part)) for part in parts)
-        bar = tqdm(total=count, disable=not progress, file=sys.stdout, ncols=80, mininterval=1, unit="tile")
-        with bar:
+        with progress_bar(count, "tile", progress) as bar:
             for left, right in parts:
                 windows = columns.within(left, right)
                 band = torch.zeros(num_classes, rows.size, right - left, device=forward.device)
@@ -197,8 +194,7 @@ def check_grid(tile: int, overlap: int, stride: int) -> None:
         raise ValueError(f"overlap is {overlap}; it must be 0 to half of the tile, {tile // 2}")
 
 
-def _checked_out(out: np.ndarray | None, num_classes: int, size: tuple[int, int], ids: bool) -> np.ndarray:
-    shape = tuple(size) if ids else (num_classes, *size)
-    dtype = np.float32 if not ids else np.uint8 if num_classes <= 256 else np.int32
-    checked = checked_out(out, shape, dtype)
-    return np.empty(shape, dtype) if checked is None else checked
+def _result(out: np.ndarray | None, num_classes: int, size: tuple[int, int], ids: bool) -> np.ndarray:
+    if ids:
+        return array_to_fill(out, size, np.uint8 if num_classes <= 256 else np.int32)
+    return array_to_fill(out, (num_classes, *size), np.float32)

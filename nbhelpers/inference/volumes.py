@@ -1,23 +1,22 @@
 """A volume by a network for pictures: slice by slice along each axis, and the mean of what the axes say."""
 
-import sys
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from nbhelpers.inference.predict import (
     PLAIN,
     Forward,
+    array_to_fill,
     as_floats,
     check_depth,
     check_positive,
-    checked_out,
     grey_channels,
     has_16_bits,
+    progress_bar,
     reflected,
     up_to,
 )
@@ -77,14 +76,7 @@ def predict_volume(
     grey, result, kept = grey_channels(model), None, None
     with (
         Forward(model, precision) as forward,
-        tqdm(
-            total=sum(volume.shape[axis] for axis in axes),
-            disable=not progress,
-            file=sys.stdout,
-            ncols=80,
-            mininterval=1,
-            unit="slice",
-        ) as bar,
+        progress_bar(sum(volume.shape[axis] for axis in axes), "slice", progress) as bar,
     ):
         for axis in axes:
             height, width = (side for other, side in enumerate(volume.shape) if other != axis)
@@ -97,7 +89,8 @@ def predict_volume(
                 maps = forward(batch, tta, stride)[..., :height, :width]  # (batch, num_classes, h, w)
                 if result is None:
                     kept = _checked_classes(classes, maps.shape[1])
-                    result = _zeros(out, (len(kept), *volume.shape))
+                    result = array_to_fill(out, (len(kept), *volume.shape), np.float32)
+                    result[:] = 0
                 slab = np.moveaxis(result, axis + 1, 1)[:, numbers.start : numbers.stop]  # a view
                 slab += (maps[:, kept] / len(axes)).transpose(0, 1).cpu().numpy()
                 bar.update(len(numbers))
@@ -124,10 +117,3 @@ def _checked_classes(classes: Sequence[int] | None, num_classes: int) -> list[in
             f"classes are {tuple(kept)}; the model tells 0..{num_classes - 1}, of which some must be named"
         )
     return kept
-
-
-def _zeros(out: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:
-    if checked_out(out, shape, np.float32) is None:
-        return np.zeros(shape, np.float32)
-    out[:] = 0
-    return out

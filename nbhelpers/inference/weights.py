@@ -7,8 +7,9 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import nn
 
+from nbhelpers.datasets.contract import dtype_of
 from nbhelpers.inference.writing import written_whole
 
 
@@ -51,7 +52,7 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
         if state[name].shape != own[name].shape
     ]
     faults += [
-        f"{name} is {_kind(state[name])}, but the model's {_kind(own[name])}"
+        f"{name} is {dtype_of(state[name])}, but the model's {dtype_of(own[name])}"
         for name in own.keys() & state.keys()
         if state[name].is_floating_point() != own[name].is_floating_point()
     ]
@@ -61,10 +62,6 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
             f"{'; '.join(sorted(faults)[:3])}; {_cure(own.keys(), state.keys())}"
         )
     model.load_state_dict(state)
-
-
-def _kind(tensor: Tensor) -> str:
-    return str(tensor.dtype).removeprefix("torch.")
 
 
 def _cure(own: Set[str], found: Set[str]) -> str:

@@ -15,19 +15,17 @@ OFF_CENTRE = 0.2  # how far the pupil may lie from the middle of the limbus, in 
 SMALLEST = 5.0  # radius of a limbus in pixels; a smaller one holds no texture
 
 # Proposals: circles through three points, and ellipses likewise, after the points were stretched along one direction.
-SHAPES = [(1.0, 0.0)] + [
-    (ratio, np.pi * turn / 6) for ratio in (0.85, 0.7) for turn in range(6)
-]  # 0.7: 45 degrees
+# 0.7: 45 degrees
+SHAPES = [(1.0, 0.0)] + [(ratio, np.pi * turn / 6) for ratio in (0.85, 0.7) for turn in range(6)]
 PROPOSALS = 80  # of each shape
 KEPT, REFINED = 9, 3  # limbus proposals that get a pupil, and pairs of them that are fitted
 SAMPLE = 240  # points of the outline that judge a proposal
 ALIGNED = 0.7  # least cosine between the outline's normal and the ellipse's
-COARSE, FINE = (
-    0.05,
-    0.02,
-)  # how near an edge explains a point: in radii, of a proposal and of a fit, plus SUBPIXEL
+# how near an edge explains a point: in radii, of a proposal and of a fit, plus SUBPIXEL
+COARSE, FINE = 0.05, 0.02
 CLEAN = 0.9  # share of its outline that a pair must explain to be taken without a search
 SUBPIXEL = 0.75
+PARTS = 72  # of a circle: which of them an outline shows
 
 # Least squares. Two wishes decide what the points leave open: that the edges are round, and that they share a centre.
 ROUND, CENTRED = 0.05, 0.03  # their weights, beside 1 for the points
@@ -89,10 +87,8 @@ def outline_of(mask: np.ndarray) -> Outline:
     beside, beside_slope = np.stack([x + 1.0, y + 0.5], -1), slope[y, x] + slope[y, x + 1]
     y, x = np.nonzero(mask[:-1] != mask[1:])
     below, below_slope = np.stack([x + 0.5, y + 1.0], -1), slope[y, x] + slope[y + 1, x]
-    points, slopes = (
-        np.concatenate([beside, below]),
-        np.concatenate([beside_slope, below_slope]).astype(float),
-    )
+    points = np.concatenate([beside, below])
+    slopes = np.concatenate([beside_slope, below_slope]).astype(float)
     lengths = np.linalg.norm(slopes, axis=1)
     firm = lengths > 1e-3  # a bridge one pixel wide has no side
     return Outline(points[firm], slopes[firm] / lengths[firm, None])
@@ -221,8 +217,8 @@ def support(outline: Outline, pair: Pair, near: float) -> float:
     return float((limbus + pupil)[0])
 
 
-def arcs(outline: Outline, pair: Pair, parts: int = 72) -> tuple[float, float]:
-    """Which shares of limbus and pupil the outline shows, 0 to 1, counted over `parts` of the circle."""
+def arcs(outline: Outline, pair: Pair) -> tuple[float, float]:
+    """Which shares of limbus and pupil the outline shows, 0 to 1, counted over PARTS of the circle."""
     disc = pair.on_disc(outline)
     shares = []
     for origin, radius, outward in ((np.zeros(2), 1.0, 1), (pair.pupil, pair.ratio, -1)):
@@ -231,16 +227,16 @@ def arcs(outline: Outline, pair: Pair, parts: int = 72) -> tuple[float, float]:
         near = np.abs(length - radius) < SUBPIXEL / pair.radius + FINE
         near &= outward * (away * disc.normals).sum(1) > ALIGNED * length
         turn = np.arctan2(away[near, 1], away[near, 0]) / (2 * np.pi) + 0.5
-        shares.append(len(np.unique((turn * parts).astype(int) % parts)) / parts)
+        shares.append(len(np.unique((turn * PARTS).astype(int) % PARTS)) / PARTS)
     return shares[0], shares[1]
 
 
-def refine(outline: Outline, pair: Pair, first: float, rounds: int, last: float = FINE) -> Pair:
+def refine(outline: Outline, pair: Pair, first: float, rounds: int) -> Pair:
     """Gauss-Newton on the distances of the points from both ellipses, counting those within `first` radii, then fewer.
 
-    In the last of the `rounds` only points within `last` radii count. Where the fit runs away, what was fitted so far.
+    In the last of the `rounds` only points within FINE radii count. Where the fit runs away, what was fitted so far.
     """
-    for width in np.geomspace(first, last, rounds):
+    for width in np.geomspace(first, FINE, rounds):
         residuals, slopes = _distances(outline, pair, width * pair.radius + SUBPIXEL)
         if len(residuals) < 8:
             return pair
@@ -272,10 +268,8 @@ def _distances(outline: Outline, pair: Pair, width: float) -> tuple[np.ndarray, 
         distance = radius * (far - length)
         near = np.flatnonzero(np.abs(distance) < width)
         distance, u, v = distance[near], u[near] / far[near], v[near] / far[near]
-        across, up = (
-            inverse[0, 0] * u + inverse[0, 1] * v,
-            inverse[0, 1] * u + inverse[1, 1] * v,
-        )  # the normal
+        # the normal of the ellipse
+        across, up = inverse[0, 0] * u + inverse[0, 1] * v, inverse[0, 1] * u + inverse[1, 1] * v
         aligned = sign * (across * nx[near] + up * ny[near]) > ALIGNED * np.sqrt(across * across + up * up)
         weight = (1 - (distance / width) ** 2) * aligned  # the square root of the biweight
         by = np.zeros((8, len(near)))

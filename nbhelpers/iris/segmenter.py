@@ -40,9 +40,8 @@ class IrisSegmenter(nn.Module):
         size = images.shape[-2:]
         x = F.interpolate(images, nearest_size(size, self.working_size), mode="bilinear", antialias=True)
         x = x - x.mean(dim=(1, 2, 3), keepdim=True)
-        x = x / (
-            x.square().mean(dim=(1, 2, 3), keepdim=True).sqrt() + 0.02
-        )  # + 0.02: a blank one stays blank
+        # + 0.02: a blank one stays blank
+        x = x / (x.square().mean(dim=(1, 2, 3), keepdim=True).sqrt() + 0.02)
         logits = self.unet(F.pixel_unshuffle(x, CELL))  # (N, 12, h / 2, w / 2) -> (N, 16, h / 2, w / 2)
         return F.interpolate(F.pixel_shuffle(logits, CELL), size, mode="bilinear")
 

@@ -17,12 +17,10 @@ from nbhelpers.kaggle.rle import find_convention, is_empty, read_runs, rle_decod
 from nbhelpers.kaggle.scores import bowl_score
 from nbhelpers.kaggle.submissions import HEADER, instance_rows, read_submission, write_submission
 
-TRAIN, TEST, SAMPLE, SOLUTION = (
-    "stage1_train",
-    "stage1_test",
-    "stage1_sample_submission.csv",
-    "stage1_solution.csv",
-)
+TRAIN = "stage1_train"
+TEST = "stage1_test"
+SAMPLE = "stage1_sample_submission.csv"
+SOLUTION = "stage1_solution.csv"
 DRAWN = "nbhelpers-drawn.json"  # the manifest of a competition that we laid out
 Instances = dict[str, np.ndarray]
 
@@ -154,17 +152,14 @@ def score_submission(path: str | Path, truths: Mapping[str, np.ndarray]) -> dict
     for name, truth in truths.items():
         own = [code for code in codes[name] if not is_empty(code)]
         found = to_instances(own, truth.shape)
-        if np.count_nonzero(found) < sum(_count_pixels(code) for code in own):
+        runs = (read_runs(code, find_convention("dsb-2018")) for code in own)
+        if np.count_nonzero(found) < sum(lengths.sum() for _, lengths in runs):
             raise ValueError(
                 f"{path} has objects of {name!r} that share pixels; each pixel may be of one object: lint_submission "
                 "lists them"
             )
         scores[name] = bowl_score(found, truth)
     return scores
-
-
-def _count_pixels(code: str) -> int:
-    return int(read_runs(code, find_convention("dsb-2018"))[1].sum())
 
 
 Picture = tuple[str, np.ndarray, np.ndarray]  # id, image uint8 (H, W, 3), instance ids (H, W)

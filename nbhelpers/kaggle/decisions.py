@@ -1,7 +1,17 @@
 """From probabilities to the mask that is sent: the settings that `tune` chooses, each the name of an argument here."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import scipy
+
+
+def as_probability(probability: np.ndarray, dimensions: Sequence[int], due: str) -> np.ndarray:
+    """As an array; ValueError, which says what is `due`, unless it is floats of so many dimensions."""
+    probability = np.asarray(probability)
+    if probability.ndim not in dimensions or probability.dtype.kind != "f":
+        raise ValueError(f"probability is {probability.dtype} {probability.shape}; it must be floats {due}")
+    return probability
 
 
 def by_mask(probability: np.ndarray, threshold: float = 0.5, min_size: int = 0, least: int = 0) -> np.ndarray:
@@ -12,13 +22,10 @@ def by_mask(probability: np.ndarray, threshold: float = 0.5, min_size: int = 0, 
         handful of pixels is a bad bet.
     Raises ValueError for what is no probability.
     """
-    probability = np.asarray(probability)
-    if probability.ndim not in (2, 3) or probability.dtype.kind != "f":
-        raise ValueError(
-            f"probability is {probability.dtype} {probability.shape}; it must be floats (H, W) or (D, H, W): those of "
-            "one class, predict(model, image)[1], or [0] of a model of one channel"
-        )
-    mask = probability > threshold
+    due = (
+        "(H, W) or (D, H, W): those of one class, predict(model, image)[1], or [0] of a model of one channel"
+    )
+    mask = as_probability(probability, (2, 3), due) > threshold
     if min_size > 1:
         parts, _ = scipy.ndimage.label(mask, np.ones((3,) * mask.ndim))
         large = np.bincount(parts.ravel()) >= min_size

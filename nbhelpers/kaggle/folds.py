@@ -284,16 +284,12 @@ def _binned(feature: Sequence, bins: int, least: int) -> list:
         raise ValueError(
             "a feature holds nan; each image needs a number: leave the image out, or name the feature"
         )
-    if (
-        all(isinstance(value, Integral) for value in values)
-        and counts[counts < least].sum() <= len(values) / 2
-    ):
+    rare = counts[counts < least].sum()
+    if all(isinstance(value, Integral) for value in values) and rare <= len(values) / 2:
         return values
+    if len(amounts) == 1:
+        return [0] * len(values)
     # between two amounts, so that neither side is empty however many images share one, as 0 where there is no object
     below = counts.cumsum()[:-1]
-    cuts = (
-        {int(np.abs(below - share * len(values)).argmin()) for share in np.arange(1, bins) / bins}
-        if len(below)
-        else ()
-    )
+    cuts = {int(np.abs(below - share * len(values)).argmin()) for share in np.arange(1, bins) / bins}
     return np.searchsorted(amounts[sorted(cuts)], values, side="left").tolist()

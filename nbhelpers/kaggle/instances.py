@@ -3,6 +3,8 @@
 import cv2
 import numpy as np
 
+from nbhelpers.kaggle.decisions import as_probability
+
 NEIGHBOURS = np.ones((3, 3), np.uint8)  # a pixel and the eight around it
 
 
@@ -52,9 +54,8 @@ def by_watershed(
 def _peaks(height: np.ndarray, depth: float) -> np.ndarray:
     """The tops that rise by more than `depth` above the pass to a higher one, numbered: int32 (H, W)."""
     lowered = np.maximum(height - np.float32(depth), 0)
-    while (
-        True
-    ):  # reconstruction by dilation: what is left when no peak may be higher than its surroundings + depth
+    # reconstruction by dilation: what is left when no peak may be higher than its surroundings + depth
+    while True:
         raised = np.minimum(cv2.dilate(lowered, NEIGHBOURS), height)
         if np.array_equal(raised, lowered):
             break
@@ -70,13 +71,8 @@ def _peaks(height: np.ndarray, depth: float) -> np.ndarray:
 
 def _foreground(probability: np.ndarray, threshold: float) -> np.ndarray:
     """Where the probability is above the threshold: uint8 (H, W)."""
-    probability = np.asarray(probability)
-    if probability.ndim != 2 or probability.dtype.kind != "f":
-        raise ValueError(
-            f"probability is {probability.dtype} {probability.shape}; it must be floats (H, W): that of the "
-            "foreground, predict(model, image)[1], or [0] of a model of one channel"
-        )
-    return (probability > threshold).astype(np.uint8)
+    due = "(H, W): that of the foreground, predict(model, image)[1], or [0] of a model of one channel"
+    return (as_probability(probability, [2], due) > threshold).astype(np.uint8)
 
 
 def _renumbered(labels: np.ndarray, min_size: int) -> np.ndarray:

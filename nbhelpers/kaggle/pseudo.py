@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from nbhelpers.datasets.dataset import IGNORE
+from nbhelpers.kaggle.decisions import as_probability
 
 Pair = tuple[np.ndarray, np.ndarray]  # image uint8 (H, W, C), mask of ids (H, W)
 
@@ -60,11 +61,7 @@ def sure_mask(probability: np.ndarray, sure: float = 0.9) -> np.ndarray:
     probability: (num_classes, H, W), or (H, W) or (1, H, W) of class 1 against class 0.
     Raises ValueError for what is no probability, and for `sure` not above one half.
     """
-    probability = np.asarray(probability)
-    if probability.ndim not in (2, 3) or probability.dtype.kind != "f":
-        raise ValueError(
-            f"probability is {probability.dtype} {probability.shape}; it must be floats (H, W) or (num_classes, H, W)"
-        )
+    probability = as_probability(probability, (2, 3), "(H, W) or (num_classes, H, W)")
     if not 0.5 < sure <= 1:
         raise ValueError(
             f"sure is {sure}; it must be above 0.5, where two classes can be alike, and at most 1"

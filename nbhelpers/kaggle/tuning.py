@@ -134,13 +134,9 @@ class Gain:
     high: float
 
     def __str__(self) -> str:
-        word = (
-            "a gain"
-            if self.low > 0
-            else "a loss"
-            if self.high < 0
-            else "no difference that these images can show"
-        )
+        word = "no difference that these images can show"
+        if self.low > 0 or self.high < 0:
+            word = "a gain" if self.low > 0 else "a loss"
         return f"{self.mean:+.3f}, 95 % between {self.low:+.3f} and {self.high:+.3f}: {word}"
 
 

@@ -189,9 +189,8 @@ class ConfusionMatrix:
     def frequency_weighted_iou(self) -> float:
         """Mean of `iou` weighted by each class's share of the true pixels."""
         share = self._truth / self._truth.sum()
-        return (
-            (share * self.iou.nan_to_num()).sum().item()
-        )  # an absent class has share 0; no pixel: 0 / 0 = nan
+        # an absent class has share 0; no pixel: 0 / 0 = nan
+        return (share * self.iou.nan_to_num()).sum().item()
 
     @property
     def micro_iou(self) -> float:

@@ -97,9 +97,8 @@ def _expected_dice(ranked: Tensor) -> Tensor:
     sizes = torch.arange(1, len(ranked) + 1, dtype=torch.float64)
     for rate, weight in _nodes(ranked):  # x = exp(-rate)
         factors = 1 - ranked + ranked * torch.exp(-rate)  # E[x^y_j]
-        power = (
-            factors.log().sum() - (sizes + 1) * rate
-        )  # log of x^(t + 1) E[x^|y|], one x of which is dx / d rate
+        # log of x^(t + 1) E[x^|y|], one x of which is dx / d rate
+        power = factors.log().sum() - (sizes + 1) * rate
         total += weight * power.exp() * (ranked / factors).cumsum(0)
     return 2 * total
 

@@ -152,10 +152,7 @@ class Surfaces:
         return tuple(table[codes[_mixed(codes)]] for codes in self._codes)
 
     def _both_ways(self, prediction: np.ndarray, truth: np.ndarray) -> Distances:
-        return (
-            _distances(prediction, truth, self.spacing),
-            _distances(truth, prediction, self.spacing),
-        )
+        return (_distances(prediction, truth, self.spacing), _distances(truth, prediction, self.spacing))
 
 
 def _checked_spacing(spacing: Sequence[float] | None, shape: tuple[int, ...]) -> tuple[float, ...]:

@@ -74,9 +74,8 @@ def costs(proposals: Proposals, truth: Segments, weights: Weights = PAPER) -> Te
     The segments are looked at in the size of the proposals.
     """
     classes, masks = (each.float() for each in proposals)
-    true = F.interpolate(truth.masks[:, None], size=masks.shape[-2:]).flatten(
-        1
-    )  # (T, h w), of the nearest pixels
+    # (T, h w), of the nearest pixels
+    true = F.interpolate(truth.masks[:, None], size=masks.shape[-2:]).flatten(1)
     masks = masks.flatten(1)  # (Q, h w)
     inside, outside = _focal(masks, torch.ones_like(masks)), _focal(masks, torch.zeros_like(masks))
     focal = (inside @ true.T + outside @ (1 - true).T) / masks.shape[1]

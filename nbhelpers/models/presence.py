@@ -73,9 +73,8 @@ class WithPresence(nn.Module):
         """What the network answers, and mean and maximum (N, 2 C) of the map that the head reads."""
         if self.own_head:
             return tuple(self.network(images)), None
-        kept: list[
-            object
-        ] = []  # by a hook of this call alone, so that the model can be copied and sent as it is
+        # by a hook of this call alone, so that the model can be copied and sent as it is
+        kept: list[object] = []
         part = self.network.get_submodule(self.at)
         handle = part.register_forward_hook(lambda module, given, output: kept.append(output))
         try:

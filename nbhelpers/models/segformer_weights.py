@@ -32,10 +32,8 @@ RENAMED = (  # in this order; what a file of ours holds passes unchanged
     (r"^decoder\.mlp_stage\.(\d)\.linear\.", lambda found: f"head.linears.{3 - int(found[1])}."),
     (r"^decoder\.fuse_stage\.", "head.fuse."),
     (r"^segmentation_head\.0\.", "head.classify."),
-    (
-        r"^decode_head\.linear_c(\d)\.proj\.",
-        lambda found: f"head.linears.{int(found[1]) - 1}.",
-    ),  # the authors'
+    # the authors' file
+    (r"^decode_head\.linear_c(\d)\.proj\.", lambda found: f"head.linears.{int(found[1]) - 1}."),
     (r"^decode_head\.linear_c\.(\d)\.proj\.", r"head.linears.\1."),
     (r"^decode_head\.(linear_fuse\.conv|linear_fuse)\.", "head.fuse.0."),
     (r"^decode_head\.(linear_fuse\.bn|batch_norm)\.", "head.fuse.1."),

@@ -12,7 +12,7 @@ from torch import nn
 from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, get_swa_avg_fn
 
-from nbhelpers.training.keeping import weights_of
+from nbhelpers.training.keeping import other_tensors, weights_of
 
 KINDS = (None, "ema", "swa")
 DECAY = 0.99  # of the exponential average per step: it looks back over about a hundred
@@ -85,10 +85,8 @@ def soup(models: Sequence[nn.Module]) -> nn.Module:
     """
     if not models:
         raise ValueError("no models to average; give one at least")
-    shapes = [{name: value.shape for name, value in model.state_dict().items()} for model in models]
-    for index, other in enumerate(shapes):
-        if other != shapes[0]:
-            differing = sorted({name for name, _ in other.items() ^ shapes[0].items()})
+    for index, model in enumerate(models):
+        if differing := other_tensors(models[0].state_dict(), model.state_dict()):
             raise ValueError(
                 f"models 0 and {index} differ in {', '.join(differing[:3])}; a soup takes models of one build"
             )

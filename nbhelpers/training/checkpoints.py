@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nbhelpers.training.keeping import other_tensors
+
 CONTENT = {"states": dict, "plan": dict, "rows": list, "best": dict}
 
 
@@ -91,11 +93,7 @@ def _compare_plans(path: Path, saved: dict[str, Any], plan: dict[str, Any]) -> N
 
 
 def _compare_networks(path: Path, saved: dict[str, Any], model: dict[str, Any]) -> None:
-    shapes = [
-        {name: getattr(value, "shape", None) for name, value in state.items()} for state in (saved, model)
-    ]
-    differing = sorted({name for name, _ in shapes[0].items() ^ shapes[1].items()})
-    if differing:
+    if differing := other_tensors(saved, model):
         raise ValueError(
             f"the checkpoint {path} is of another network, which differs in {', '.join(differing[:3])}"
             f"{', ...' if len(differing) > 3 else ''}: build the same model, or start a new file"

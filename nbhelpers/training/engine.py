@@ -44,9 +44,8 @@ def own_accelerator(precision: str = "auto") -> Iterator[Accelerator]:
         AcceleratorState._reset_state()
         GradientState._reset_state()
         gpu = any(getattr(torch, name).is_available() for name in ("cuda", "mps"))
-        device_type = PartialState(
-            cpu=not gpu
-        ).device.type  # the reader's, where an Accelerator has chosen one
+        # the reader's, where an Accelerator has chosen one
+        device_type = PartialState(cpu=not gpu).device.type
         if precision == "auto":
             precision = fastest_precision(device_type)
         yield Accelerator(
@@ -108,6 +107,10 @@ class Forward(nn.Module):
         return logits_of(self.model, images), None
 
 
+def to_device(device: torch.device, images: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
+    return images.to(device, memory_format=torch.channels_last), masks.to(device)
+
+
 def total_loss(loss: Loss, logits: Tensor, aux_logits: Tensor | None, masks: Tensor) -> Tensor:
     """The loss of the logits in float32, plus that of an auxiliary head, of maps or of presence, at its weight."""
     value = loss(logits.float(), masks)
@@ -153,10 +156,6 @@ class Engine:
     def precision(self) -> str:
         return "fp32" if self.accelerator.mixed_precision == "no" else self.accelerator.mixed_precision
 
-    def to_device(self, images: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
-        images = images.to(self.accelerator.device, memory_format=torch.channels_last)
-        return images, masks.to(self.accelerator.device)
-
     def train_epoch(
         self,
         loader: DataLoader,
@@ -176,7 +175,7 @@ class Engine:
         total = waited = 0.0
         for index, batch in enumerate(loader):
             waited += time.perf_counter() - ready
-            images, masks = self.to_device(*batch)
+            images, masks = to_device(self.accelerator.device, *batch)
             gate.see(masks)
             value = self.step(images, masks, clip_norm)
             if not math.isfinite(value):
@@ -219,7 +218,7 @@ class Engine:
         for norm in frozen:  # or update_bn sets them to 0 and 1; in eval mode they are used all the same
             norm.track_running_stats = False
         try:
-            update_bn((self.to_device(*batch)[0] for batch in loader), self.network)
+            update_bn((to_device(self.accelerator.device, *batch)[0] for batch in loader), self.network)
         finally:
             for norm in frozen:
                 norm.track_running_stats = True
@@ -252,7 +251,7 @@ class Engine:
             generator=torch.Generator(),  # or starting it would draw from the reader's
         )
         for batch in loader:
-            images, masks = self.to_device(*batch)
+            images, masks = to_device(self.accelerator.device, *batch)
             gate.see(masks)
             logits, _ = network(images)
             check_logits(logits, images, gate.num_classes)

@@ -1,6 +1,6 @@
 """What a training must not lose: the reader's model while it is tried out, the best weights whatever ends `fit`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
@@ -18,6 +18,14 @@ def weights_of(model: nn.Module) -> dict[str, Any]:
         name: value.detach().cpu().clone() if isinstance(value, Tensor) else value
         for name, value in model.state_dict().items()
     }
+
+
+def other_tensors(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """The names of tensors that only one of two states has, or each in another shape."""
+    shapes, others = (
+        {name: getattr(each, "shape", None) for name, each in state.items()} for state in (one, other)
+    )
+    return sorted({name for name, _ in shapes.items() ^ others.items()})
 
 
 @contextmanager

@@ -56,8 +56,6 @@ class Plan:
             raise ValueError(f"optimizer is {self.optimizer!r}; it must be 'adamw' or 'muon'")
         if self.average not in KINDS:
             raise ValueError(f"average is {self.average!r}; it must be None, 'ema' or 'swa'")
-        if isinstance(self.epochs, Integral) and self.epochs < 1:
-            raise ValueError(f"{self.epochs} epochs; there must be at least 1")
         for name, lowest in (("epochs", 1), ("batch_size", 1), ("seed", 0), ("stop_after", 0)):
             value = getattr(self, name)
             if value is None and name == "stop_after":

@@ -13,7 +13,7 @@ from nbhelpers.datasets.contract import IGNORE, dtype_of
 from nbhelpers.datasets.dataset import collate
 from nbhelpers.datasets.inside import same_classes
 from nbhelpers.metrics import to_ids
-from nbhelpers.training.engine import Forward, total_loss
+from nbhelpers.training.engine import Forward, to_device, total_loss
 from nbhelpers.training.plan import Loss
 
 
@@ -44,7 +44,7 @@ def rehearse(
     train_samples, valid_samples = train.inspect(count), valid.inspect(count)
     for _ in range(2):  # the first pays for the set-up
         started = time.perf_counter()
-        images, masks = _batch(accelerator, train_samples)
+        images, masks = to_device(accelerator.device, *collate(train_samples))
         train.see(masks)
         network.train()
         with accelerator.autocast():
@@ -56,7 +56,7 @@ def rehearse(
     unused = [name for name, each in model.named_parameters() if each.requires_grad and each.grad is None]
     started = time.perf_counter()
     network.eval()
-    images, masks = _batch(accelerator, valid_samples)
+    images, masks = to_device(accelerator.device, *collate(valid_samples))
     valid.see(masks)
     with torch.no_grad(), accelerator.autocast():
         logits, _ = network(images)
@@ -85,12 +85,6 @@ def _loss_of(loss: Loss, logits: Tensor, aux_logits: Sequence[Tensor], masks: Te
             "parameter by requires_grad_(True)"
         )
     return value
-
-
-def _batch(accelerator: Accelerator, samples: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-    images, masks = collate(samples)
-    device = accelerator.device
-    return images.to(device, memory_format=torch.channels_last), masks.to(device)
 
 
 def _seconds_since(started: float, images: Tensor) -> float:

@@ -14,6 +14,7 @@ from nbhelpers.visualisation.labels import (
     class_patches,
     draw_image,
     draw_mask,
+    largest_sides,
 )
 from nbhelpers.visualisation.pictures import describe_score
 from nbhelpers.visualisation.probe import predict_ids
@@ -47,7 +48,7 @@ def show_alternatives(
                 f"{name!r} has masks {shapes}, but the truths are {wanted}: one each, at its size"
             )
     everything = [*truths, *(mask for masks in answers.values() for mask in masks)]
-    shape = (max(image.shape[0] for image in images), max(image.shape[1] for image in images))
+    shape = largest_sides(images)
     figure, axes = panels(
         len(samples), 2 + len(answers), shape, head=0.28, legend=class_patches(everything, classes, palette)
     )

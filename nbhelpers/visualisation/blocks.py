@@ -35,9 +35,8 @@ def blocks_of(stages: Sequence[Stage], names: Mapping[str, str]) -> list[Block]:
     """
     drawn = _drawn(stages)
     position: dict[int, int] = {index: place for place, index in enumerate(drawn)}
-    standing: list[
-        dict[int, str]
-    ] = []  # for each stage: the blocks that its map comes from, and how they met
+    # for each stage: the blocks that its map comes from, and how they met
+    standing: list[dict[int, str]] = []
     arrows: list[dict[int, str]] = []
     for index, stage in enumerate(stages):
         before: dict[int, str] = {}

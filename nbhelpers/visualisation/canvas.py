@@ -13,6 +13,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from nbhelpers.datasets.palette import number_of_rgb, rgb_of_number
+
 WIDTH = 9.0  # inches; with DPI 1080 pixels, the width of a notebook's output on a laptop
 DPI = 120
 LARGEST_PIXEL = 56  # of the figure, for a pixel of an image: a mask of 4 x 4 need not fill the page
@@ -82,18 +84,16 @@ class Picture:
         Path(path).write_bytes(self.data)
 
 
-def _with_palette(pixels: np.ndarray, exact: int = 48, blended: int = 128) -> PIL.Image.Image:
-    """Reduce RGB (H, W, 3) to a palette: the most frequent colours (of classes) exactly, the rest nearly."""
-    packed = pixels.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], dtype=np.uint32)
+def _with_palette(pixels: np.ndarray) -> PIL.Image.Image:
+    """Reduce RGB (H, W, 3) to a palette: the 48 most frequent colours (of classes) exactly, the rest nearly."""
+    packed = number_of_rgb(pixels)
     values, counts = np.unique(packed, return_counts=True)
-    frequent = np.sort(values[np.argsort(counts)[-exact:]])
+    frequent = np.sort(values[np.argsort(counts)[-48:]])
     is_frequent = np.isin(packed, frequent)
     indices = np.searchsorted(frequent, packed).astype(np.uint8)
-    palette = (
-        np.stack([frequent >> 16, frequent >> 8 & 255, frequent & 255], axis=1).astype(np.uint8).tobytes()
-    )
+    palette = np.stack(rgb_of_number(frequent), axis=1).astype(np.uint8).tobytes()
     if not is_frequent.all():
-        rest = PIL.Image.fromarray(pixels[~is_frequent][None]).quantize(blended, kmeans=1)
+        rest = PIL.Image.fromarray(pixels[~is_frequent][None]).quantize(128, kmeans=1)
         indices[~is_frequent] = len(frequent) + np.asarray(rest)[0]
         palette += bytes(rest.getpalette())
     image = PIL.Image.fromarray(indices)
@@ -131,9 +131,8 @@ def panels(
     tall = round(side * height / width)
     full_width = 2 * edge + columns * side + (columns - 1) * gap
     longest = max(map(len, legend or [""]))
-    legend_columns = max(
-        1, int(full_width / DPI / (0.5 + 0.085 * longest))
-    )  # inches of a patch, and of a letter
+    # inches of a patch, and of a letter
+    legend_columns = max(1, int(full_width / DPI / (0.5 + 0.085 * longest)))
     foot = round(DPI * (0.1 + 0.23 * math.ceil(len(legend) / legend_columns))) if legend else 0
     full_height = rows * (head + tall) + edge + foot
 
@@ -147,10 +146,7 @@ def panels(
         panel.spines[:].set_visible(True)
     if legend:
         figure.legend(
-            handles=[
-                Patch(facecolor=_to_matplotlib(colour), edgecolor=INK, linewidth=0.6, label=label)
-                for label, colour in legend.items()
-            ],
+            handles=swatches(legend),
             loc="lower center",
             ncols=legend_columns,
             handlelength=1.4,
@@ -161,5 +157,15 @@ def panels(
     return figure, axes
 
 
-def _to_matplotlib(colour: str | np.ndarray):
-    return colour if isinstance(colour, str) else colour / 255
+def swatches(legend: Mapping[str, str | np.ndarray]) -> list[Patch]:
+    """What a legend shows of colours, RGB 0..255 or matplotlib's names."""
+    colours = (colour if isinstance(colour, str) else colour / 255 for colour in legend.values())
+    look = {"edgecolor": INK, "linewidth": 0.6}
+    return [
+        Patch(facecolor=colour, label=label, **look) for label, colour in zip(legend, colours, strict=True)
+    ]
+
+
+def ink_on(colour: np.ndarray) -> str:
+    """White or INK: what can be read on a colour, RGB 0..255."""
+    return "white" if colour @ (0.299, 0.587, 0.114) < 140 else INK

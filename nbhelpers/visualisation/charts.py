@@ -112,9 +112,8 @@ def show_confusion(confusion: ConfusionMatrix, dataset: HasClasses) -> Picture:
     width, height = figure.get_size_inches()
     axes = figure.add_axes((margin / width, 0.08 / height, side / width, side / height))
     strongest = np.where(np.eye(len(classes), dtype=bool)[..., None], RIGHT, WRONG)
-    axes.imshow(
-        1 - (1 - strongest) * np.nan_to_num(shares)[..., None], aspect="auto"
-    )  # white where the share is 0
+    # white where the share is 0
+    axes.imshow(1 - (1 - strongest) * np.nan_to_num(shares)[..., None], aspect="auto")
     axes.spines[:].set_visible(False)
     axes.set_xticks(range(len(classes)), classes, rotation=90)
     axes.set_yticks(range(len(classes)), classes)

@@ -37,9 +37,8 @@ def show_comparison(
     is_share = 0 <= low and high <= 1
     digits = 3 if max(-low, high) <= 1 else 1
     middle, middle_name = (mean, "mean") if each == "seed" else (median, "median")
-    colours = (
-        RUNS if len(groups) <= len(RUNS) else RUNS[:1]
-    )  # a colour that came again would seem to mean something
+    # a colour that came again would seem to mean something
+    colours = RUNS if len(groups) <= len(RUNS) else RUNS[:1]
     middles = draw_dots(axes, groups, middle, digits, colours=colours)
     words = []
     for (name, values), centre in zip(groups.items(), middles, strict=True):

@@ -9,16 +9,13 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from nbhelpers.datasets.palette import categorical
-from nbhelpers.visualisation.canvas import DPI, FAINT, INK, WIDTH, Picture, panels, styled
+from nbhelpers.visualisation.canvas import DPI, FAINT, INK, WIDTH, Picture, ink_on, panels, styled
 from nbhelpers.visualisation.charts import RUNS, legend_room
-from nbhelpers.visualisation.labels import as_rgb, draw_image
+from nbhelpers.visualisation.labels import as_rgb, draw_image, largest_sides
 
 PALE = (0.45, 0.72, 0.9)  # of the highest score in a grid; black numbers stay readable on it
-COLOURS = categorical(
-    21
-)  # the first is the background; neighbouring numbers are told apart, 20 objects on they recur
-
-
+# the first is the background; neighbouring numbers are told apart, 20 objects on they recur
+COLOURS = categorical(21)
 HATCHES = ("", "///", "...", "xxx")  # of the first 20 kinds, of the next 20, and so on
 
 
@@ -43,8 +40,7 @@ def show_objects(
             f"{len(scores)} scores for {len(rows)} rows; there must be {{title: score}} for each"
         )
     images = [as_rgb(image) for image, _ in rows]
-    shape = max(image.shape[0] for image in images), max(image.shape[1] for image in images)
-    figure, axes = panels(len(rows), 1 + len(titles), shape, head=0.42)
+    figure, axes = panels(len(rows), 1 + len(titles), largest_sides(images), head=0.42)
     words = []
     for number, (line, image, (_, maps)) in enumerate(zip(axes, images, rows, strict=True)):
         line[0].set_title("image", pad=4)
@@ -89,10 +85,8 @@ def show_folds(folds: Sequence[int], kinds: Sequence[str]) -> Picture:
         colour = COLOURS[1 + number]
         look = {"color": colour / 255, "hatch": HATCHES[again % len(HATCHES)], "edgecolor": "white"}
         bars = axes.barh(range(len(numbers)), values, left=left, height=0.7, linewidth=0, label=kind, **look)
-        dark = colour @ (0.299, 0.587, 0.114) < 140
-        axes.bar_label(
-            bars, [str(v) if v else "" for v in values], label_type="center", color="white" if dark else INK
-        )
+        labels = [str(value) if value else "" for value in values]
+        axes.bar_label(bars, labels, label_type="center", color=ink_on(colour))
         left += values
     axes.set_yticks(range(len(numbers)), [f"fold {number}" for number in numbers])
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

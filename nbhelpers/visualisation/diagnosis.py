@@ -7,12 +7,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from nbhelpers.datasets.dataset import SegmentationDataset
-from nbhelpers.visualisation.canvas import DPI, FAINT, INK, WIDTH, Picture, styled
+from nbhelpers.visualisation.canvas import DPI, FAINT, WIDTH, Picture, styled, swatches
 from nbhelpers.visualisation.charts import RUNS, HasRows
 from nbhelpers.visualisation.labels import (
     as_ids,
@@ -87,15 +86,16 @@ def show_patient(
         axes.tick_params(labelsize=8, labelbottom=row == 1)
         if row == 1:
             axes.set_xlabel("epoch", size=8, labelpad=1)
-    swatches = [
-        Patch(facecolor=np.asarray(colour) / 255, edgecolor=INK, linewidth=0.6, label=label)
-        for label, colour in patches.items()
-    ]
-    ncols = -(-len(swatches) // 2) if len(swatches) > 5 else len(swatches)
+    ncols = -(-len(patches) // 2) if len(patches) > 5 else len(patches)
     look = {"fontsize": 8, "columnspacing": 1}
     figure.legend(handles=_lines(), loc="lower left", bbox_to_anchor=(0, 0), ncols=2, **look)
     figure.legend(
-        handles=swatches, loc="lower right", bbox_to_anchor=(1, 0), ncols=ncols, handlelength=1.2, **look
+        handles=swatches(patches),
+        loc="lower right",
+        bbox_to_anchor=(1, 0),
+        ncols=ncols,
+        handlelength=1.2,
+        **look,
     )
     return Picture(
         figure,

@@ -93,15 +93,13 @@ def _near_border(truth: np.ndarray) -> np.ndarray:
     return highest > lowest
 
 
-def error_shares(
-    model: nn.Module, dataset: SegmentationDataset, limit: int | None = None
-) -> dict[str, float]:
+def error_shares(model: nn.Module, dataset: SegmentationDataset) -> dict[str, float]:
     """Each kind's share of the scored pixels of `dataset`, as fractions: {"misnamed": .., "swallowed": ..}.
 
-    `limit` takes the first so many pairs. Where every pixel is void, each share is nan.
+    Where every pixel is void, each share is nan.
     """
     counts, scored = np.zeros(len(KINDS) + 1, dtype=np.int64), 0
-    for index in range(len(dataset))[:limit]:
+    for index in range(len(dataset)):
         image, mask = dataset[index]
         kinds = error_kinds(predict_ids(model, image), torch.as_tensor(mask))
         counts += np.bincount(kinds.ravel(), minlength=len(counts))

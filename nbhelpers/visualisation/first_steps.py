@@ -10,7 +10,7 @@ from torch import Tensor
 from nbhelpers.datasets.dataset import IGNORE
 from nbhelpers.datasets.inside import told_by
 from nbhelpers.datasets.palette import categorical
-from nbhelpers.visualisation.canvas import DPI, FAINT, INK, WIDTH, Picture, panels, styled
+from nbhelpers.visualisation.canvas import DPI, FAINT, WIDTH, Picture, ink_on, panels, styled
 from nbhelpers.visualisation.labels import (
     HasClasses,
     as_ids,
@@ -29,9 +29,7 @@ BAR, OURS = "#b8c4ce", "#0072b2"
 
 @styled
 def show_ids(
-    masks: Mapping[str, Tensor | np.ndarray],
-    dataset: HasClasses,
-    image: Tensor | np.ndarray | None = None,
+    masks: Mapping[str, Tensor | np.ndarray], dataset: HasClasses, image: Tensor | np.ndarray | None = None
 ) -> Picture:
     """Small masks side by side, the class id written into every pixel, after the `image` they belong to if given.
 
@@ -60,9 +58,8 @@ def show_ids(
         draw_mask(panel, ids, palette)
         colours = colour_mask(ids, palette)
         for (y, x), value in np.ndenumerate(ids):
-            dark = colours[y, x] @ (0.299, 0.587, 0.114) < 140
             size = min(13, (0.4 if value == IGNORE else 0.55) * side)
-            panel.text(x, y, value, ha="center", va="center", size=size, color="white" if dark else INK)
+            panel.text(x, y, value, ha="center", va="center", size=size, color=ink_on(colours[y, x]))
     words = [f"{title}: {_in_words(ids, dataset)}." for title, ids in grids.items()]
     return Picture(figure, f"Masks as grids of class ids. {' '.join(words)}")
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from nbhelpers.datasets.toy.eye_scene import Ellipse, rotation
 from nbhelpers.visualisation.canvas import DPI, INK, WIDTH, Picture, panels, styled
-from nbhelpers.visualisation.labels import as_ids, as_rgb, draw_image, percent
+from nbhelpers.visualisation.labels import as_ids, as_rgb, draw_image, largest_sides, percent
 
 TURNS = (0, 90, 180, 270)  # degrees of the sheet that are written on the eye
 # Okabe and Ito, as charts.RUNS: bright enough on dark eyes
@@ -60,7 +60,7 @@ def show_boundaries(
             )
     columns = min(count, 4)
     rows = -(-count // columns)
-    shape = max(image.shape[0] for image, _ in eyes), max(image.shape[1] for image, _ in eyes)
+    shape = largest_sides([image for image, _ in eyes])
     legend = {"limbus": LIMBUS, "pupil": PUPIL, "the mask hides this": HIDDEN}
     figure, axes = panels(rows, columns, shape, legend=legend)
     words = []

@@ -119,30 +119,34 @@ def colour_mask(mask: Tensor | np.ndarray, palette: np.ndarray) -> np.ndarray:
     return table[as_ids(mask, len(palette))]
 
 
+def largest_sides(images: Sequence[np.ndarray]) -> tuple[int, int]:
+    """The largest height and the largest width."""
+    return max(image.shape[0] for image in images), max(image.shape[1] for image in images)
+
+
 def draw_image(axes: Axes, image: np.ndarray) -> None:
     enlarged = axes.get_window_extent().width >= image.shape[1] - 0.5
     axes.imshow(image, interpolation="nearest" if enlarged else "antialiased")
 
 
 def draw_mask(axes: Axes, mask: np.ndarray, palette: np.ndarray) -> None:
-    axes.imshow(
-        colour_mask(mask, palette), interpolation="nearest"
-    )  # anything else would mix in other classes
+    # anything else would mix in other classes
+    axes.imshow(colour_mask(mask, palette), interpolation="nearest")
 
 
 def percent(fraction: float) -> str:
     return "under 1 %" if 0 < fraction < 0.005 else f"{100 * fraction:.0f} %"
 
 
-def describe_ids(ids: np.ndarray, classes: Sequence[str], most: int = 4) -> str:
-    """The largest classes of a mask in words: `Road 41 %, Building 22 %, ... , void 3 %`."""
+def describe_ids(ids: np.ndarray, classes: Sequence[str]) -> str:
+    """The four largest classes of a mask in words: `Road 41 %, Building 22 %, ... , void 3 %`."""
     values, counts = np.unique(ids, return_counts=True)
     shares = {int(value): count / ids.size for value, count in zip(values, counts, strict=True)}
     void = shares.pop(IGNORE, 0)
     largest = sorted(shares, key=shares.get, reverse=True)
-    words = [f"{classes[index]} {percent(shares[index])}" for index in largest[:most]]
-    if len(largest) > most:
-        words.append(f"{len(largest) - most} smaller classes")
+    words = [f"{classes[index]} {percent(shares[index])}" for index in largest[:4]]
+    if len(largest) > 4:
+        words.append(f"{len(largest) - 4} smaller classes")
     if void:
         words.append(f"void {percent(void)}")
     return ", ".join(words)

@@ -13,15 +13,15 @@ MOST_WRITTEN = 8  # cells a side; in more, the numbers could not be read
 
 
 @styled
-def show_numbers(maps: Mapping[str, Tensor | np.ndarray], digits: int = 3) -> Picture:
+def show_numbers(maps: Mapping[str, Tensor | np.ndarray]) -> Picture:
     """Maps (H, W) side by side, {title: map}: blue above 0, orange below, white at 0, on one scale; at most four in a row.
 
-    Numbers are written into the cells of maps of at most 8 x 8, to `digits` figures. Maps of one shape but of
+    Numbers are written into the cells of maps of at most 8 x 8, to three figures. Maps of one shape but of
     different resolution cover the same area. Raises ValueError for what is not (H, W), empty or not finite.
     """
+    # + 0.0 makes 0 of -0
     arrays = {
-        title: np.asarray(map.detach().cpu() if isinstance(map, Tensor) else map, dtype=np.float64)
-        + 0.0  # no -0
+        title: np.asarray(map.detach().cpu() if isinstance(map, Tensor) else map, dtype=np.float64) + 0.0
         for title, map in maps.items()
     }
     for title, array in arrays.items():
@@ -46,19 +46,19 @@ def show_numbers(maps: Mapping[str, Tensor | np.ndarray], digits: int = 3) -> Pi
         panel.set_title(title, pad=4)
         if max(array.shape) <= MOST_WRITTEN:
             cell = panel.get_window_extent().width / DPI * 72 / array.shape[1]  # points
-            texts = {place: f"{value:.{digits}g}" for place, value in np.ndenumerate(array)}
+            texts = {place: f"{value:.3g}" for place, value in np.ndenumerate(array)}
             size = min(14, 0.42 * cell, 1.5 * cell / max(map(len, texts.values())))
             for (y, x), text in texts.items():
                 colour = "white" if share[y, x, 0] > 0.55 else INK
                 panel.text(x, y, text, ha="center", va="center", size=size, color=colour)
-    words = [f"{' '.join(title.split())}: {_in_words(array, digits)}." for title, array in arrays.items()]
+    words = [f"{' '.join(title.split())}: {_in_words(array)}." for title, array in arrays.items()]
     return Picture(figure, f"Maps of numbers. {' '.join(words)}")
 
 
-def _in_words(array: np.ndarray, digits: int) -> str:
+def _in_words(array: np.ndarray) -> str:
     if max(array.shape) <= MOST_WRITTEN:
-        return "rows " + ", ".join(" ".join(f"{value:.{digits}g}" for value in row) for row in array)
+        return "rows " + ", ".join(" ".join(f"{value:.3g}" for value in row) for row in array)
     return (
-        f"{array.shape[0]} x {array.shape[1]}, from {array.min():.{digits}g} to {array.max():.{digits}g}, "
-        f"mean {array.mean():.{digits}g}"
+        f"{array.shape[0]} x {array.shape[1]}, from {array.min():.3g} to {array.max():.3g}, "
+        f"mean {array.mean():.3g}"
     )

@@ -20,6 +20,7 @@ from nbhelpers.visualisation.labels import (
     describe_ids,
     draw_image,
     draw_mask,
+    largest_sides,
     percent,
 )
 from nbhelpers.visualisation.probe import predict_ids
@@ -65,7 +66,7 @@ def show_batch(
     columns = min(len(pairs), 4)
     rows = math.ceil(len(pairs) / columns)
     patches = class_patches((ids for _, ids in pairs), classes, palette)
-    shape = _common_shape([image for image, _ in pairs])
+    shape = largest_sides([image for image, _ in pairs])
     figure, axes = panels(2 * rows, columns, shape, head=0.28 if titles else 0.08, legend=patches)
     for index, (image, ids) in enumerate(pairs):
         row, column = divmod(index, columns)
@@ -145,7 +146,7 @@ def show_predictions(
                 "predict at the mask's size"
             )
     patches = class_patches([*truths, *predictions], classes, palette) | {"wrong": "black"}
-    figure, axes = panels(len(samples), 4, _common_shape(images), head=0.28, legend=patches)
+    figure, axes = panels(len(samples), 4, largest_sides(images), head=0.28, legend=patches)
     words = []
     shown = zip(axes, indices, images, truths, predictions, strict=True)
     for row, index, image, truth, prediction in shown:
@@ -159,10 +160,6 @@ def show_predictions(
             panel.set_title(title, pad=4)
         words.append(f"Image {index}: {text}")
     return Picture(figure, f"Rows of image, truth, prediction and errors. {' '.join(words)}")
-
-
-def _common_shape(images: Sequence[np.ndarray]) -> tuple[int, int]:
-    return max(image.shape[0] for image in images), max(image.shape[1] for image in images)
 
 
 def error_map(truth: np.ndarray, prediction: np.ndarray, palette: np.ndarray) -> np.ndarray:

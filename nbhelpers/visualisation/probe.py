@@ -48,9 +48,8 @@ def feature_maps(model: nn.Module, image: Tensor, layers: Sequence[str]) -> dict
     maps = {}
 
     def keep(name: str, output) -> None:
-        maps[name] = (
-            output.clone() if isinstance(output, Tensor) else output
-        )  # the next layer may work in place
+        # the next layer may work in place
+        maps[name] = output.clone() if isinstance(output, Tensor) else output
 
     handles = [
         modules[name].register_forward_hook(lambda _, __, output, name=name: keep(name, output))
@@ -102,16 +101,16 @@ def effective_receptive_field(
     return (field / field.sum()).numpy()
 
 
-def field_sides(field: np.ndarray, mass: float = 0.95) -> tuple[int, int]:
+def field_sides(field: np.ndarray) -> tuple[int, int]:
     """Two sides, in pixels, of squares around the centre of a receptive field (H, W).
 
     The first square holds every pixel that has any influence, the theoretical receptive field where the image
-    is large enough; the second holds the share `mass` of all influence.
+    is large enough; the second holds 95 % of all influence.
     """
     height, width = field.shape
     rows, columns = np.indices(field.shape)
     radius = np.maximum(np.abs(rows - height // 2), np.abs(columns - width // 2))
     within = np.cumsum(np.bincount(radius.ravel(), weights=field.ravel()))  # influence by radius
     reach = int(radius[field > 0].max())
-    effective = int(np.searchsorted(within, mass * within[-1]))
+    effective = int(np.searchsorted(within, 0.95 * within[-1]))
     return 2 * reach + 1, 2 * effective + 1

@@ -11,10 +11,8 @@ from nbhelpers.visualisation.charts import MARKERS, RIGHT, runs_and
 
 
 @styled
-def show_ranking(
-    terms: Mapping[str, Mapping[str, Sequence[float]]], least: Mapping[str, float], label: str = "mean IoU"
-) -> Picture:
-    """A row for each network, in the order of the first terms: its mean under each of them, and every seed faintly.
+def show_ranking(terms: Mapping[str, Mapping[str, Sequence[float]]], least: Mapping[str, float]) -> Picture:
+    """A row for each network, in the order of the first terms: its mean IoU under each of them, and every seed faintly.
 
     terms: {what was equal: {network: a number for each seed}}. least: the least difference that means anything, for
     each of them: the band behind ends so far below that terms' best mean. Raises ValueError where there is nothing
@@ -27,7 +25,7 @@ def show_ranking(
         )
     names = list(dict.fromkeys(name for scores in terms.values() for name in scores))
     figure = Figure(figsize=(WIDTH * 0.9, 1.1 + 0.36 * len(names)), dpi=DPI, layout="constrained")
-    axes, words = figure.add_subplot(xlabel=f"{label}, faint: each seed"), []
+    axes, words = figure.add_subplot(xlabel="mean IoU, faint: each seed"), []
     lanes = (np.arange(len(terms)) - (len(terms) - 1) / 2) * 0.3  # or equal means would hide each other
     looks = runs_and(MARKERS, len(terms))
     for (what, scores), (colour, marker), lane in zip(terms.items(), looks, lanes, strict=True):
@@ -46,7 +44,7 @@ def show_ranking(
     axes.grid(axis="both", color=FAINT, alpha=0.3)
     axes.tick_params(length=0)
     figure.legend(loc="outside upper center", ncols=len(terms), frameon=False)
-    return Picture(figure, f"Ranking of networks by {label}. {'; '.join(words)}.")
+    return Picture(figure, f"Ranking of networks by mean IoU. {'; '.join(words)}.")
 
 
 @styled

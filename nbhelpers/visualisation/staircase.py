@@ -109,13 +109,7 @@ def _arrow(axes: Axes, points: Sequence[Point], colour: str, dashes: object) -> 
             near = (corner[0] + share * (point[0] - corner[0]), corner[1] + share * (point[1] - corner[1]))
             vertices += [near] if code == Path.LINETO else [corner, near]
             codes += [code] if code == Path.LINETO else [code, code]
-    style = {
-        "edgecolor": colour,
-        "linewidth": 1.5,
-        "linestyle": dashes,
-        "capstyle": "butt",
-        "zorder": 2,
-    }
+    style = {"edgecolor": colour, "linewidth": 1.5, "linestyle": dashes, "capstyle": "butt", "zorder": 2}
     axes.add_patch(PathPatch(Path([*vertices, line[-1]], [*codes, Path.LINETO]), facecolor="none", **style))
     triangle = [(x, y), (x - head, y + 0.04), (x - head, y - 0.04)]
     axes.add_patch(Polygon(triangle, facecolor=colour, edgecolor="none", zorder=3))

@@ -23,12 +23,8 @@ MEETINGS = {  # what functions do with two maps, by their names without the unde
     **dict.fromkeys(("cat", "concat", "concatenate", "stack", "copy", "setitem"), CONCATENATED),
     **dict.fromkeys(("mul", "rmul", "imul", "multiply"), MULTIPLIED),
 }
-JOINS = {
-    ADDED: "sum",
-    CONCATENATED: "concat",
-    MULTIPLIED: "product",
-    OTHERWISE: "join",
-}  # names of what comes out
+# names of what comes out
+JOINS = {ADDED: "sum", CONCATENATED: "concat", MULTIPLIED: "product", OTHERWISE: "join"}
 WRITERS = ("copy_", "__setitem__")  # change their first argument
 MOVERS = ("permute", "movedim", "moveaxis")  # the same map, with its channels elsewhere
 
@@ -84,10 +80,8 @@ class _Recorder(TorchFunctionMode):
         for suffix, tensor in maps:
             if len(maps) == 1 or id(tensor) not in given:  # some encoders hand on the image itself
                 self.note(tensor, Stage(name + suffix, tuple(tensor.shape), sources, mixes, meetings))
-                sources, meetings = (
-                    (len(self.stages) - 1,),
-                    ("",),
-                )  # an encoder's c1, c2, ... follow one another
+                # an encoder's c1, c2, ... follow one another
+                sources, meetings = (len(self.stages) - 1,), ("",)
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         result = function(*args, **(kwargs or {}))
@@ -97,9 +91,8 @@ class _Recorder(TorchFunctionMode):
         given = [tensor for _, tensor in _tensors([args, kwargs])]
         made = result
         if name in WRITERS:
-            made = (
-                args[0] if args[0]._base is None else args[0]._base
-            )  # the whole buffer, if a part is written
+            # the whole buffer, if a part is written
+            made = args[0] if args[0]._base is None else args[0]._base
             given.append(made)
         origins = {origin for tensor in given if (origin := self._makers.get(tensor))}
         sources = tuple(sorted(frozenset().union(*origins)))
@@ -188,11 +181,11 @@ def trace(model: nn.Module, images: Tensor, depth: int = 1) -> list[Stage]:
     return [replace(stage, is_answer=index in answers) for index, stage in enumerate(recorder.stages)]
 
 
-def trace_modules(model: nn.Module, images: Tensor, depth: int = 1) -> list[Stage]:
+def trace_modules(model: nn.Module, images: Tensor) -> list[Stage]:
     """As `trace`, but the modules alone: the sources of a stage lead through the functions between them."""
     modules: list[Stage] = []
     standing: list[set[int]] = []  # for each stage of `trace`: the modules that its map comes from
-    for stage in trace(model, images, depth):
+    for stage in trace(model, images):
         sources = set().union(*(standing[source] for source in stage.sources))
         standing.append({len(modules)} if stage.is_module else sources)
         if stage.is_module:

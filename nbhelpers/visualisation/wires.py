@@ -11,15 +11,10 @@ from dataclasses import dataclass, field
 from itertools import combinations, permutations
 
 Point = tuple[float, float]
-LANE, TRACK = (
-    0.11,
-    0.09,
-)  # inches between neighbouring lanes above a row, between neighbouring arrows in a gap
-BEFORE, AFTER, PLAIN = (
-    0.06,
-    0.15,
-    0.2,
-)  # inches in a gap before its arrows, after them for the head; without any
+# inches between neighbouring lanes above a row, between neighbouring arrows in a gap
+LANE, TRACK = 0.11, 0.09
+# inches in a gap before its arrows, after them for the head; without any
+BEFORE, AFTER, PLAIN = 0.06, 0.15, 0.2
 
 
 @dataclass(eq=False)
@@ -30,9 +25,8 @@ class Wire:
     end: int
     run: str = "row"  # "row": straight; "first": along the start's row; "last": along the end's; "lane"
     lane: tuple[int, int] = (0, 0)  # above which row, and which from below
-    ports: list[float] = field(
-        default_factory=lambda: [0.0, 0.0]
-    )  # of start and end: in shares of half a height
+    # of start and end: in shares of half a height
+    ports: list[float] = field(default_factory=lambda: [0.0, 0.0])
 
     def gaps(self) -> list[int]:
         """The gaps in which it goes up or down; gap g is behind block g."""

@@ -32,10 +32,8 @@ MUON_RATES = (3e-3, 1e-2, 3e-2)
 TUNING, STEPS, TIME = "tuning", "equal steps", "equal time"
 MINUTE, MINUTES = "one minute", "five minutes"
 EPOCHS = 16  # 592 steps of the street
-SMALL = (
-    96,
-    128,
-)  # pixels: the photographs of a minute's training; of twice the sides it takes 90 steps, too few to tell
+# pixels: the photographs of a minute's training; of twice the sides it takes 90 steps, too few to tell
+SMALL = (96, 128)
 SHORT, LONG, TURNS = 2, 12, 2  # steps of the trainings that are timed, and how often both are
 
 

@@ -257,9 +257,8 @@ def test_the_teachers_commands(tmp_path, capsys, monkeypatch, line):
     assert [card[0] for card in cards] == ["Anna Ångström", "Ben"] and cards[0][
         2
     ] == "in reach: mean IoU 0.500"
-    assert (
-        key.stat().st_mode & 0o077 == 0 or key.stat().st_mode & 0o777 == 0o666
-    )  # Windows knows no such bits
+    # Windows knows no such bits
+    assert key.stat().st_mode & 0o077 == 0 or key.stat().st_mode & 0o777 == 0o666
     lines.write_text(Personal("Ben", cards[1][1]).line(Sky()) + "\n" + line, "utf-8")
     handing_in.main(["check", "--key", str(key), str(lines)])
     ben, anna = capsys.readouterr().out.splitlines()

@@ -69,9 +69,8 @@ def many(*pictures):
 
 def test_which_sections_become_slides():
     headings = [one.heading for one in chosen(many(1, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1), others=4)]
-    assert headings == [
-        f"## {index}" for index in (0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12)
-    ]  # without pictures first
+    # without pictures first
+    assert headings == [f"## {index}" for index in (0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12)]
     table = Section("## The paper, and this notebook", pictures=["<img>"])
     assert table not in chosen([*many(*12 * [0]), table], others=3)
     assert [one.heading for one in chosen(many(3, 1, 2, 1, 1), others=3)] == [

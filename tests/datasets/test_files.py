@@ -280,11 +280,8 @@ def test_more_than_one_frame_is_an_error_with_their_number():
 
 def test_smaller_copies_in_a_tiff_are_no_frames():
     large, small = RNG.integers(0, 256, (40, 50)).astype(np.uint8), np.zeros((20, 25), np.uint8)
-    for second in (
-        (small, [(254, 1)]),
-        (small + 1, [(254, 4)]),
-        small,
-    ):  # flagged, a mask, and a slide's thumbnail
+    # flagged, a mask, and a slide's thumbnail
+    for second in ((small, [(254, 1)]), (small + 1, [(254, 4)]), small):
         assert np.array_equal(read_image(tiff_bytes(large, second, tile=(16, 16)), "a")[..., 0], large)
     with pytest.raises(ValueError, match="has 2 frames"):
         read_image(tiff_bytes(large, small), "a")  # in strips and unflagged: pages of a document
@@ -321,10 +318,8 @@ def test_bands_where_asked_for_and_else_an_error_that_names_them(bands, dtype):
 
 
 def test_one_channel_and_alpha_as_a_band():
-    grey, rgba = (
-        RNG.integers(0, 256, (6, 9)).astype(np.uint8),
-        RNG.integers(0, 256, (6, 9, 4)).astype(np.uint8),
-    )
+    grey = RNG.integers(0, 256, (6, 9)).astype(np.uint8)
+    rgba = RNG.integers(0, 256, (6, 9, 4)).astype(np.uint8)
     for picture in (
         Image.fromarray(grey),
         Image.fromarray(np.dstack([grey] * 3)),

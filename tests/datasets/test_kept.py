@@ -93,9 +93,8 @@ def of_another_size(file):
         lambda file: file.write_bytes(file.read_bytes()[:-1000]),
         lambda file: file.write_bytes(b""),
         lambda file: np.savez(file, other=np.zeros(3)),
-        lambda file: np.savez(
-            file, images=np.array([{}]), masks=np.zeros(3)
-        ),  # a pickle, which is not loaded
+        # a pickle, which is not loaded
+        lambda file: np.savez(file, images=np.array([{}]), masks=np.zeros(3)),
         lambda file: file.write_bytes(b"not an archive"),
     ],
 )

@@ -78,9 +78,8 @@ def test_without_a_root_the_data_folders_are_searched_in_order(camvid, tmp_path,
     assert Path(CamVid("val").name(0)).is_relative_to(checkout / "data")
     shutil.copytree(camvid / "camvid", named / "camvid")
     assert Path(CamVid("val").name(0)).is_relative_to(named)
-    monkeypatch.setenv(
-        "NBHELPERS_DATA", "../named"
-    )  # from the repository, as the notebook's folder has no such
+    # from the repository, as the notebook's folder has no such
+    monkeypatch.setenv("NBHELPERS_DATA", "../named")
     (current / "notebooks").mkdir()
     monkeypatch.chdir(current / "notebooks")
     assert Path(CamVid("val").name(0)).is_relative_to(named)
@@ -88,7 +87,7 @@ def test_without_a_root_the_data_folders_are_searched_in_order(camvid, tmp_path,
 
 @pytest.mark.parametrize("name", SETS)
 def test_a_wrong_split_is_named(name):
-    with pytest.raises(ValueError, match="split is 'valid'; it must be one of train, val"):
+    with pytest.raises(ValueError, match="split is 'valid'; it must be one of 'train', 'val'"):
         SETS[name]("valid")
 
 
@@ -152,10 +151,8 @@ def test_nuclei_from_a_zip_are_those_from_the_folder(nuclei, tmp_path):
                 assert torch.equal(image, other_image) and torch.equal(mask, other_mask)
         loader = torch.utils.data.DataLoader(zipped, batch_size=None, num_workers=1)
         assert len(list(loader)) == len(zipped)
-        opened, zipped._archive_owner = (
-            zipped._archive,
-            -1,
-        )  # as in a worker that was forked with the zip open
+        # as in a worker that was forked with the zip open
+        opened, zipped._archive_owner = zipped._archive, -1
         zipped[0]
         assert zipped._archive is not opened
 

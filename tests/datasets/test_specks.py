@@ -32,11 +32,9 @@ def test_a_rarer_class_is_in_fewer_pictures_and_its_specks_are_as_bright():
 
 
 def test_the_same_index_gives_the_same_pixels_and_the_scene_keeps_when_the_size_changes():
-    one, other, large = (
-        Specks(length=9, share=0.1),
-        Specks(length=9, share=0.1),
-        Specks(size=(144, 192), share=0.1),
-    )
+    one = Specks(length=9, share=0.1)
+    other = Specks(length=9, share=0.1)
+    large = Specks(size=(144, 192), share=0.1)
     for index in (3, 0):
         for a, b in zip(one.read(index), other.read(index)):
             assert np.array_equal(a, b)

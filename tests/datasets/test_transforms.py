@@ -70,9 +70,8 @@ def test_image_and_mask_move_together(recipe, size):
         ids = mask.as_subclass(Tensor)[None].float()
         highest, lowest = torch.max_pool2d(ids, 5, 1, 2), -torch.max_pool2d(-ids, 5, 1, 2)
         pure = ((highest == lowest) & (ids != 255))[0]  # 5 x 5 pixels of one class around it
-        pure[[0, -1]] = pure[:, [0, -1]] = (
-            False  # at the rim, turning blends the image with the black outside
-        )
+        # at the rim, turning blends the image with the black outside
+        pure[[0, -1]] = pure[:, [0, -1]] = False
         seen = (image[0].as_subclass(Tensor).float() / 60).round()
         assert torch.equal(seen[pure], ids[0][pure])
         compared += int(pure.sum())
@@ -133,9 +132,8 @@ def test_a_crop_keeps_the_share_of_the_area_that_was_asked_for():
         _, mask = RandomCrop((100, 200), (0.49, 0.49))(*pair((rows * 255 // 99).astype(np.uint8)))
         height = (int(mask.max()) - int(mask.min())) / 255
         shares.append(width)
-        assert (
-            0.7 / (4 / 3) ** 0.5 - 0.03 < height < 0.7 * (4 / 3) ** 0.5 + 0.03
-        )  # sqrt(0.49), and the stretch
+        # sqrt(0.49), and the stretch
+        assert 0.7 / (4 / 3) ** 0.5 - 0.03 < height < 0.7 * (4 / 3) ** 0.5 + 0.03
     assert 0.55 < min(shares) < 0.75 and 0.9 < max(shares) <= 1
 
 

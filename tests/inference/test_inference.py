@@ -646,9 +646,8 @@ def test_an_out_that_does_not_fit():
     ],
 )
 def test_what_no_windows_are_read_of(monkeypatch, image, words):
-    monkeypatch.setattr(
-        Image.Image, "shape", property(lambda self: self.size[::-1]), raising=False
-    )  # as fastai does
+    # as fastai does
+    monkeypatch.setattr(Image.Image, "shape", property(lambda self: self.size[::-1]), raising=False)
     with pytest.raises(ValueError, match=words):
         predict_tiled(Seen(), image, 64, 32, progress=False)
 

@@ -408,9 +408,8 @@ def test_tiled_tiffs(tmp_path, compression, byte_order, kind):
     expected = PIXELS if kind == "rgb" else np.repeat(PIXELS[..., :1], 3, axis=2)
     path = tmp_path / "tiled.tif"
     write_tiled_tiff(path, pixels, compression=compression, byte_order=byte_order)
-    assert np.array_equal(
-        read_image(path.read_bytes(), path), expected
-    )  # Pillow agrees that this is the file
+    # Pillow agrees that this is the file
+    assert np.array_equal(read_image(path.read_bytes(), path), expected)
     image = open_image(path)
     assert isinstance(image, TiledTiff) and image.shape == (150, 210, 3)
     for window in (np.s_[0:150, 0:210], np.s_[60:70, 40:110], np.s_[::7, 3::5], np.s_[140:300, 200:900]):
@@ -444,10 +443,8 @@ def test_tiled_tiffs_whose_tags_are_damaged(tmp_path, tag):
     write_tiled_tiff(path, PIXELS)
     whole = path.read_bytes()
     entry = whole.index(tag.to_bytes(2, "little"), int.from_bytes(whole[4:8], "little"))
-    for damage in (
-        b"\xff\xff",
-        (60000).to_bytes(2, "little"),
-    ):  # the tag is unknown; its numbers are of no type
+    # the tag is unknown; its numbers are of no type
+    for damage in (b"\xff\xff", (60000).to_bytes(2, "little")):
         place = entry if damage == b"\xff\xff" else entry + 2
         path.write_bytes(whole[:place] + damage + whole[place + 2 :])
         with pytest.raises(ValueError, match="tiled.tif"):

@@ -178,11 +178,8 @@ def test_roc_by_hand():
         ([0.4, 0.5], [0.1, 0.2], 1),
         ([0.3, 0.3], [0.3, 0.3], 0.5),  # nothing to tell them by
         ([0.1, 0.2, 0.3, 0.45], [0.4, 0.5, 0.6, 0.7], 0.25),
-        (
-            [0.1, np.nan],
-            [0.4, 0.5],
-            0.5,
-        ),  # a picture that fails is a person turned away, unless everybody is let in
+        # a picture that fails is a person turned away, unless everybody is let in
+        ([0.1, np.nan], [0.4, 0.5], 0.5),
         ([np.nan], [0.4], 1),
     ],
 )

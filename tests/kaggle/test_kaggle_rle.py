@@ -36,10 +36,8 @@ def plainly(mask: np.ndarray, order: str, base: int) -> str:
         ([[1]], "1 1"),
         ([[0, 0], [0, 1]], "4 1"),
         ([[1, 1], [1, 1]], "1 4"),
-        (
-            [[0, 1], [1, 0]],
-            "2 2",
-        ),  # down the first column ends at the bottom, and the second begins at the top
+        # down the first column ends at the bottom, and the second begins at the top
+        ([[0, 1], [1, 0]], "2 2"),
         ([[1, 0, 1], [1, 0, 1]], "1 2 5 2"),
     ],
 )

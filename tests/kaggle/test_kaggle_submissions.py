@@ -142,9 +142,8 @@ def test_a_disk_that_is_really_full(tmp_path):
     with subprocess.Popen(["unshare", "-rm", "sh", "-c", shell], text=True, **pipes) as small:
         if small.stdout.readline() != "mounted\n":
             pytest.skip(f"no disk can be mounted here: {small.stderr.read().strip()}")
-        path = Path(
-            f"/proc/{small.pid}/root", tmp_path.relative_to("/"), "submission.csv"
-        )  # as seen from inside
+        # as seen from inside
+        path = Path(f"/proc/{small.pid}/root", tmp_path.relative_to("/"), "submission.csv")
         write_submission(path, [("old", "1 1")])
         with pytest.raises(
             OSError, match="submission.csv was not written .No space left on device.; the file"

@@ -63,9 +63,8 @@ def test_the_brier_score_of_decisions_is_a_sum_over_classes():
     logits, masks = drawn()
     keep = masks != VOID
     p = to_probabilities(logits).movedim(1, -1)[keep].numpy()
-    right = sum(
-        brier_score_loss(masks[keep].numpy() == c, p[:, c]) for c in range(4)
-    )  # scikit-learn 1.6 knows two classes
+    # scikit-learn 1.6 knows two classes
+    right = sum(brier_score_loss(masks[keep].numpy() == c, p[:, c]) for c in range(4))
     assert counted(logits, masks).brier == pytest.approx(right, abs=1e-6)
 
 

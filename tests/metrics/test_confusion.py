@@ -117,9 +117,8 @@ def test_merging_equals_counting_jointly():
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.uint16, torch.int16, torch.int32, torch.int64])
 def test_every_integer_type_counts_alike(dtype):
-    predictions, masks = random_case(
-        0, num_classes=150, size=(2, 40, 50)
-    )  # 149 * 150 overflows 8 and 16 bits
+    # 149 * 150 overflows 8 and 16 bits
+    predictions, masks = random_case(0, num_classes=150, size=(2, 40, 50))
     expected = matrix_of(predictions, masks, num_classes=150)
     masks = masks.to(torch.uint8) if dtype == torch.uint8 else masks.to(dtype)
     assert_same_scores(expected, matrix_of(predictions.to(dtype), masks, num_classes=150))

@@ -103,9 +103,8 @@ def test_the_thousand_pairs_agreed():
 def test_two_squares_a_pixel_apart():
     ours = Surfaces(square(1, 1), square())
     assert ours.hausdorff == pytest.approx(math.sqrt(2))
-    assert ours.dice(1) == pytest.approx(
-        0.98179, abs=1e-5
-    )  # 2 corners of length sqrt(2) / 2 lie sqrt(2) away
+    # 2 corners of length sqrt(2) / 2 lie sqrt(2) away
+    assert ours.dice(1) == pytest.approx(0.98179, abs=1e-5)
     assert ours.dice(1, by="pixels") == pytest.approx(70 / 72)
     assert ours.dice(1.5) == ours.dice(1.5, by="pixels") == 1
     total = 2 * (36 + 2 * math.sqrt(2))  # the outline cuts the corners of the square
@@ -197,10 +196,8 @@ def test_outline_lengths_of_images(spacing):
     height, width = spacing
     half = math.hypot(height, width) / 2
     lengths = _outline_lengths(spacing)
-    single, edges = (
-        [lengths[code] for code in (1, 2, 4, 8, 7, 14)],
-        [lengths[code] for code in (3, 12, 5, 10)],
-    )
+    single = [lengths[code] for code in (1, 2, 4, 8, 7, 14)]
+    edges = [lengths[code] for code in (3, 12, 5, 10)]
     assert single == pytest.approx([half] * 6)
     assert edges == pytest.approx([width, width, height, height])
     assert [lengths[code] for code in (6, 9)] == pytest.approx([2 * half] * 2)
@@ -209,9 +206,8 @@ def test_outline_lengths_of_images(spacing):
 
 def test_outline_areas_of_volumes():
     areas = _outline_lengths((1.0, 2.0, 3.0))
-    assert areas.shape == (256,) and areas == pytest.approx(
-        areas[::-1]
-    )  # inside and outside have one surface
+    # inside and outside have one surface
+    assert areas.shape == (256,) and areas == pytest.approx(areas[::-1])
     assert areas[0b00001111] == pytest.approx(6) and areas[0b01010101] == pytest.approx(2)  # flat faces
     assert areas[1] == pytest.approx(np.linalg.norm(np.cross([-0.5, 1, 0], [-0.5, 0, 1.5])) / 2)
 

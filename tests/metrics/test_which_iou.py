@@ -53,7 +53,6 @@ def test_a_librarys_mean_iou_is_the_one_it_is_called(call):
 def test_the_example_tells_all_of_them_apart():
     values = sorted(float(ours(matrices("truth"))) for ours in OURS.values())
     gaps = np.diff(values)
-    assert (gaps > 1e-3).sum() == len(
-        OURS
-    ) - 2  # over images and over pairs agree where no image has a class more
+    # over images and over pairs agree where no image has a class more
+    assert (gaps > 1e-3).sum() == len(OURS) - 2
     assert {row["averages"] for row in RESULTS["libraries"].values()} == set(OURS)

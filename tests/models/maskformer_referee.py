@@ -144,9 +144,8 @@ def answers(model: MaskFormer) -> dict[str, list | float]:
     output = referee(inputs, **labels, output_hidden_states=True)
     norm = referee.model.transformer_module.decoder.layernorm
     losses = []
-    for state in output.transformer_decoder_hidden_states[
-        -LAYERS:-1
-    ]:  # the last one is its answer, with the norm
+    # the last one is its answer, with the norm
+    for state in output.transformer_decoder_hidden_states[-LAYERS:-1]:
         state = norm(state)  # as in the paper's code; transformers' own auxiliary loss leaves it out
         masks = torch.einsum(
             "nqc,nchw->nqhw", referee.mask_embedder(state), output.pixel_decoder_last_hidden_state

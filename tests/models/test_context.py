@@ -136,9 +136,8 @@ def test_auxiliary_logits_are_as_large_as_the_image_and_train_every_parameter(ma
     gradients = {name: p.grad for name, p in model.named_parameters()}
     assert [name for name, gradient in gradients.items() if gradient is None] == []
     ours = {name: gradient for name, gradient in gradients.items() if not name.startswith("encoder.")}
-    assert [
-        name for name, gradient in ours.items() if not gradient.any()
-    ] == []  # timm's residuals begin at 0
+    # timm's residuals begin at 0
+    assert [name for name, gradient in ours.items() if not gradient.any()] == []
 
 
 @pytest.mark.parametrize("make", [PSPNet, DeepLabV3])

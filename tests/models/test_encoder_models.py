@@ -74,10 +74,8 @@ def test_every_pair_of_the_collection_works(make, encoder, options):
 
 def test_unet_equals_smp():
     """Same layers in the same order: encoder, decoder block by block, head."""
-    ours, theirs = (
-        EncoderUNet(num_classes=5, encoder="resnet18"),
-        smp.Unet("resnet18", encoder_weights=None, classes=5),
-    )
+    ours = EncoderUNet(num_classes=5, encoder="resnet18")
+    theirs = smp.Unet("resnet18", encoder_weights=None, classes=5)
     for module in theirs.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.normal_(module.running_mean, std=0.1)

@@ -134,10 +134,8 @@ def test_what_a_backbone_cannot_give_is_an_error(options, message):
 
 
 def test_vgg_equals_torchvision():
-    encoder, reference = (
-        Encoder("vgg16_bn").eval(),
-        torchvision.models.vgg16_bn(num_classes=1).features.eval(),
-    )
+    encoder = Encoder("vgg16_bn").eval()
+    reference = torchvision.models.vgg16_bn(num_classes=1).features.eval()
     encoder.backbone.load_state_dict(
         {f"features_{name}": tensor for name, tensor in reference.state_dict().items()}
     )
@@ -171,9 +169,8 @@ def test_densenet_and_squeezenet_equal_torchvision():
     for ours, theirs in zip(encoder.backbone.parameters(), reference.parameters(), strict=True):
         ours.data.copy_(theirs.data)
     with torch.inference_mode():
-        x = reference[:2](
-            encoder.normalize(images)[..., 1:, 1:]
-        )  # window i from 2i - 1 on, which is where ours lies
+        # window i from 2i - 1 on, which is where ours lies
+        x = reference[:2](encoder.normalize(images)[..., 1:, 1:])
         torch.testing.assert_close(encoder(images)["c1"][..., 1:, 1:], x)
         x = reference[2:5](encoder(images)["c1"][..., 1:, 1:])  # its two layers of 3 x 3 see a border 2 wide
         torch.testing.assert_close(encoder(images)["c2"][..., 3:, 3:], x[..., 2:, 2:])
@@ -189,11 +186,8 @@ def test_images_are_normalised_inside():
         expected = encoder.backbone((images - mean[:, None, None]) / std[:, None, None])
         torch.testing.assert_close(list(encoder(images).values()), expected)
     assert on_meta("xception").normalize.mean.shape == (1, 3, 1, 1)
-    assert Encoder("xception", depth=1).normalize.mean.flatten().tolist() == [
-        0.5,
-        0.5,
-        0.5,
-    ]  # as TensorFlow's
+    # as TensorFlow's
+    assert Encoder("xception", depth=1).normalize.mean.flatten().tolist() == [0.5, 0.5, 0.5]
 
 
 def test_channels_beyond_three_take_mean_and_std_in_turns():
@@ -275,9 +269,8 @@ def test_weights_come_from_a_file(network, tmp_path, suffix):
 def test_weights_of_torchvision_fit(tmp_path):
     for name in ("vgg16_bn", "densenet121", "squeezenet"):
         make = torchvision.models.get_model_builder("squeezenet1_1" if name == "squeezenet" else name)
-        state = make(num_classes=1).features.state_dict(
-            prefix="features."
-        )  # the classifier is left out anyway
+        # the classifier is left out anyway
+        state = make(num_classes=1).features.state_dict(prefix="features.")
         torch.save(state, tmp_path / "weights.pth")
         encoder = Encoder(name, weights=tmp_path / "weights.pth", depth=4)
         tensors = [tensor for tensor in encoder.state_dict().values()]

@@ -96,9 +96,8 @@ def test_a_constant_score_reaches_the_image_unchanged():
     logits = model(torch.rand(1, 3, 192, 192))[0, 0, 96]
     torch.testing.assert_close(logits[48:64], torch.zeros(16))
     torch.testing.assert_close(logits[128:144], torch.ones(16))
-    torch.testing.assert_close(
-        logits[95] + logits[96], torch.tensor(1.0)
-    )  # the middle of the slope is the edge
+    # the middle of the slope is the edge
+    torch.testing.assert_close(logits[95] + logits[96], torch.tensor(1.0))
 
 
 def test_the_skips_of_figure_3_join():
@@ -138,9 +137,8 @@ def test_fast_fcn8_has_a_sixth_of_the_parameters():
     kernels = [
         layer for layer in fast.modules() if isinstance(layer, nn.Conv2d) and layer.kernel_size != (1, 1)
     ]
-    assert [layer.groups == layer.in_channels for layer in kernels] == [False] + [
-        True
-    ] * 13  # but for the first
+    # but for the first
+    assert [layer.groups == layer.in_channels for layer in kernels] == [False] + [True] * 13
 
 
 def test_the_first_layer_stays_standard_whatever_the_channels():

@@ -118,9 +118,8 @@ def test_logits_are_as_large_as_the_image(build):
 def test_every_parameter_gets_a_gradient(build):
     model = build().train()
     for parameter in model.parameters():
-        if (
-            not parameter.any()
-        ):  # a gate that starts shut, as ResNet's last batch norm, hides what lies behind it
+        # a gate that starts shut, as ResNet's last batch norm, hides what lies behind it
+        if not parameter.any():
             torch.nn.init.normal_(parameter)
     logits, aux_logits = with_aux(model, torch.rand(2, 3, 64, 96))
     loss = logits.square().mean() + (0 if aux_logits is None else aux_logits.square().mean())

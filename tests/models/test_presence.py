@@ -206,10 +206,8 @@ def test_it_is_added_at_the_weight_of_an_auxiliary_head():
 
 def test_fit_trains_it_and_goes_on_bit_for_bit(tmp_path):
     """Of specks most pictures have none: after a training the head tells them apart better than chance."""
-    train, valid = (
-        Specks(length=24, size=(32, 32), share=0.01),
-        Specks("val", length=8, size=(32, 32), share=0.01),
-    )
+    train = Specks(length=24, size=(32, 32), share=0.01)
+    valid = Specks("val", length=8, size=(32, 32), share=0.01)
     states = []
     for path in (None, tmp_path / "c.pt"):
         torch.manual_seed(0)

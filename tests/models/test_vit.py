@@ -19,9 +19,8 @@ from nbhelpers.models.gcn import GCN
 from nbhelpers.models.pspnet import PSPNet
 from nbhelpers.models.vit import FeaturePyramid, ViTEncoder
 
-TINY = (
-    "test_vit"  # timm's own for tests: 0.3 M parameters, 64 channels, patches of 16, positions for 160 x 160
-)
+# timm's own for tests: 0.3 M parameters, 64 channels, patches of 16, positions for 160 x 160
+TINY = "test_vit"
 
 
 @pytest.fixture(autouse=True)

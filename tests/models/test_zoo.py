@@ -32,10 +32,8 @@ def test_receptive_fields(name):
     ("name", "parameters"),
     [  # written by others, measured at 11 classes; those of torchvision and SMP are matched layer by layer elsewhere
         ("U-Net", 31_038_283),  # milesial/Pytorch-UNet
-        (
-            "DeepLabV3, ResNet-50",
-            39_636_299 + 9 * 1024 * 256 + 2 * 256 + 256 * 11 + 11,
-        ),  # torchvision, and its auxiliary head
+        # torchvision, and its auxiliary head
+        ("DeepLabV3, ResNet-50", 39_636_299 + 9 * 1024 * 256 + 2 * 256 + 256 * 11 + 11),
         ("DeepLabV3+, ResNet-50", 26_680_155),  # SMP
         ("FPN, ResNet-50", 26_117_323),  # SMP
         ("U-Net, ResNet-50", 32_522_555),  # SMP

@@ -286,10 +286,8 @@ EXPORT = ["onnxruntime", "onnxscript"]  # what exporting needs and the platforms
         (["from nbhelpers.inference import export", "export(model, 'a.onnx')"], EXPORT),
         (["from nbhelpers.inference import export as save", "save(model, 'a.onnx')"], EXPORT),
         (["import nbhelpers.inference.export as e", "e.export(model, 'a.onnx')"], EXPORT),
-        (
-            ["import os, nbhelpers.kaggle", "nbhelpers.kaggle.make_folds(x)"],
-            [],
-        ),  # scikit-learn, which both have
+        # scikit-learn, which both have
+        (["import os, nbhelpers.kaggle", "nbhelpers.kaggle.make_folds(x)"], []),
     ],
 )
 def test_needs_are_read_from_the_imports(sources, needed):

@@ -78,9 +78,8 @@ def test_a_stored_network_scores_as_its_row_says(folders, monkeypatch):
     monkeypatch.setattr("studies.running.load", lambda _: tiny())
     run_missing(["tiny"], seeds=2, minutes=10)
     study = tiny()
-    (row,) = (
-        row for row in study.rows if (row["way"], row["seed"]) == ("slow", 0)
-    )  # the first seed's is kept
+    # the first seed's is kept
+    (row,) = (row for row in study.rows if (row["way"], row["seed"]) == ("slow", 0))
     from nbhelpers.training import evaluate
 
     score = evaluate(study.network("slow"), study.protocol.data("test"), precision="fp32").mean_iou

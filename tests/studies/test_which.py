@@ -114,9 +114,8 @@ def test_all_have_the_same_terms():
         fixed = {
             name: value for name, value in vars(study.protocol).items() if name not in ("epochs", "seconds")
         }
-        assert fixed == {
-            name: vars(Protocol())[name] for name in fixed
-        }  # those of the other lessons' studies
+        # those of the other lessons' studies
+        assert fixed == {name: vars(Protocol())[name] for name in fixed}
     assert {way.terms["lr"] for way in studies[0].ways.values()} == set(RATES)
     assert len(studies[0].ways) == len(RATES) * len(NETWORKS)
     assert [list(study.measures) for study in studies] == [[], ["costs"], ["costs"]]

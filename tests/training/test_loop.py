@@ -16,9 +16,8 @@ from tests.training.test_training import Discs, quick, weights_of
 
 def normed():
     torch.manual_seed(0)
-    first = nn.Conv2d(
-        3, 4, 3, padding=1, bias=False
-    )  # whose gradient would be rounding alone: AdamW magnifies it
+    # whose gradient would be rounding alone: AdamW magnifies it
+    first = nn.Conv2d(3, 4, 3, padding=1, bias=False)
     return nn.Sequential(first, nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 2, 1))
 
 

@@ -222,9 +222,8 @@ def test_focal_of_one_channel_is_smps():
 @pytest.mark.parametrize("least", [0.01, 0.5, 1.0])
 def test_ohem_is_the_mean_of_the_hardest(threshold, least):
     logits, masks = batch(3)
-    masks[0, 0, 0] = (
-        logits[0, :, 0, 0].mul_(100).argmax()
-    )  # certain: a cost of 0 is not hard, whatever the threshold
+    # certain: a cost of 0 is not hard, whatever the threshold
+    masks[0, 0, 0] = logits[0, :, 0, 0].mul_(100).argmax()
     truth = F.softmax(logits, 1).gather(1, masks.where(masks != IGNORE, 0)[:, None])[:, 0][masks != IGNORE]
     sure = truth.sort().values
     count = max(int((sure < threshold).sum()), math.ceil(least * len(sure)))

@@ -114,9 +114,8 @@ def test_a_trial_of_one_step_moves_the_weights():
     model = nn.Conv2d(3, 2, 1)
     before = model.weight.detach().clone()
     quick(model, Discs(4), Discs(2), epochs=1, lr=1e-2)
-    assert (
-        model.weight - before
-    ).abs().max() > 5e-3  # the first step of Adam is as long as the learning rate
+    # the first step of Adam is as long as the learning rate
+    assert (model.weight - before).abs().max() > 5e-3
 
 
 def test_nan_never_wins():

@@ -119,9 +119,8 @@ def test_workers_and_processes_change_no_sample():
     alone = images(workers=0)
     assert len(alone.flatten().unique()) == alone.numel()
     assert torch.equal(alone, images(workers=2))
-    shared = torch.stack([images(0, rank, 2) for rank in range(2)], dim=2).flatten(
-        1, 2
-    )  # 0, 1, 0, 1 of a batch
+    # 0, 1, 0, 1 of a batch
+    shared = torch.stack([images(0, rank, 2) for rank in range(2)], dim=2).flatten(1, 2)
     assert torch.equal(alone, shared)
 
 

@@ -547,7 +547,7 @@ def test_a_switch_of_no_precision_is_an_error_before_any_training(monkeypatch):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"epochs": 0}, "0 epochs; there must be at least 1"),
+        ({"epochs": 0}, "epochs is 0; it must be a whole number, at least 1"),
         ({"train": Discs(0)}, "0 images in train"),
         ({"valid": Discs(0)}, "0 images in valid"),
         ({"precision": "half"}, "precision is 'half'; it must be one of auto, fp32, bf16, fp16"),

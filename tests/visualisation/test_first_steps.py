@@ -48,9 +48,8 @@ def test_numbers_stand_out_from_every_class():
     ids = np.array([[*range(11), 255]], dtype=np.uint8)
     grey = pixels(show_ids({"all": ids}, STREET)) @ np.array([0.299, 0.587, 0.114])
     for column in range(12):
-        square = grey[34:82, 6 + 56 * column :][
-            :, 4:52
-        ]  # 30 above and 6 at the left, 56 for a pixel, no frame
+        # 30 above and 6 at the left, 56 for a pixel, no frame
+        square = grey[34:82, 6 + 56 * column :][:, 4:52]
         assert np.ptp(square) > 90, ids[0, column]
 
 

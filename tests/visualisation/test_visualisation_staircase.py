@@ -224,10 +224,8 @@ class Unpooled(nn.Module):
         if modules:
             self.pool, self.unpool = nn.MaxPool2d(2, return_indices=True), nn.MaxUnpool2d(2)
         else:
-            self.pool, self.unpool = (
-                partial(F.max_pool2d, kernel_size=2, return_indices=True),
-                partial(F.max_unpool2d, kernel_size=2),
-            )
+            self.pool = partial(F.max_pool2d, kernel_size=2, return_indices=True)
+            self.unpool = partial(F.max_unpool2d, kernel_size=2)
 
     def forward(self, images):
         x, places = self.pool(self.first(images))

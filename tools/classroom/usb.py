@@ -19,9 +19,8 @@ from tools.kaggle_bundle import build_wheel
 OUT = ROOT / "build" / "usb"
 CLASSROOM, SITE = ROOT / "build" / "classroom", ROOT / "build" / "site"
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
-TORCH_ON_CPU = (
-    "https://download.pytorch.org/whl/cpu"  # PyPI's torch for Linux wants gigabytes of CUDA beside it
-)
+# PyPI's torch for Linux wants gigabytes of CUDA beside it
+TORCH_ON_CPU = "https://download.pytorch.org/whl/cpu"
 # what markers in constraints.txt ask of a machine, and the names of wheels that fit it
 MACHINES = {
     "linux": (

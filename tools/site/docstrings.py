@@ -2,9 +2,8 @@
 
 import re
 
-ARGUMENT = re.compile(
-    r"(?![A-Z][a-z])([\w*]+(?:, [\w*]+)*): (.*)", re.DOTALL
-)  # `order: who is painted later`
+# `order: who is painted later`
+ARGUMENT = re.compile(r"(?![A-Z][a-z])([\w*]+(?:, [\w*]+)*): (.*)", re.DOTALL)
 HEAD = re.compile(r"[A-Z][a-z]+: ")  # `Papers: ...` and `Departures: ...` begin paragraphs
 SECTIONS = ("Args:", "Returns:", "Raises:", "Yields:", "Example:", "Examples:")
 

@@ -33,13 +33,12 @@ class Sentence:
     function: str
     line: int
     promise: str = ""  # what the function's docstring says it raises
-    tests: list[tuple[str, str, int]] = field(
-        default_factory=list
-    )  # (file, name, line) of those that provoke it
+    # (file, name, line) of those that provoke it
+    tests: list[tuple[str, str, int]] = field(default_factory=list)
 
     @property
     def room(self) -> str:
-        """nbhelpers.datasets.annotations.coco is of the room datasets."""
+        """nbhelpers.datasets.annotations.find is of the room datasets."""
         return self.module.split(".")[1] if "." in self.module else self.module
 
     @property

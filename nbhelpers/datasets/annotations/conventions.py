@@ -69,9 +69,8 @@ def conventions_table() -> str:
     return "\n".join(lines)
 
 
-PAGES = (
-    "openai/mle-bench, mlebench/competitions/"  # a GitHub repository that keeps copies of evaluation pages
-)
+# a GitHub repository that keeps copies of evaluation pages
+PAGES = "openai/mle-bench, mlebench/competitions/"
 SILENT = "The sources do not say how an empty mask is written; blank is what pandas writes and reads."
 
 CONVENTIONS = {

@@ -10,8 +10,7 @@ import numpy as np
 from nbhelpers.datasets.annotations.shapes import Bitmap, Window
 from nbhelpers.datasets.dataset import IGNORE
 from nbhelpers.datasets.files import read_mask
-
-PACK = np.array([1 << 16, 1 << 8, 1], np.int32)  # RGB as one number
+from nbhelpers.datasets.palette import number_of_rgb, rgb_of_number
 
 
 @dataclass(frozen=True)
@@ -40,14 +39,14 @@ class Painted:
 
     def _values(self) -> np.ndarray:
         values = read_mask(self.path.read_bytes(), self.path, colours=self.colours)
-        return values.astype(np.int32) @ PACK if self.colours else values
+        return number_of_rgb(values) if self.colours else values
 
     def _known(self, value: int) -> bool:
         if value in self.label_of:
             return True
         if value == IGNORE and not self.colours:
             return False
-        named = f"colour {(value >> 16, value >> 8 & 255, value & 255)}" if self.colours else f"id {value}"
+        named = f"colour {rgb_of_number(value)}" if self.colours else f"id {value}"
         raise ValueError(f"{self.path} holds the {named}, which its export does not name")
 
 

@@ -14,9 +14,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-Window = tuple[
-    int, int, np.ndarray
-]  # top, left, and bool (h, w): the covered pixels of a part of the picture
+# top, left, and bool (h, w): the covered pixels of a part of the picture
+Window = tuple[int, int, np.ndarray]
 NOTHING: Window = (0, 0, np.zeros((0, 0), bool))
 
 

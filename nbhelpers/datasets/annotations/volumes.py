@@ -11,7 +11,7 @@ from types import ModuleType
 
 import numpy as np
 
-from nbhelpers.datasets.dataset import IGNORE, SegmentationDataset
+from nbhelpers.datasets.dataset import IGNORE, SegmentationDataset, checked_classes
 from nbhelpers.datasets.palette import categorical
 
 Window = tuple[float, float] | None
@@ -31,9 +31,7 @@ class _Grey(SegmentationDataset):
 
     def __init__(self, classes: Sequence[str], window: Window, transform: Callable | None) -> None:
         super().__init__(transform)
-        self.classes = tuple(classes)
-        if not 1 <= len(self.classes) <= IGNORE:
-            raise ValueError(f"there are {len(self.classes)} classes; give the names of 1 to {IGNORE}")
+        self.classes = checked_classes(classes)
         self.palette = categorical(len(self.classes))
         if window is not None and not -np.inf < window[0] < window[1] < np.inf:
             raise ValueError(f"window is {window}; it must be (low, high), such as (-160, 240)")
@@ -172,9 +170,8 @@ class DicomSegments(_Grey):
                 "whose segments do not overlap"
             ) from error
         image = self.to_uint8(self.values[index])
-        if (
-            self.images[index].get("PhotometricInterpretation") == "MONOCHROME1"
-        ):  # whose lowest numbers are white
+        # whose lowest numbers are white
+        if self.images[index].get("PhotometricInterpretation") == "MONOCHROME1":
             image = 255 - image
         return image, self.to_ids(labels, self.path)
 

@@ -28,38 +28,34 @@ __all__ = [
 ]
 
 
-def check_masks(
-    masks: Tensor, num_classes: int, ignore_index: int = IGNORE, *, lone_background: bool = False
-) -> list[int]:
-    """Raise ValueError unless `masks` holds class ids: integers 0..num_classes-1 and `ignore_index`.
+def check_masks(masks: Tensor, num_classes: int, *, lone_background: bool = False) -> list[int]:
+    """Raise ValueError unless `masks` holds class ids: integers 0..num_classes-1 and 255 = ignore.
 
     `masks` is (N, H, W) or (H, W), of any integer type. Returns the ids found, in order.
     Masks of nothing but 0 and 255 are refused as well, although both may be meant: background and void look
     just like a black and white mask. `lone_background=True` accepts them; pass it once another batch of the
     same data has shown a class other than 0.
     """
-    fault = mask_type_fault(masks, num_classes, ignore_index)
-    if fault is None:
-        found = find_ids(masks)
-        fault = mask_id_fault(found, masks.shape, num_classes, ignore_index, lone_background)
-    refuse(fault)
+    refuse(mask_type_fault(masks, num_classes))
+    found = find_ids(masks)
+    refuse(mask_id_fault(found, masks.shape, num_classes, lone_background))
     return found
 
 
-def check_sample(sample: object, num_classes: int | None = None, where: str = "") -> None:
+def check_sample(sample: object, num_classes: int | None = None) -> None:
     """Raise ValueError unless `sample` is (image, mask): uint8 or float32 in 0..1, (C, H, W); ids (H, W).
 
     Nothing is cast before it is judged. With `num_classes` the ids are judged too; a mask of 0 and 255 alone passes,
-    since one mask cannot tell void from white: `Gate` judges that. `where` begins the error: "train[3]".
+    since one mask cannot tell void from white: `Gate` judges that.
     """
     if not isinstance(sample, tuple | list) or len(sample) != 2:
-        refuse(_pair_fault(sample), where)
+        refuse(_pair_fault(sample))
     # bare tensors are faster
     image, mask = (part.as_subclass(Tensor) if isinstance(part, Tensor) else part for part in sample)
-    refuse(image_fault(image) or mask_fault(mask, num_classes) or _size_fault(image, mask), where)
-    refuse(range_fault(image), where)
+    refuse(image_fault(image) or mask_fault(mask, num_classes) or _size_fault(image, mask))
+    refuse(range_fault(image))
     if num_classes is not None:
-        refuse(mask_id_fault(find_ids(mask), mask.shape, num_classes, lone_background=True), where)
+        refuse(mask_id_fault(find_ids(mask), mask.shape, num_classes, lone_background=True))
 
 
 def check_batch(images: object, masks: object, num_classes: int | None = None) -> None:

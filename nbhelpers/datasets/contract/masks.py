@@ -11,9 +11,10 @@ from nbhelpers.datasets.contract.images import cure_of_no_tensor
 IGNORE = 255  # the id of void: pixels that are neither trained on nor scored
 
 
-def mask_type_fault(masks: Tensor, num_classes: int | None, ignore_index: int = IGNORE) -> Fault | None:
+def mask_type_fault(masks: Tensor, num_classes: int | None) -> Fault | None:
     """What is wrong with the type or the axes of `masks`, and the cure; None if they are integers (N, H, W)."""
-    allowed = f"class ids {_classes(num_classes)} and {ignore_index} = ignore"
+    last = "num_classes-1" if num_classes is None else num_classes - 1
+    allowed = f"class ids 0..{last} and {IGNORE} = ignore"
     if masks.is_floating_point() or masks.is_complex():
         return _float_fault(masks, allowed, num_classes)
     if masks.dtype == torch.bool:
@@ -93,31 +94,25 @@ def find_ids(masks: Tensor) -> list[int]:
 
 
 def mask_id_fault(
-    found: Sequence[int],
-    shape: Sequence[int],
-    num_classes: int,
-    ignore_index: int = IGNORE,
-    lone_background: bool = False,
+    found: Sequence[int], shape: Sequence[int], num_classes: int, lone_background: bool = False
 ) -> Fault | None:
     """What is wrong with the ids `found` in masks of this `shape`, and the cure; None if all are allowed."""
-    wrong = sorted(set(found) - set(range(num_classes)) - {ignore_index})
+    wrong = sorted(set(found) - set(range(num_classes)) - {IGNORE})
     black_and_white = list(found) == [0, 255] and not lone_background
     if not wrong and not black_and_white:
         return None
-    sentence = (
-        f"masks hold {_listed(found)}, but the classes are 0..{num_classes - 1} and {ignore_index} = ignore"
-    )
+    sentence = f"masks hold {_listed(found)}, but the classes are 0..{num_classes - 1} and {IGNORE} = ignore"
     if list(found) == [0, 255]:
         return sentence, "pass binary=True, or divide the mask by 255"
     if wrong[0] < 0:
-        return sentence, f"if {wrong[0]} marks void: masks[masks == {wrong[0]}] = {ignore_index}"
+        return sentence, f"if {wrong[0]} marks void: masks[masks == {wrong[0]}] = {IGNORE}"
     if shape[-1] in (3, 4) and min(shape[:-1]) > 4:  # (H, W, 3), no batch of masks 3 pixels wide
         return sentence, "these look like colours: Folder(..., palette=...) turns them into ids"
     if wrong == [num_classes] and 0 not in found:
         return sentence, "the ids start at 1: masks = masks - 1, but keep void"
     if num_classes == 2 and len(found) == 2 and found[0] == 0:
         return sentence, "masks = (masks > 0).long()"
-    if num_classes == 2 and [i for i in found if i != ignore_index] == [1, 2, 3]:
+    if num_classes == 2 and [i for i in found if i != IGNORE] == [1, 2, 3]:
         # 1, 2, 3 are pet, background and outline: Parkhi et al., 2012, Oxford-IIIT Pet; its outline is void
         cure = "a trimap of inside, outside and outline: masks = torch.tensor([255, 1, 0, 255])[masks.long().clamp(0, 3)]"
         return sentence, cure
@@ -127,11 +122,7 @@ def mask_id_fault(
     if len(wrong) > 8:
         cure = "resize masks by nearest neighbour and store them as PNG (bilinear and JPEG blend ids); or pass a palette"
         return sentence, cure
-    return sentence, f"raise num_classes, or make them void: masks[masks == {wrong[0]}] = {ignore_index}"
-
-
-def _classes(num_classes: int | None) -> str:
-    return "0..num_classes-1" if num_classes is None else f"0..{num_classes - 1}"
+    return sentence, f"raise num_classes, or make them void: masks[masks == {wrong[0]}] = {IGNORE}"
 
 
 def _listed(ids: Sequence[int]) -> str:

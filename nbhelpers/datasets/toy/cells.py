@@ -114,9 +114,8 @@ class _Nuclei:
         phase = rng.uniform(0, 2 * np.pi, (n, len(order)))
         waves = wobble[..., None] * np.cos(order[:, None] * CONTOUR + phase[..., None])
         radius = radii[:, None] * np.clip(1 + waves.sum(1), 0.4, 1.6)  # (n, points)
-        radius -= np.minimum(
-            0.5 / min(self.size), radius / 2
-        )  # fillPoly adds half a pixel: it draws outlines
+        # fillPoly adds half a pixel: it draws outlines
+        radius -= np.minimum(0.5 / min(self.size), radius / 2)
         stretch = np.sqrt(1 + np.abs(rng.normal(rng.choice([0.15, 0.4, 1.2]), 0.25, (n, 1))))
         x, y = radius * np.cos(CONTOUR) * stretch, radius * np.sin(CONTOUR) / stretch
         bend = np.clip(rng.normal(0, 0.07, (n, 1)), -0.12, 0.12)

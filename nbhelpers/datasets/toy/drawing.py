@@ -6,7 +6,7 @@ from numbers import Integral
 import cv2
 import numpy as np
 
-from nbhelpers.datasets.dataset import SegmentationDataset
+from nbhelpers.datasets.dataset import SegmentationDataset, check_split
 
 LENGTHS = {"train": 600, "val": 100, "test": 100}
 MIN_SIDE = 32
@@ -21,16 +21,10 @@ class ToyDataset(SegmentationDataset):
     """
 
     def __init__(
-        self,
-        split: str,
-        size: tuple[int, int],
-        length: int | None,
-        seed: int,
-        transform: Callable | None,
+        self, split: str, size: tuple[int, int], length: int | None, seed: int, transform: Callable | None
     ) -> None:
         super().__init__(transform)
-        if split not in LENGTHS:
-            raise ValueError(f"split is {split!r}; it must be one of {', '.join(map(repr, LENGTHS))}")
+        check_split(split)
         if not isinstance(size, tuple | list) or len(size) != 2:
             raise ValueError(f"size is {size!r}; it must be (height, width), such as (96, 128)")
         check_integer("the height in size", size[0], MIN_SIDE)
@@ -71,9 +65,9 @@ def smooth_noise(rng: np.random.Generator, cells: tuple[int, int], size: tuple[i
     return cv2.resize(grid, size[::-1], interpolation=cv2.INTER_CUBIC)
 
 
-def curves(start: np.ndarray, control: np.ndarray, end: np.ndarray, points: int = 8) -> np.ndarray:
-    """Quadratic Bezier curves: three (N, 2) arrays of points -> (N, points, 2)."""
-    t = np.linspace(0, 1, points)[:, None]
+def curves(start: np.ndarray, control: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Quadratic Bezier curves: three (N, 2) arrays of points -> (N, 8, 2)."""
+    t = np.linspace(0, 1, 8)[:, None]
     return (1 - t) ** 2 * start[:, None] + 2 * t * (1 - t) * control[:, None] + t**2 * end[:, None]
 
 

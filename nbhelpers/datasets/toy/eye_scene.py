@@ -100,12 +100,12 @@ class Person:
         self.texture = _iris_texture(rng)
 
 
-def _iris_texture(rng: np.random.Generator, height: int = 36, width: int = 288) -> np.ndarray:
-    """Polar picture of an iris, float32 (height, width, 2): rows from pupil to limbus, columns all around.
+def _iris_texture(rng: np.random.Generator) -> np.ndarray:
+    """Polar picture of an iris, float32 (36, 288, 2): rows from pupil to limbus, columns all around.
 
     The first channel is brightness around 0, the second how far a pixel lies inside the collarette, 0..1.
     """
-    joint = 32
+    height, width, joint = 36, 288, 32
     ramp = np.linspace(1, 0, joint, dtype=np.float32)
 
     def noise(rows: int, columns: int) -> np.ndarray:

@@ -211,6 +211,5 @@ def _eyeball(
     shade -= rng.uniform(0.1, 0.6) * np.exp(np.maximum(above, 0) / -0.25)  # under the upper lid
     ball = ball * np.clip(shade, 0.4, 1)
     tears = rng.uniform(-0.3, 0.4) * bump(scene.lower.height(x) - y - 0.06, 0.05)  # they shine along the lid
-    return _over(
-        ball, 1.0, np.maximum(tears * np.clip(1 + smooth_noise(rng, (1, 12), scene.size), 0, 1), 0)
-    ), mask
+    shine = tears * np.clip(1 + smooth_noise(rng, (1, 12), scene.size), 0, 1)
+    return _over(ball, 1.0, np.maximum(shine, 0)), mask

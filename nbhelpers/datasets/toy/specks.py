@@ -41,9 +41,8 @@ class Specks(ToyDataset):
         rng, noise = self.rng(index), self.rng(index, stream=1)
         height, width = self.size
         shorter = min(self.size)
-        edge = (
-            1.5 * RADIUS * shorter
-        )  # grains are cut off at the sides, so that none of the picture has fewer
+        # grains are cut off at the sides, so that none of the picture has fewer
+        edge = 1.5 * RADIUS * shorter
         room = (height + 2 * edge) * (width + 2 * edge)
         area = np.pi * (RADIUS * shorter) ** 2 * 13 / 12  # the mean for radii of 0.5 to 1.5
         # specks overlap: those that cover a share s have -log(1 - s) of the area one by one

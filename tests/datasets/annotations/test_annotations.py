@@ -297,9 +297,8 @@ def test_turned_boxes_and_ellipses(tmp_path, images):
     tasks[0]["annotations"][0]["result"] = [
         {"type": "rectanglelabels", "original_width": SIZE[1], "original_height": SIZE[0], "value": value}
     ]
-    turned = (
-        (x > 17) & (x < 20) & (y > 6) & (y < 16)
-    )  # 10 x 3 pixels at (20, 6), turned down about that corner
+    # 10 x 3 pixels at (20, 6), turned down about that corner
+    turned = (x > 17) & (x < 20) & (y > 6) & (y < 16)
     assert np.array_equal(Annotated(dump(tasks, path), images).read(0)[1], turned)
 
 
@@ -671,9 +670,8 @@ def test_boxes_only_are_an_error(segmentation, tmp_path, images):
         node |= {"bbox": [1, 2, 3, 4]} | ({} if segmentation is None else {"segmentation": segmentation})
     with pytest.raises(ValueError, match="instances.json holds boxes only; export the segmentation, not the"):
         Annotated(dump(content, path), images)
-    assert (
-        len(Annotated(dump(content | {"annotations": []}, path), images)) == 1
-    )  # nothing drawn is no mistake
+    # nothing drawn is no mistake
+    assert len(Annotated(dump(content | {"annotations": []}, path), images)) == 1
 
 
 WRONG = {  # what was done to the good export, and what the error says

@@ -230,10 +230,8 @@ def test_rectangles_and_points_of_supervisely(tmp_path, images):
             node["geometryType"] = kind
 
     changed(file, kinds)
-    box, points = (
-        (X > 5) & (X < 20) & (Y > 4) & (Y < 15),
-        np.hypot(X - 25, np.minimum(abs(Y - 5), abs(Y - 25))) < 2,
-    )
+    box = (X > 5) & (X < 20) & (Y > 4) & (Y < 15)
+    points = np.hypot(X - 25, np.minimum(abs(Y - 5), abs(Y - 25))) < 2
     assert np.array_equal(Annotated(path, images, width=4).read(0)[1], np.select([points, box], [2, 1], 0))
 
 

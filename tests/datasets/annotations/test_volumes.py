@@ -133,12 +133,10 @@ def series(folder, count=3, size=(6, 8)):
         image.StudyInstanceUID, image.SeriesInstanceUID, image.FrameOfReferenceUID = study, serie, frame
         image.Modality, image.InstanceNumber, image.SeriesNumber = "CT", number + 9, 1
         image.PatientID = image.PatientName = image.StudyID = image.AccessionNumber = "1"
-        image.PatientBirthDate, image.PatientSex, image.StudyDate, image.StudyTime = (
-            "",
-            "",
-            "20200101",
-            "000000",
-        )
+        image.PatientBirthDate = ""
+        image.PatientSex = ""
+        image.StudyDate = "20200101"
+        image.StudyTime = "000000"
         image.ReferringPhysicianName, image.Manufacturer = "", "none"
         image.PositionReferenceIndicator, image.ImageType = "", ["ORIGINAL", "PRIMARY", "AXIAL"]
         image.Rows, image.Columns = size

@@ -57,12 +57,8 @@ CHECKS = {  # check: (right answers, [(wrong answer, what the hint says)])
             (lambda column, row: dense(column, row).flip(2, 3), "nothing has to be flipped"),
             (lambda column, row: dense(column, row) / len(column), "a quarter of the sum"),
             (lambda column, row: dense(column, row).transpose(0, 1), "outputs come first"),
-            (
-                lambda column, row: (
-                    column.sum(0)[None, :, :, :] * row.sum(1)[:, None]
-                ),  # (1, C, k, 1) by (O, 1, 1, k)
-                "multiply first",
-            ),
+            # (1, C, k, 1) by (O, 1, 1, k)
+            (lambda column, row: column.sum(0)[None, :, :, :] * row.sum(1)[:, None], "multiply first"),
             (lambda column, row: dense(column, row)[0], "it gives (3, 5, 5)"),
             (lambda column, row: dense(column, row) + 1, "is the sum over m"),
         ],

@@ -74,8 +74,7 @@ def _shape(node: dict, size: tuple[int, int], where: str) -> Shape | None:
         return bitmap_of_counts(counts, size, where, order="F")
     if not segmentation:
         return None
-    if not isinstance(
-        segmentation[0], list
-    ):  # one polygon without the list around it, as some scripts write it
+    # one polygon without the list around it, as some scripts write it
+    if not isinstance(segmentation[0], list):
         segmentation = [segmentation]
     return Polygons(tuple((points_of(polygon, where, least=3),) for polygon in segmentation))

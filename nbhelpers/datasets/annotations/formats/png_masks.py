@@ -13,6 +13,7 @@ from nbhelpers.datasets.annotations.export import Export, image_folder, labels_o
 from nbhelpers.datasets.annotations.nodes import whole
 from nbhelpers.datasets.annotations.painted import Painted, Stored
 from nbhelpers.datasets.annotations.shapes import Object, Picture
+from nbhelpers.datasets.palette import number_of_rgb
 
 BRUSH = re.compile(r"(task-\d+)-annotation-(\d+)-by-.*?-tag-(.+)-\d+$")
 
@@ -89,7 +90,7 @@ def read_brushes(folder: Path) -> Export:
 
 
 def _labelmap(path: Path) -> dict[int, str]:
-    """`label:r,g,b:parts:actions` a line, as packed colours."""
+    """`label:r,g,b:parts:actions` a line: the labels by their colours, each as one number."""
     label_of = {}
     for number, line in enumerate(path.read_text("utf-8-sig").splitlines(), start=1):
         if not line.strip() or line.startswith("#"):
@@ -100,5 +101,5 @@ def _labelmap(path: Path) -> dict[int, str]:
         ]
         if len(parts) != 3 or not all(0 <= part <= 255 for part in parts):
             raise ValueError(f"line {number} of {path} has no colour r,g,b after the name")
-        label_of[parts[0] << 16 | parts[1] << 8 | parts[2]] = name
+        label_of[int(number_of_rgb(parts))] = name
     return label_of

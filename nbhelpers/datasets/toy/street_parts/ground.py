@@ -48,9 +48,8 @@ def road(canvas: Canvas, rng: Random, left: float, right: float, end: float, zeb
         x, z = rng.uniform(left, right - 1.5), rng.uniform(3, 14)
         far_side = min(x + rng.uniform(0.8, 3), right)
         sheet.box(x, z, far_side, z + rng.uniform(1, 6), lit(asphalt, rng.uniform(0.82, 1.12)))
-    sheet.boxes(
-        [(left, NEAR, left + 0.3, end), (right - 0.3, NEAR, right, end)], lit(asphalt, 0.85)
-    )  # gutters
+    # gutters
+    sheet.boxes([(left, NEAR, left + 0.3, end), (right - 0.3, NEAR, right, end)], lit(asphalt, 0.85))
     _centre_line(sheet, rng, (left + right) / 2, end, paint)
     if rng.random() < 0.55:
         kerbside = mix(paint, (230, 190, 60), rng.choice((0, 0.7)))

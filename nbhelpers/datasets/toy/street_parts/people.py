@@ -13,12 +13,10 @@ def pedestrian(canvas: Canvas, rng: Random, x: float, z: float, yaw: float) -> N
     """Someone who walks or stands, facing `yaw` radians right of straight ahead; perhaps with a bag."""
     sheet = Sheet(canvas, PEDESTRIAN, (x, 0.06, z), shade=figure_shade(canvas))
     size = rng.uniform(0.92, 1.08) if rng.random() < 0.85 else rng.uniform(0.68, 0.8)
-    coat, trousers, shoes, skin = (
-        any_colour(rng),
-        any_colour(rng),
-        lit(any_colour(rng, 0.3), 0.5),
-        skin_colour(rng),
-    )
+    coat = any_colour(rng)
+    trousers = any_colour(rng)
+    shoes = lit(any_colour(rng, 0.3), 0.5)
+    skin = skin_colour(rng)
     ahead, across = math.sin(yaw), abs(math.cos(yaw))
     wide = 0.14 + 0.09 * across  # half the width of the shoulders
     stride = rng.choice((-1, 1)) * (0.05 if rng.random() < 0.2 else rng.uniform(0.2, 0.38))
@@ -36,10 +34,8 @@ def pedestrian(canvas: Canvas, rng: Random, x: float, z: float, yaw: float) -> N
             sheet.line([foot, (foot[0] + 0.13 * size * ahead, foot[1] - 0.03)], 0.11 * size, shoes)
 
     def arm(side: int, forward: float, tone: float) -> None:
-        elbow, hand = (
-            at(side * (wide + 0.06), 0.5 * forward - 0.04, 1.13),
-            at(side * (wide + 0.05), forward, 0.9),
-        )
+        elbow = at(side * (wide + 0.06), 0.5 * forward - 0.04, 1.13)
+        hand = at(side * (wide + 0.05), forward, 0.9)
         sheet.line([at(side * wide, 0, 1.38), elbow, hand], 0.115 * size, lit(coat, tone))
         if z < CLOSE:
             sheet.disc(*hand, 0.065 * size, lit(skin, tone))
@@ -91,12 +87,10 @@ def cyclist(canvas: Canvas, rng: Random, x: float, z: float, yaw: float) -> None
     """Someone on a bicycle that heads `yaw` radians right of straight ahead."""
     sheet = Sheet(canvas, BICYCLIST, (x, 0, z), shade=figure_shade(canvas))
     ahead, away = math.sin(yaw), math.cos(yaw)
-    coat, trousers, skin, turn = (
-        any_colour(rng),
-        any_colour(rng),
-        skin_colour(rng),
-        rng.uniform(0, 2 * math.pi),
-    )
+    coat = any_colour(rng)
+    trousers = any_colour(rng)
+    skin = skin_colour(rng)
+    turn = rng.uniform(0, 2 * math.pi)
     rise = canvas.camera.height / z  # what is a metre further away shows this much higher
 
     def at(forward: float, up: float, side: float = 0.0) -> Pair:
