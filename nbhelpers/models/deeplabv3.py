@@ -51,9 +51,7 @@ class ASPP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         point = self.point(x)
-        image = self.image(x.mean(dim=(2, 3), keepdim=True)).expand_as(
-            point
-        )  # (N, C_out, 1, 1) -> every pixel
+        image = self.image(x.mean(dim=(2, 3), keepdim=True)).expand_as(point)  # the same at every pixel
         return self.dropout(self.fuse(torch.cat([point, *(conv(x) for conv in self.atrous), image], dim=1)))
 
 

@@ -26,9 +26,8 @@ class Branch(nn.Module):
         super().__init__()
         self.convs = nn.ModuleList(
             nn.Sequential(
-                nn.Conv2d(
-                    channels, out_channels, kernel_size=3, padding=1, bias=False
-                ),  # the norm has the bias
+                # without a bias, as the norm has one
+                nn.Conv2d(channels, out_channels, kernel_size=3, padding=1, bias=False),
                 # two channels a group at least, for p5 of a small image has one value a channel
                 nn.GroupNorm(min(32, out_channels // 2), out_channels),
                 nn.ReLU(inplace=True),

@@ -218,9 +218,8 @@ class MaskFormer(nn.Module):
         """Every query votes for its class where its mask lies: logits (N, num_classes, H, W) (semantic inference, 3.4)."""
         classes, masks = proposals
         inside = F.logsigmoid(masks)
-        most = inside.amax(
-            1, keepdim=True
-        )  # at each pixel; taken out, for where all are sure no vote would be left
+        # the largest at each pixel is taken out, for where all are sure no vote would be left
+        most = inside.amax(1, keepdim=True)
         votes = torch.einsum("nqc,nqhw->nchw", classes.softmax(-1)[..., :-1], (inside - most).exp())
         logits = resize_to(votes.clamp_min(TINY).log() + most, images)
         return logits if self.num_classes > 1 else logits[:, 1:] - logits[:, :1]

@@ -21,9 +21,8 @@ class DoubleConv(nn.Sequential):
         layers = []
         for channels in (in_channels, out_channels):
             layers += [
-                nn.Conv2d(
-                    channels, out_channels, kernel_size=3, padding=1, bias=False
-                ),  # batch norm has the bias
+                # without a bias, as batch norm has one
+                nn.Conv2d(channels, out_channels, kernel_size=3, padding=1, bias=False),
                 nn.BatchNorm2d(out_channels),
                 nn.ReLU(inplace=True),
             ]

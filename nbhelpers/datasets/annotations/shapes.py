@@ -70,9 +70,8 @@ def fill(rings: Sequence[np.ndarray], size: tuple[int, int]) -> Window:
     level = np.where(counts > 0, lower[:, 1] - upper[:, 1], 1.0)
     slope = (lower[:, 0] - upper[:, 0]) / level
     cut = upper[edge, 0] + (row + 0.5 - upper[edge, 1]) * slope[edge]
-    column = (
-        np.ceil(cut - 0.5).clip(0, width).astype(np.int64)
-    )  # the first centre that is not left of the cut
+    # the first centre that is not left of the cut
+    column = np.ceil(cut - 0.5).clip(0, width).astype(np.int64)
     top, left = int(row.min()), int(column.min())
     shape = int(row.max()) + 1 - top, int(column.max()) + 1 - left
     flips = np.bincount((row - top) * shape[1] + column - left, minlength=shape[0] * shape[1])
