@@ -109,7 +109,8 @@ class Surfaces:
             )
         if by not in ("length", "pixels"):
             raise ValueError(f'by is {by!r}; it must be "length" or "pixels"')
-        reach = tolerance * (1 + 1e-9)  # 3 pixels of 0.1 are within 0.3, whatever floating point makes of them
+        # 3 pixels of 0.1 are within 0.3, whatever floating point makes of them
+        reach = tolerance * (1 + 1e-9)
 
         def within(there: np.ndarray, back: np.ndarray) -> float:
             if by == "pixels":
