@@ -96,7 +96,7 @@ def orthogonal(matrix: Tensor) -> Tensor:
     norm = x.norm().clamp(min=1)  # no singular value of x / norm is above 1
     gram, factors = x @ x.T / norm**2, None
     for left in reversed(range(ROUNDS)):
-        factor = torch.addmm(gram, gram, gram, beta=b, alpha=c)
+        factor = torch.addmm(gram, gram, gram, beta=b, alpha=c)  # b gram + c gram^2
         factor.diagonal().add_(a)
         factors = factor if factors is None else factor @ factors
         if left:
