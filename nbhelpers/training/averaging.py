@@ -85,8 +85,9 @@ def soup(models: Sequence[nn.Module]) -> nn.Module:
     """
     if not models:
         raise ValueError("no models to average; give one at least")
-    for index, model in enumerate(models):
-        if differing := other_tensors(models[0].state_dict(), model.state_dict()):
+    first = models[0].state_dict()
+    for index, model in enumerate(models[1:], start=1):
+        if differing := other_tensors(first, model.state_dict()):
             raise ValueError(
                 f"models 0 and {index} differ in {', '.join(differing[:3])}; a soup takes models of one build"
             )
