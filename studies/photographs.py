@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from torchvision.transforms import v2
 
 from nbhelpers.datasets import (
     CamVid,
@@ -17,6 +18,7 @@ from nbhelpers.datasets import (
     in_memory,
     train_transform,
 )
+from nbhelpers.datasets.appearance import RandomFocus
 from studies.protocol import Protocol, Way
 
 # (height, width) of training: about half the photographs' 360 x 480, and whole at stride 32
@@ -42,10 +44,13 @@ class Draws(SegmentationDataset):
 
     So an epoch is as long as the study says, whatever the number of pairs. It shows of all parts equally many, and of
     each another one every time. Which one is drawn from torch's generator, which `fit` seeds for each sample.
+
+    noise: grey levels; each picture gets noise of a standard deviation of 0 to this.
     """
 
-    def __init__(self, pairs: InMemory, count: int) -> None:
-        super().__init__(train_transform())
+    def __init__(self, pairs: InMemory, count: int, noise: float = 0.0) -> None:
+        recipe = train_transform()
+        super().__init__(v2.Compose([recipe, RandomFocus(blur=0, noise=noise)]) if noise else recipe)
         self.pairs, self.count = pairs, count
         self.classes, self.palette, self.void = pairs.classes, pairs.palette, pairs.void
 
@@ -77,6 +82,7 @@ class Photographs(Protocol):
     draws: int = 200
     seed: int = 0
     dataset: Callable[..., InMemory] = photographs  # (split, size) -> pairs to train on
+    noise: float = 0.0  # of what is trained on; see `Draws`
 
     def for_seed(self, seed: int) -> "Photographs":
         return replace(self, seed=seed)
@@ -88,7 +94,7 @@ class Photographs(Protocol):
         every = self.dataset("train", self.size)
         labelled = some(every, np.sort(self._order(len(every))[: self.scenes]))
         if split == "train":
-            return Draws(labelled, self.draws)
+            return Draws(labelled, self.draws, self.noise)
         places = np.linspace(0, len(labelled) - 1, min(WATCHED, len(labelled)))
         return some(labelled, places.astype(int))
 
@@ -105,8 +111,9 @@ class Photographs(Protocol):
 
     def __str__(self) -> str:
         height, width = self.size
+        augmented = "augmented, with noise" if self.noise else "augmented"
         return (
-            f"{self.scenes} {self.dataset.__name__} of {height} x {width}, augmented, {self.steps:,} steps of batches of "
+            f"{self.scenes} {self.dataset.__name__} of {height} x {width}, {augmented}, {self.steps:,} steps of batches of "
             f"{self.batch_size}, {self.rate}, weighted classes; scored on {self.in_full} at 360 x 480, void ignored"
         )
 

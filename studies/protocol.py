@@ -108,14 +108,12 @@ class Way:
     terms: fields of the study's protocol that are otherwise for this way, such as {"lr": 1e-2}.
     train: takes (network, protocol, train, valid, seed), trains in place and returns the history.
     keep: whether the first seed's network is stored, for pages that look inside it.
-    once: whether the first seed is the only one, such as of a network that the others start from.
     """
 
     build: Callable[[], nn.Module]
     terms: Mapping[str, Any] = field(default_factory=dict)
     train: Callable[..., History] = train_by_fit
     keep: bool = False
-    once: bool = False
 
     def protocol(self, common: Protocol) -> Protocol:
         return replace(common, **self.terms)

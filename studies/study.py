@@ -73,10 +73,7 @@ class Study:
         """(seed, way) of the rows that are not there yet: all ways of one seed before the next seed."""
         there = {(row["seed"], row["way"]) for row in self.rows}
         wanted = [
-            (seed, name)
-            for seed in range(self.seeds if seeds is None else seeds)
-            for name, way in self.ways.items()
-            if seed == 0 or not way.once
+            (seed, name) for seed in range(self.seeds if seeds is None else seeds) for name in self.ways
         ]
         return [run for run in wanted if run not in there]
 

@@ -79,6 +79,15 @@ def _batches(draw):
     return ([torch.randn(size, dtype=torch.float64) + draw(0, 3) for size in sizes],)
 
 
+def _weights(draw):
+    def shape():
+        return tuple(draw(1, 2) for _ in range(draw(1, 3)))
+
+    names = "abcde"
+    old, new = ({name: torch.zeros(shape()) for name in names if draw(0, 3)} for _ in range(2))
+    return old, new or {"a": torch.zeros(1)}
+
+
 # exercise: the arguments of its function, from `draw(low, high)`, which gives a whole number, both included
 INPUTS = {
     "1.3": _file,
@@ -120,4 +129,5 @@ INPUTS = {
     "25.2": _circles,
     "25.3": _codes,
     "26.3": _batches,
+    "27.3": _weights,
 }

@@ -17,7 +17,7 @@ def _checks(number: int) -> list:
     return [check for check in checks if inspect.isfunction(check) and check.__module__ == module.__name__]
 
 
-LESSONS = range(1, 27)
+LESSONS = range(1, 28)
 EXERCISES = {f"{lesson}.{i}": check for lesson in LESSONS for i, check in enumerate(_checks(lesson), 1)}
 CASES = [import_module(f"tests.exercises.cases.lesson{number:02}") for number in LESSONS]
 RIGHT = [case for cases in CASES for case in cases.RIGHT]

@@ -279,14 +279,14 @@ def test_small_photographs_are_learnt_from_on_the_terms_of_the_streets_scenes():
 
 
 def test_the_start_is_the_row_of_drawings_alone(monkeypatch, tmp_path):
-    module = __import__("studies.lesson24_drawings", fromlist=["STUDY"])
+    module = __import__("studies.lesson27", fromlist=["STUDY"])
     monkeypatch.setattr("studies.study.CHECKPOINTS", tmp_path)
     few = replace(module.STUDY, protocol=tiny(epochs=1), ways=dict(module.STUDY.ways))
     few.ways[module.ALONE] = replace(
         few.ways[module.ALONE], build=unet, terms={"dataset": drawings, "scenes": 8}
     )
     monkeypatch.setattr(module, "STUDY", few)
-    with pytest.raises(FileNotFoundError, match="python -m studies run 24_drawings"):
+    with pytest.raises(FileNotFoundError, match="python -m studies run 27"):
         module.started()
     row = make_row(few, module.ALONE, 0)
     assert row["protocol"].startswith("8 drawings of 32 x 40")
@@ -307,19 +307,28 @@ def drawings(split: str, size: tuple[int, int]):
 
 
 def test_all_ways_of_drawings_have_as_many_steps():
-    study = load("24_drawings")
+    study = load("27")
     protocols = {name: way.protocol(study.protocol) for name, way in study.ways.items()}
-    alone = protocols.pop("drawings alone")
-    assert {protocol.steps for protocol in protocols.values()} == {study.protocol.steps}
-    assert alone.steps == study.protocol.steps
+    assert {protocol.steps for protocol in protocols.values()} == {900}
     assert {(p.size, p.seen_at, p.lr) for p in protocols.values()} == {((72, 96), (72, 96), 4e-3)}
+    alone, noisy = protocols.pop("drawings alone"), protocols.pop("noisy drawings alone")
+    assert noisy == replace(alone, noise=25.0) and "augmented, with noise," in str(noisy)
     assert sorted(protocol.scenes for protocol in protocols.values()) == [10, 10, 50, 50, 367, 367]
-    assert len(study.claims) == 5
+    assert {protocol.noise for protocol in protocols.values()} == {0} and len(study.claims) == 6
 
 
-def test_the_start_of_all_others_is_trained_once():
-    study = load("24_drawings")
+def test_the_start_of_all_others_is_trained_first():
+    study = load("27")
     study.__dict__["rows"] = []
-    wanted = study.missing()
-    assert [run for run in wanted if run[1] == "drawings alone"] == [(0, "drawings alone")]
-    assert wanted[0] == (0, "drawings alone") and len(wanted) == 1 + 5 * 6
+    assert study.missing()[0] == (0, "drawings alone")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_noise_comes_last_and_leaves_masks_alone(seed):
+    samples = []
+    for noise in (0.0, 25.0):
+        torch.manual_seed(seed)
+        samples.append(tiny(noise=noise).data("train")[0])
+    (plain, mask), (noisy, same) = samples
+    assert torch.equal(mask, same)
+    assert 1 < (noisy.float() - plain.float()).std() < 25

@@ -1,9 +1,12 @@
-"""24 Which network: how many photographs is a drawing worth?
+"""27 From drawings to photographs: how many photographs is a drawing worth?
 
 A U-Net learns from 10, 50 or all 367 of CamVid's photographs, either from random weights or from those that it has
 learnt on toy street, whose eleven classes are CamVid's in the same order. All ways have as many steps, so that a
 photograph is seen the more often, the fewer there are; which they are, the seed says, for both ways alike. The start
-is one stored network for all rows: its own row, "drawings alone", tells its cost, and its score without a photograph.
+is one stored network for all rows: the first of "drawings alone", whose rows tell its cost, and its score without a
+photograph. "Noisy drawings alone" asks whether drawings that are as grainy as a camera's pictures prepare better for them.
+
+Rows that were made by `run 24_drawings` are those of this study's first name, which their seeds came from.
 """
 
 from functools import cache
@@ -16,7 +19,7 @@ from studies import Claim, Study, Way
 from studies.photographs import Photographs
 
 COUNTS = (10, 50, 367)
-ALONE = "drawings alone"
+ALONE, NOISY = "drawings alone", "noisy drawings alone"
 SIZE = (72, 96)
 
 
@@ -43,14 +46,14 @@ def after_drawings(count: int) -> str:
     return f"{count} photographs after drawings"
 
 
+DRAWN = {"dataset": drawings, "scenes": 600, "draws": 600}
 STUDY = Study(
-    lesson="24_drawings",
+    lesson="27",
     question="How many photographs is a drawing worth?",
     protocol=Photographs(size=SIZE, seen_at=SIZE, epochs=6, draws=600, batch_size=4),
     ways={
-        ALONE: Way(
-            build=unet, terms={"dataset": drawings, "scenes": 600, "draws": 600}, keep=True, once=True
-        ),
+        ALONE: Way(build=unet, terms=DRAWN, keep=True),
+        NOISY: Way(build=unet, terms={**DRAWN, "noise": 25.0}),
         **{
             name(count): Way(build=build, terms={"scenes": count})
             for count in COUNTS
@@ -60,5 +63,6 @@ STUDY = Study(
     claims=(
         *(Claim(after_drawings(count), scratch(count)) for count in COUNTS),
         *(Claim(after_drawings(few), scratch(more)) for few, more in ((10, 50), (50, 367))),
+        Claim(NOISY, ALONE),
     ),
 )
