@@ -65,6 +65,10 @@ LESSONS = {  # name: (its question, words of the cell whose picture stands for i
         "Which augmentation carries over to another laboratory?",
         "show_measures(panels",
     ),
+    "27_drawings_to_photographs": (
+        "How many photographs is a drawing worth, and does an order of networks hold on them?",
+        "titles=list(LOOKS)",
+    ),
 }
 
 

@@ -12,13 +12,13 @@ Weights = Mapping[str, Tensor]
 
 @exercise
 def check_p(answer: tuple[float, float]) -> None:
-    """The p of two groups of five that do not overlap, by a permutation test on both sides; and of five such claims, by Holm."""
-    p, claims = 2 / comb(10, 5), 5
+    """The p of two groups of five that do not overlap, by a permutation test on both sides; and of the smallest of six, by Holm."""
+    p, claims = 2 / comb(10, 5), 6
     slips = {
         (p / 2, claims * p / 2): "that is one side; were all of the other group higher, it would be as remarkable.",
-        (p, p): "the second number is corrected: the smallest of five p is multiplied by five.",
+        (p, p): "the second number is corrected: the smallest of six p is multiplied by six.",
         (p, p / claims): "a correction makes p larger, not smaller.",
-        (p, p * (claims - 1)): "Holm multiplies the smallest of five by five, the next by four.",
+        (p, p * (claims - 1)): "Holm multiplies the smallest of six by six, the next by five.",
         (claims * p, p): "the p of one comparison comes first.",
         (2 / 2**10, claims * 2 / 2**10): "ten coins would give that; here five of the ten have to be of either group.",
         (2 / 2**5, claims * 2 / 2**5): "that is for five pairs; nothing pairs the seeds of two ways.",
@@ -30,7 +30,7 @@ def check_p(answer: tuple[float, float]) -> None:
         (p, claims * p),
         slips,
         "in how many ways may ten scores be shared out to two groups of five, and how many of these are as far apart?",
-        wanted="two numbers: (p of one, p of the smallest of five, corrected)",
+        wanted="two numbers: (p of one, p of the smallest of six, corrected)",
         tolerance=1e-2,
     )
 

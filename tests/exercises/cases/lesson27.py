@@ -11,17 +11,17 @@ from nbhelpers.exercises.lesson27 import check_p, check_taken, check_tau
 
 ONE = 2 / comb(10, 5)
 P = [
-    ((ONE / 2, 5 * ONE / 2), "one side"),
-    ((0.004, 0.0198), "one side"),
-    ((ONE, ONE), "multiplied by five"),
-    ((ONE, ONE / 5), "larger, not smaller"),
-    ((ONE, 4 * ONE), "the next by four"),
-    ((5 * ONE, ONE), "comes first"),
-    ((2 / 1024, 10 / 1024), "ten coins"),
-    ((2 / 32, 10 / 32), "five pairs"),
-    ((1 / 32, 5 / 32), "five pairs"),
-    ((2 / 45, 10 / 45), "not two"),
-    ((0.05, 0.25), "in how many ways"),
+    ((ONE / 2, 6 * ONE / 2), "one side"),
+    ((0.004, 0.0238), "one side"),
+    ((ONE, ONE), "multiplied by six"),
+    ((ONE, ONE / 6), "larger, not smaller"),
+    ((ONE, 5 * ONE), "the next by five"),
+    ((6 * ONE, ONE), "comes first"),
+    ((2 / 1024, 12 / 1024), "ten coins"),
+    ((2 / 32, 12 / 32), "five pairs"),
+    ((1 / 32, 6 / 32), "five pairs"),
+    ((2 / 45, 12 / 45), "not two"),
+    ((0.05, 0.3), "in how many ways"),
     (ONE, "give two numbers"),
 ]
 TAU = [
@@ -107,10 +107,10 @@ TAKEN = [
     (lambda old, new: [name == "a" for name in new], "it should give"),
 ]
 RIGHT = [
-    (check_p, (ONE, 5 * ONE)),
-    (check_p, (by_permutations(), 5 * by_permutations())),
-    (check_p, (by_scipy(), 5 * by_scipy())),
-    (check_p, (0.00794, 0.0397)),
+    (check_p, (ONE, 6 * ONE)),
+    (check_p, (by_permutations(), 6 * by_permutations())),
+    (check_p, (by_scipy(), 6 * by_scipy())),
+    (check_p, (0.0079, 0.0476)),
     (check_tau, (2, 1 / 3)),
     (check_tau, (2, scipy.stats.kendalltau(DRAWN, SEEN).statistic)),
     (check_tau, (2, 0.33)),
