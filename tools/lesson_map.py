@@ -67,7 +67,7 @@ LESSONS = {  # name: (its question, words of the cell whose picture stands for i
     ),
     "27_drawings_to_photographs": (
         "How many photographs is a drawing worth, and does an order of networks hold on them?",
-        "titles=list(LOOKS)",
+        "titles=changed",
     ),
 }
 
