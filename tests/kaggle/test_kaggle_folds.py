@@ -21,6 +21,7 @@ from nbhelpers.kaggle import (
     draw_competition,
     find_input,
     fold_notes,
+    lay_out,
     lint_submission,
     make_folds,
     near_duplicates,
@@ -234,6 +235,13 @@ def test_folds_keep_groups_together_and_spread_the_strata():
         make_folds([0, 1, 2], [0, 0, 0], 5)
     with pytest.raises(ValueError, match="3 groups and 2 labels"):
         make_folds([0, 1, 2], [0, 0], 2)
+    pairs = [("case1", "day0"), ("case1", "day1"), ("case2", "day0")]
+    with pytest.raises(ValueError, match=r"groups are <U5 \(3, 2\); .* join the parts of a name, "):
+        make_folds(pairs, [0, 0, 0], 2)
+    with pytest.raises(
+        ValueError, match=r"labels are <U5 \(3, 2\); there must be one number or text for each image"
+    ):
+        make_folds(range(3), pairs, 2)
 
 
 @pytest.mark.filterwarnings("ignore:The least populated class")
@@ -249,8 +257,9 @@ AREAS = np.random.default_rng(0).lognormal(8, 1.5, 90)
 @pytest.mark.parametrize(
     "areas",
     [AREAS, AREAS.astype(int), AREAS.astype(np.float32), AREAS.astype(int).tolist(), torch.tensor(AREAS.astype(int)),
-     [int(area) if area > 3000 else float(area) for area in AREAS]],
-    ids=["float64", "int64", "float32", "list of int", "tensor", "mixed"],
+     [int(area) if area > 3000 else float(area) for area in AREAS], [torch.tensor(area) for area in AREAS],
+     [np.array(area) for area in AREAS]],
+    ids=["float64", "int64", "float32", "list of int", "tensor", "mixed", "list of tensors", "list of arrays"],
 )  # fmt: skip
 def test_amounts_of_any_type_are_cut_into_thirds(areas):
     labels = strata(areas)
@@ -355,6 +364,7 @@ def test_out_of_fold_goes_on_where_it_stopped(tmp_path):
         ([0, 1, 0.5, 1], "folds hold 0.5; they must be whole numbers"),
         ([0, 1, None, 1], r"folds are object \(4,\)"),
         ([[0, 1], [0, 1]], r"folds are int64 \(2, 2\); .* the fold of each image"),
+        ([3] * 4, "1 folds of 4 .*; there must be .*two"),
     ],
 )
 def test_folds_are_judged_before_any_training(tmp_path, folds, message):
@@ -420,6 +430,18 @@ def test_folds_come_back_with_the_weights():
     ids, folds = ["c", "a", "b"], np.array([2, 0, 1])
     assert noted_folds(fold_notes(ids, folds), ["a", "b", "c"]).tolist() == [0, 1, 2]
     assert noted_folds(fold_notes(ids, folds), ["b"]).tolist() == [1]  # fewer pictures: the same folds
+    numbers = np.array([10044, 10274])  # as pandas reads the ids of some competitions
+    assert noted_folds(fold_notes(numbers, [1, 0]), numbers[::-1]).tolist() == [0, 1]
+
+
+def test_two_pictures_of_one_id_have_no_folds():
+    """By the later one's fold the earlier would be predicted by models that have learnt from it."""
+    with pytest.raises(
+        ValueError, match="'a' is the id of several images, whose folds could not be told apart"
+    ):
+        fold_notes(["b", "a", "a"], [0, 0, 1])
+    with pytest.raises(ValueError, match="argument 2 is (shorter|longer)"):
+        fold_notes(["a", "b"], [0])
 
 
 @pytest.mark.parametrize(
@@ -473,6 +495,54 @@ def test_a_folder_of_other_things_is_left_alone(tmp_path):
     with pytest.raises(ValueError, match="holds stage1_train/real.png, which we did not write"):
         draw_competition(tmp_path, train=1, test=1, size=(32, 32))
     assert [path.name for path in tmp_path.rglob("*")] == ["stage1_train", "real.png"]
+
+
+def picture(name, instances):
+    return name, np.zeros((16, 16, 3), np.uint8), instances
+
+
+def test_any_type_of_ids_is_laid_out(tmp_path):
+    """255 objects, which is all that uint8 can number; and numbers with gaps."""
+    many, gaps = np.arange(256, dtype=np.uint8).reshape(16, 16), np.zeros((16, 16), np.int64)
+    gaps[2:4, 5], gaps[9] = 70_000, 3
+    lay_out(tmp_path, [picture("a", many), picture("b", gaps)], [picture("c", many)])
+    bowl = Bowl(tmp_path)
+    assert np.array_equal(np.sort(bowl.train.instances(0), axis=None), np.arange(256))
+    assert np.array_equal(bowl.train.instances(1), np.searchsorted([0, 3, 70_000], gaps))
+    assert np.array_equal(bowl.solution()["c"], many)
+
+
+ONE = np.ones((16, 16), int)
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "message"),
+    [
+        (["a", "b"], ["c", "c"], "two pictures of stage1_test have the id 'c'; each needs one of its own"),
+        (["a", "a", "b"], ["c"], "two pictures of stage1_train have the id 'a'"),
+    ],
+)
+def test_pictures_of_one_id_are_not_laid_out(tmp_path, train, test, message):
+    with pytest.raises(ValueError, match=message):
+        lay_out(tmp_path / "bowl", [picture(n, ONE) for n in train], [picture(n, ONE) for n in test])
+    assert not (tmp_path / "bowl").exists()
+
+
+@pytest.mark.parametrize(
+    ("instances", "message"),
+    [
+        (ONE[:8], "the mask of a is 8 x 16, but its image 16 x 16"),
+        (ONE * 1.0, "instances are float64; they must be integers"),
+        (-ONE, "instances hold -1"),
+        (ONE * 0, "'a' has no object; each training image of this competition has one at least"),
+    ],
+)
+def test_instances_that_cannot_be_laid_out(tmp_path, instances, message):
+    with pytest.raises(ValueError, match=message):
+        lay_out(tmp_path, [picture("a", instances)], [picture("a", ONE)])
+    if instances.any():  # of a test image none may be there
+        with pytest.raises(ValueError, match=message):
+            lay_out(tmp_path, [picture("a", ONE)], [picture("a", instances)])
 
 
 def test_a_perfect_and_a_wrong_submission(drawn, tmp_path):
