@@ -288,6 +288,11 @@ def test_objects_that_share_pixels_are_not_scored(sample, second):
             "row 4: 'a' has a row already, row 2; one row an id is due",
         ),
         (HEADER + "a,1 2\na,\nb,\n", {}, "row 3: 'a' has no runs here, but objects in other rows"),
+        (
+            HEADER + "a,\nb,\na,\n",
+            {},
+            "row 4: 'a' has a row without runs already, row 2; remove this row",
+        ),
         (HEADER + "a,1 3\na,3 2\nb,\n", {}, "row 3: 'a' shares pixels with row 2, from pixel 3 on"),
         (HEADER + "a,4 1\na,1 9\nb,\n", {}, "row 3: 'a' shares pixels with row 2, from pixel 4 on"),
         (HEADER + "a,1 9\na,2 1\na,4 1\nb,\n", {}, "row 4: 'a' shares pixels with row 2, from pixel 4 on"),
