@@ -191,6 +191,14 @@ def test_copies_among_unrelated_images_are_found(capsys):
     assert "so alike" not in told
 
 
+def test_copies_among_pictures_that_are_somewhat_alike_are_found(capsys):
+    bits = np.random.default_rng(0).random((100, 64)) < 0.2  # a median of 20, of 32 where nothing is alike
+    hashes = [int.from_bytes(np.packbits(row).tobytes(), "big") for row in bits]
+    groups = near_duplicates([*hashes, hashes[7] ^ 0b111])
+    assert groups[7] == groups[100] and len(set(groups)) == 100
+    assert "so alike" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(("hashes", "groups"), [([], []), ([5], [0]), ([5, 5], [0, 0]), ([5, 2**63], [0, 1])])
 def test_near_duplicates_of_few_images(hashes, groups, capsys):
     assert near_duplicates(hashes).tolist() == groups
@@ -231,6 +239,8 @@ def test_folds_keep_groups_together_and_spread_the_strata():
         folds, make_folds(groups, labels, 5, seed=1)
     )
     assert sorted(set(make_folds(range(4), range(4), 2))) == [0, 1]  # all labels rarer than folds
+    with pytest.raises(ValueError, match="1 folds of 3 groups; there must be 2 folds to one a group"):
+        make_folds([0, 1, 2], [0, 0, 0], 1)
     with pytest.raises(ValueError, match="5 folds of 3 groups"):
         make_folds([0, 1, 2], [0, 0, 0], 5)
     with pytest.raises(ValueError, match="3 groups and 2 labels"):
@@ -281,10 +291,28 @@ def test_amounts_of_any_type_are_cut_into_thirds(areas):
         ([True] * 40 + [False] * 50, [50, 40]),
         ([0] * 30 + list(range(1, 61)), [30, 30, 30]),  # most integers are rare: amounts
         ([0] * 50 + list(range(1, 41)), [50, 40]),  # counts of objects: half of the images have none
+        ([0] * 20 + list(range(1, 13)) * 3, [20, 18, 18]),  # two of three images have a rare one
+        ([7] * 10 + list(range(10, 20)), [10, 10]),  # half of the integers are rare, not most: names
     ],
 )  # fmt: skip
 def test_ties_and_names(feature, expected):
     assert sorted(np.bincount(strata(feature)).tolist()) == sorted(expected)
+
+
+@pytest.mark.parametrize(
+    ("size", "kinds"),
+    [
+        ("xxxxxyyyyy", "xxxxxyyyyy"),  # least images are enough
+        ("xxxxxxxyyyzz", "xxxxxxxyyyyy"),  # of the rare ones together too
+        ("xxxxxxxyyyyyyzz", "xxxxxxxyyyyyyyy"),  # fewer go to the smallest
+        ("xxxxyyyyzzzz", "xxxxxxxxxxxx"),
+    ],
+)
+def test_the_least_images_of_a_kind(size, kinds):
+    assert (
+        strata(["a"] * len(size), list(size), least=5).tolist()
+        == np.unique(list(kinds), return_inverse=True)[1].tolist()
+    )
 
 
 def test_a_feature_of_nan():
@@ -321,6 +349,10 @@ def test_a_fold_that_the_splitter_leaves_empty_gets_a_group():
     patients = [0] * 3 + [1] * 2 + [2] * 3 + [3] * 4 + [4] * 4
     kinds = [3, 1, 4, 2, 2, 0, 2, 2, 3, 0, 4, 1, 1, 1, 1, 0]
     assert np.bincount(make_folds(patients, kinds, n_splits=5, seed=199)).tolist() == [3, 4, 2, 3, 4]
+    # the largest fold is one patient, and cannot give any
+    patients = [0] * 7 + [1] * 2 + [2] * 2 + [3] * 2
+    kinds = [2, 0, 3, 1, 3, 2, 0, 1, 0, 2, 0, 3, 1]
+    assert np.bincount(make_folds(patients, kinds, n_splits=4)).tolist() == [2, 7, 2, 2]
 
 
 # Out of fold
