@@ -292,7 +292,7 @@ def test_amounts_of_any_type_are_cut_into_thirds(areas):
         ([0] * 30 + list(range(1, 61)), [30, 30, 30]),  # most integers are rare: amounts
         ([0] * 50 + list(range(1, 41)), [50, 40]),  # counts of objects: half of the images have none
         ([0] * 20 + list(range(1, 13)) * 3, [20, 18, 18]),  # two of three images have a rare one
-        ([7] * 10 + list(range(10, 20)), [10, 10]),  # half of the integers are rare, not most: names
+        ([7] * 18 + list(range(10, 28)), [18, 18]),  # half of the integers are rare, not most: names
     ],
 )  # fmt: skip
 def test_ties_and_names(feature, expected):
