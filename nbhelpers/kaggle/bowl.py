@@ -169,8 +169,8 @@ def lay_out(root: str | Path, train: Iterable[Picture], test: Iterable[Picture])
     """Write pictures into the competition's folders, with a sample submission and the solution.
 
     What a competition keeps in `train` you may hold back yourself as `test`, to try everything before you send it.
-    It replaces what an earlier call wrote to `root`, whole or not at all; ValueError if `root` holds anything else, for two
-    pictures of one id, for instances that are no ids or of another size than their image, and for none in `train`.
+    It replaces what an earlier call wrote to `root`, whole or not at all. ValueError if `root` holds anything else, for
+    two pictures of one id, for instances that are no ids or of another size than their image, and for none in `train`.
     """
     with folder_written_whole(root, DRAWN) as building:
         _lay_out(building, train, test)

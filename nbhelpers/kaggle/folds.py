@@ -135,14 +135,14 @@ def out_of_fold(
     halves the files. Each prediction is read when it is asked for, so `folder` must stay, and memory holds but one.
     What was predicted before, `<index>.npy`, is not computed again, so an interrupted run goes on fold by fold. Nothing
     but the folds is compared: after a change of model or pictures take another folder.
-    Raises ValueError if `folder` holds predictions for other folds, if folds are no whole numbers or fewer than two, for
-    predictions that are no arrays, and if their number is wrong.
+    Raises ValueError if `folder` holds predictions for other folds, if folds are no whole numbers or fewer than two,
+    for predictions that are no arrays, and if their number is wrong.
     """
     folder, folds = Path(folder).absolute(), checked_folds(folds)
     if len(np.unique(folds)) < 2:
         raise ValueError(
-            f"{len(np.unique(folds))} folds of {len(folds)} images; there must be two at least: the model of one learns "
-            "from the others"
+            f"{len(np.unique(folds))} folds of {len(folds)} images; there must be two at least: the model of one "
+            "learns from the others"
         )
     plan = folder / "folds.npy"
     if plan.exists() and not np.array_equal(np.load(plan, allow_pickle=False), folds):
@@ -199,8 +199,8 @@ def fold_notes(ids: Sequence[str], folds: Sequence[int]) -> dict[str, str]:
     names = list(map(str, ids))
     if twice := [name for name, count in Counter(names).items() if count > 1]:
         raise ValueError(
-            f"{twice[0]!r} is the id of several images, whose folds could not be told apart; each needs an id of its own, "
-            "such as its folder and name"
+            f"{twice[0]!r} is the id of several images, whose folds could not be told apart; each needs an id of its "
+            "own, such as its folder and name"
         )
     return {FOLDS: json.dumps(dict(zip(names, checked_folds(folds).astype(int).tolist(), strict=True)))}
 
@@ -235,11 +235,11 @@ def checked_folds(folds: Sequence[int]) -> np.ndarray:
 
 
 def check_names(names: np.ndarray, what: str) -> None:
-    """Raise ValueError unless there is one number or text an image: numpy makes a table of pairs such as (case, day)."""
+    """Raise ValueError unless there is one number or text an image: numpy makes a table of pairs, (case, day)."""
     if names.ndim != 1:
         raise ValueError(
-            f"{what} are {names.dtype} {names.shape}; there must be one number or text for each image: join the parts of "
-            'a name, f"{case}_{day}"'
+            f"{what} are {names.dtype} {names.shape}; there must be one number or text for each image: join the parts "
+            'of a name, f"{case}_{day}"'
         )
 
 

@@ -43,8 +43,8 @@ def with_pseudo_labels(
         raise ValueError(f"rounds is {rounds}; it must be 0, which labels nothing, or more")
     if iter(unlabelled) is unlabelled:
         raise ValueError(
-            f"unlabelled is a {type(unlabelled).__name__}, which the first fold would use up; pass a list of the pictures, "
-            "or what reads them by their index"
+            f"unlabelled is a {type(unlabelled).__name__}, which the first fold would use up; pass a list of the "
+            "pictures, or what reads them by their index"
         )
 
     def train_and_predict(indices: np.ndarray, held: np.ndarray) -> Iterator[np.ndarray]:
