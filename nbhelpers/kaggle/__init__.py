@@ -11,9 +11,9 @@ from nbhelpers.kaggle.folds import (
     noted_folds,
     out_of_fold,
     perceptual_hash,
-    strata,
 )
 from nbhelpers.kaggle.instances import by_components, by_watershed
+from nbhelpers.kaggle.kinds import strata
 from nbhelpers.kaggle.linting import lint_submission
 from nbhelpers.kaggle.looks import alike, stain, top_hat
 from nbhelpers.kaggle.present import presence

@@ -14,8 +14,8 @@ from nbhelpers.datasets.nuclei import Nuclei
 from nbhelpers.datasets.toy.cells import Cells
 from nbhelpers.kaggle.bundle import find_input, folder_written_whole
 from nbhelpers.kaggle.rle import find_convention, is_empty, read_runs, rle_decode
-from nbhelpers.kaggle.scores import bowl_score
-from nbhelpers.kaggle.submissions import HEADER, instance_rows, read_submission, write_submission
+from nbhelpers.kaggle.scores import bowl_score, check_instances
+from nbhelpers.kaggle.submissions import HEADER, check_size, instance_rows, read_submission, write_submission
 
 TRAIN = "stage1_train"
 TEST = "stage1_test"
@@ -169,7 +169,8 @@ def lay_out(root: str | Path, train: Iterable[Picture], test: Iterable[Picture])
     """Write pictures into the competition's folders, with a sample submission and the solution.
 
     What a competition keeps in `train` you may hold back yourself as `test`, to try everything before you send it.
-    It replaces what an earlier call wrote to `root`, whole or not at all; ValueError if `root` holds anything else.
+    It replaces what an earlier call wrote to `root`, whole or not at all. ValueError if `root` holds anything else, for
+    two pictures of one id, for instances that are no ids or of another size than their image, and for none in `train`.
     """
     with folder_written_whole(root, DRAWN) as building:
         _lay_out(building, train, test)
@@ -178,13 +179,18 @@ def lay_out(root: str | Path, train: Iterable[Picture], test: Iterable[Picture])
 def _lay_out(root: Path, train: Iterable[Picture], test: Iterable[Picture]) -> None:
     sample, solution = [], []
     for name, image, instances in train:
-        _save_png(root / TRAIN / name / "images" / f"{name}.png", image)
-        for number in range(1, instances.max() + 1):
-            mask = (instances == number).astype(np.uint8) * 255
-            if mask.any():
-                _save_png(root / TRAIN / name / "masks" / f"{number:04}.png", mask)
+        check_instances(instances)
+        check_size(name, instances, image.shape[:2])
+        _save_image(root / TRAIN, name, image)
+        if not instances.any():
+            raise ValueError(
+                f"{name!r} has no object; each training image of this competition has one at least: leave it out"
+            )
+        for number, own in enumerate(np.unique(instances[instances > 0]), start=1):
+            mask = (instances == own).astype(np.uint8) * 255
+            _save_png(root / TRAIN / name / "masks" / f"{number:04}.png", mask)
     for number, (name, image, instances) in enumerate(test):
-        _save_png(root / TEST / name / "images" / f"{name}.png", image)
+        _save_image(root / TEST, name, image)
         size = image.shape[:2]
         sample.append((name, ""))
         for _, code in instance_rows(name, instances, size):
@@ -209,6 +215,13 @@ def draw_competition(
         ((f"toy{n:04}", known.read(n)[0], known.instances(n)) for n in range(train)),
         ((f"hidden{n:04}", hidden[n % 3].read(n)[0], hidden[n % 3].instances(n)) for n in range(test)),
     )
+
+
+def _save_image(folder: Path, name: str, image: np.ndarray) -> None:
+    path = folder / name / "images" / f"{name}.png"
+    if path.exists():
+        raise ValueError(f"two pictures of {folder.name} have the id {name!r}; each needs one of its own")
+    _save_png(path, image)
 
 
 def _save_png(path: Path, pixels: np.ndarray) -> None:

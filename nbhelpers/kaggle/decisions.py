@@ -5,12 +5,20 @@ from collections.abc import Sequence
 import numpy as np
 import scipy
 
+from nbhelpers.metrics.calibration import SLACK
+
 
 def as_probability(probability: np.ndarray, dimensions: Sequence[int], due: str) -> np.ndarray:
-    """As an array; ValueError, which says what is `due`, unless it is floats of so many dimensions."""
+    """As an array; ValueError, which says what is `due`, unless it is floats in 0..1 of so many dimensions."""
     probability = np.asarray(probability)
     if probability.ndim not in dimensions or probability.dtype.kind != "f":
         raise ValueError(f"probability is {probability.dtype} {probability.shape}; it must be floats {due}")
+    low, high = (probability.min(), probability.max()) if probability.size else (0, 1)
+    if not (-SLACK <= low and high <= 1 + SLACK):  # also true for nan
+        raise ValueError(
+            f"probability runs from {low:.3g} to {high:.3g}; it must lie in 0..1: of logits take the sigmoid or the "
+            "softmax, and nan comes from a broken network or image"
+        )
     return probability
 
 
@@ -44,7 +52,9 @@ def by_presence(
     """`by_mask` of a pair (probability of the pixels, probability that the class is there): empty if that is below `present`.
 
     The second comes from `presence`, or from a classifier of its own. `present=0` leaves it out.
+    Raises ValueError where one of them is no probability.
     """
     probability, there = prediction
+    as_probability(float(there), (0,), "")
     mask = by_mask(probability, threshold, min_size, least)
     return mask if there >= present else np.zeros_like(mask)

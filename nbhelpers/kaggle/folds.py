@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from numbers import Integral, Real
 from pathlib import Path
 
 import cv2
@@ -88,44 +87,6 @@ def _median(histogram: np.ndarray) -> int:
     return int(np.searchsorted(histogram.cumsum(), histogram.sum() / 2))
 
 
-def strata(*features: Sequence, bins: int = 3, least: int = 5) -> np.ndarray:
-    """One label (n,) for each image, from features by falling importance: `strata(stains, sizes, coverages)`.
-
-    A feature is a sequence of n names or sizes; or of amounts, such as areas, which are cut into `bins` of about equal
-    number. Floats are amounts, and so are integers most of which occur less than `least` times; names that are
-    numbers must be made text. A combination of fewer than `least` images is too rare to be spread over folds: it is joined
-    with those that differ in the last feature only, or, where even these are too few, in the last two, and so on.
-    Raises ValueError for features that differ in length or hold nan.
-    """
-    columns = [_binned(feature, bins, least) for feature in features]
-    if not columns or len({len(column) for column in columns}) > 1:
-        raise ValueError(
-            f"features have {[len(c) for c in columns]} values; each must have one for every image"
-        )
-    labels = list(zip(*columns))
-    for used in range(len(columns) - 1, -1, -1):
-        joined = _joined(Counter(labels), used, least)
-        labels = [joined.get(label, label) for label in labels]
-    numbers = {label: number for number, label in enumerate(sorted(set(labels), key=str))}
-    return np.array([numbers[label] for label in labels])
-
-
-def _joined(counts: Counter, used: int, least: int) -> dict[tuple, tuple]:
-    """What rare labels become: those that agree in the first `used` features are one, with a common one if still rare."""
-    families: dict[tuple, list[tuple]] = {}
-    for label in counts:
-        families.setdefault(label[:used], []).append(label)
-    joined = {}
-    for prefix, family in families.items():
-        rare = [label for label in family if counts[label] < least]
-        common = [label for label in family if counts[label] >= least]
-        target = prefix
-        if common and sum(counts[label] for label in rare) < least:
-            target = min(common, key=lambda label: (counts[label], str(label)))
-        joined |= dict.fromkeys(rare, target)
-    return joined
-
-
 def make_folds(groups: Sequence[int], labels: Sequence[int], n_splits: int = 5, seed: int = 0) -> np.ndarray:
     """The fold 0..n_splits-1 of each image, (n,): no group is in two folds, labels are spread as evenly as that allows.
 
@@ -134,6 +95,8 @@ def make_folds(groups: Sequence[int], labels: Sequence[int], n_splits: int = 5, 
     from sklearn.model_selection import StratifiedGroupKFold  # slow to import, and only this needs it
 
     groups, labels = np.asarray(groups), np.asarray(labels)
+    check_names(groups, "groups")
+    check_names(labels, "labels")
     if len(groups) != len(labels):
         raise ValueError(
             f"{len(groups)} groups and {len(labels)} labels; there must be one of each for every image"
@@ -172,10 +135,15 @@ def out_of_fold(
     halves the files. Each prediction is read when it is asked for, so `folder` must stay, and memory holds but one.
     What was predicted before, `<index>.npy`, is not computed again, so an interrupted run goes on fold by fold. Nothing
     but the folds is compared: after a change of model or pictures take another folder.
-    Raises ValueError if `folder` holds predictions for other folds, if folds are no whole numbers, for predictions that
-    are no arrays, and if their number is wrong.
+    Raises ValueError if `folder` holds predictions for other folds, if folds are no whole numbers or fewer than two,
+    for predictions that are no arrays, and if their number is wrong.
     """
     folder, folds = Path(folder).absolute(), checked_folds(folds)
+    if len(np.unique(folds)) < 2:
+        raise ValueError(
+            f"{len(np.unique(folds))} folds of {len(folds)} images; there must be two at least: the model of one "
+            "learns from the others"
+        )
     plan = folder / "folds.npy"
     if plan.exists() and not np.array_equal(np.load(plan, allow_pickle=False), folds):
         raise ValueError(
@@ -224,8 +192,17 @@ class Stored(Sequence):
 
 
 def fold_notes(ids: Sequence[str], folds: Sequence[int]) -> dict[str, str]:
-    """For `noted_folds`, what each fold's model has learnt from: save_weights(ensemble, path, fold_notes(ids, folds))."""
-    return {FOLDS: json.dumps(dict(zip(ids, checked_folds(folds).astype(int).tolist(), strict=True)))}
+    """For `noted_folds`, what each fold's model has learnt from: save_weights(ensemble, path, fold_notes(ids, folds)).
+
+    Raises ValueError for two images of one id, and for folds that are no whole numbers, or more or fewer than ids.
+    """
+    names = list(map(str, ids))
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise ValueError(
+            f"{twice[0]!r} is the id of several images, whose folds could not be told apart; each needs an id of its "
+            "own, such as its folder and name"
+        )
+    return {FOLDS: json.dumps(dict(zip(names, checked_folds(folds).astype(int).tolist(), strict=True)))}
 
 
 def noted_folds(notes: Mapping[str, str], ids: Sequence[str]) -> np.ndarray:
@@ -234,7 +211,7 @@ def noted_folds(notes: Mapping[str, str], ids: Sequence[str]) -> np.ndarray:
     Folds made anew would not do: one image more or less, and most lie elsewhere; they would be predicted by models that
     have learnt from them. Raises ValueError for an image that was in no fold, or if the notes hold none.
     """
-    folds = json.loads(notes.get(FOLDS, "{}"))
+    folds, ids = json.loads(notes.get(FOLDS, "{}")), list(map(str, ids))
     if unknown := [image_id for image_id in ids if image_id not in folds]:
         raise ValueError(
             f"{unknown[0]!r} was in no fold of these weights, as {len(unknown)} of {len(ids)} images here; they are of "
@@ -257,6 +234,15 @@ def checked_folds(folds: Sequence[int]) -> np.ndarray:
     return folds
 
 
+def check_names(names: np.ndarray, what: str) -> None:
+    """Raise ValueError unless there is one number or text an image: numpy makes a table of pairs, (case, day)."""
+    if names.ndim != 1:
+        raise ValueError(
+            f"{what} are {names.dtype} {names.shape}; there must be one number or text for each image: join the parts "
+            'of a name, f"{case}_{day}"'
+        )
+
+
 def _checked_prediction(prediction: object, index: int) -> np.ndarray:
     """As an array. Raises ValueError for what is no array, nor a tensor, of numbers."""
     array = np.asarray(prediction) if hasattr(prediction, "__array__") else None
@@ -272,24 +258,3 @@ def _checked_prediction(prediction: object, index: int) -> np.ndarray:
 def _save(path: Path, array: np.ndarray) -> None:
     with written_whole(path) as temporary, open(temporary, "wb") as file:
         np.save(file, array, allow_pickle=False)
-
-
-def _binned(feature: Sequence, bins: int, least: int) -> list:
-    """Amounts as the numbers of their bins, anything else as it is."""
-    values = feature.tolist() if hasattr(feature, "tolist") else list(feature)
-    if not values or not all(isinstance(value, Real) and not isinstance(value, bool) for value in values):
-        return values
-    amounts, counts = np.unique(np.asarray(values, float), return_counts=True)
-    if np.isnan(amounts).any():
-        raise ValueError(
-            "a feature holds nan; each image needs a number: leave the image out, or name the feature"
-        )
-    rare = counts[counts < least].sum()
-    if all(isinstance(value, Integral) for value in values) and rare <= len(values) / 2:
-        return values
-    if len(amounts) == 1:
-        return [0] * len(values)
-    # between two amounts, so that neither side is empty however many images share one, as 0 where there is no object
-    below = counts.cumsum()[:-1]
-    cuts = {int(np.abs(below - share * len(values)).argmin()) for share in np.arange(1, bins) / bins}
-    return np.searchsorted(amounts[sorted(cuts)], values, side="left").tolist()

@@ -46,7 +46,7 @@ def by_watershed(
         left, top, wide, high = stats[area, : cv2.CC_STAT_AREA]
         box = np.s_[top : top + high, left : left + wide]
         inside = areas[box] == area
-        flooded = watershed(-height[box], np.where(inside, peaks[box], 0), mask=inside, connectivity=2)
+        flooded = watershed(-height[box], peaks[box], mask=inside, connectivity=2)
         labels[box][inside] = count + flooded[inside]
     return _renumbered(labels, min_size)
 

@@ -188,8 +188,12 @@ def _lint_image(
         for number, _ in lines[1:]:
             yield f"row {number}: {name!r} has a row already, row {lines[0][0]}; one row an id is due"
     elif len(lines) > 1:
-        for number, code in lines:
-            if is_empty(code):
+        empty = [number for number, code in lines if is_empty(code)]
+        if len(empty) == len(lines):
+            for number in empty[1:]:
+                yield f"row {number}: {name!r} has a row without runs already, row {empty[0]}; remove this row"
+        else:
+            for number in empty:
                 yield f"row {number}: {name!r} has no runs here, but objects in other rows; remove this row"
     pixels = size[0] * size[1] if size else np.iinfo(np.int64).max
     runs: list[Runs] = []

@@ -16,7 +16,7 @@ def stain(image: np.ndarray) -> str:
     """
     _check_picture(image)
     pixels = image.reshape(-1, 3)
-    if (pixels.max(axis=1).astype(int) - pixels.min(axis=1)).mean() > COLOURFUL:
+    if (pixels.max(axis=1) - pixels.min(axis=1)).mean() > COLOURFUL:
         return "stained"
     return "fluorescent" if np.median(pixels) < DARK else "grey"
 

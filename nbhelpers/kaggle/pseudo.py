@@ -36,10 +36,16 @@ def with_pseudo_labels(
         default: `sure_mask`. Pictures without a labelled pixel are left out.
     Compare with `rounds=0`, which trains once and labels nothing, picture by picture: `paired_gain`. Take another folder
     for each. Near-duplicates of a picture that is scored must not be among the unlabelled.
+    Raises ValueError for `rounds` below 0, and for an iterator of unlabelled pictures, which can be gone through once.
     """
     label = sure_mask if label is None else label
     if rounds < 0:
         raise ValueError(f"rounds is {rounds}; it must be 0, which labels nothing, or more")
+    if iter(unlabelled) is unlabelled:
+        raise ValueError(
+            f"unlabelled is a {type(unlabelled).__name__}, which the first fold would use up; pass a list of the "
+            "pictures, or what reads them by their index"
+        )
 
     def train_and_predict(indices: np.ndarray, held: np.ndarray) -> Iterator[np.ndarray]:
         model = train(indices, [])

@@ -25,7 +25,7 @@ def image_rows(
     size: (height, width) of the image's file, which the mask must have, because a code of another size decodes to
     a scrambled picture. convention: of `rle_encode`. Raises ValueError for another size.
     """
-    _check_size(image_id, mask, size)
+    check_size(image_id, mask, size)
     yield image_id, rle_encode(mask, convention=convention)
 
 
@@ -36,7 +36,7 @@ def instance_rows(
 
     Raises ValueError for another size, and for ids that are no integers or negative.
     """
-    _check_size(image_id, instances, size)
+    check_size(image_id, instances, size)
     instances = np.asarray(instances)
     check_instances(instances)
     numbers = np.unique(instances)
@@ -77,7 +77,7 @@ def class_rows(
             )
         masks = {number: ids == number for number in classes}
     for number, label in classes.items():
-        _check_size(image_id, masks[number], size)
+        check_size(image_id, masks[number], size)
         yield name.format(image=image_id, label=label), rle_encode(masks[number], convention=convention)
 
 
@@ -171,7 +171,8 @@ def shortened(faults: list[str]) -> list[str]:
     return faults if more <= 0 else [*faults[:MOST], f"and {more} more like the last"]
 
 
-def _check_size(image_id: str, mask: np.ndarray, size: tuple[int, int]) -> None:
+def check_size(image_id: str, mask: np.ndarray, size: tuple[int, int]) -> None:
+    """Raise ValueError for a mask of another size than its image."""
     if tuple(mask.shape) != tuple(size):
         raise ValueError(
             f"the mask of {image_id} is {' x '.join(map(str, mask.shape))}, but its image {size[0]} x {size[1]}; "

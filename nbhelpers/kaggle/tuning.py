@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtrit
 
-from nbhelpers.kaggle.folds import checked_folds
+from nbhelpers.kaggle.folds import check_names, checked_folds
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,9 @@ def _by_group(scores: np.ndarray, groups: Sequence | None) -> tuple[np.ndarray, 
         raise ValueError(
             f"{len(groups)} groups for {scores.shape[-1]} images; there must be that of each image"
         )
-    names, numbers = np.unique(np.asarray(groups), return_inverse=True)
+    groups = np.asarray(groups)
+    check_names(groups, "groups")
+    names, numbers = np.unique(groups, return_inverse=True)
     sums = np.zeros((*scores.shape[:-1], len(names)))
     np.add.at(sums, (..., numbers), scores)
     return sums, np.bincount(numbers)

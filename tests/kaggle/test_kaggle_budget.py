@@ -44,6 +44,14 @@ def test_sorted_sizes_do_not_deceive(clock):
     assert found[0].seconds == pytest.approx(0.5, abs=0.01)
 
 
+def test_the_first_image_warms_up_and_is_not_timed_then(clock):
+    seen = []
+    (found,) = time_budget(
+        {"way": clock(lambda image: seen.append(image) or (99 if len(seen) == 1 else 1))}, "abc"
+    )
+    assert seen == ["a", "a", "b", "c"] and found.seconds == 1
+
+
 def test_the_bound_is_students(clock):
     images = [1.0, 2.0, 3.0, 4.0]
     (found,) = time_budget({"way": clock(lambda size: size)}, images, sample=4)

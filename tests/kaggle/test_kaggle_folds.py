@@ -21,6 +21,7 @@ from nbhelpers.kaggle import (
     draw_competition,
     find_input,
     fold_notes,
+    lay_out,
     lint_submission,
     make_folds,
     near_duplicates,
@@ -190,6 +191,14 @@ def test_copies_among_unrelated_images_are_found(capsys):
     assert "so alike" not in told
 
 
+def test_copies_among_pictures_that_are_somewhat_alike_are_found(capsys):
+    bits = np.random.default_rng(0).random((100, 64)) < 0.2  # a median of 20, of 32 where nothing is alike
+    hashes = [int.from_bytes(np.packbits(row).tobytes(), "big") for row in bits]
+    groups = near_duplicates([*hashes, hashes[7] ^ 0b111])
+    assert groups[7] == groups[100] and len(set(groups)) == 100
+    assert "so alike" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(("hashes", "groups"), [([], []), ([5], [0]), ([5, 5], [0, 0]), ([5, 2**63], [0, 1])])
 def test_near_duplicates_of_few_images(hashes, groups, capsys):
     assert near_duplicates(hashes).tolist() == groups
@@ -230,10 +239,19 @@ def test_folds_keep_groups_together_and_spread_the_strata():
         folds, make_folds(groups, labels, 5, seed=1)
     )
     assert sorted(set(make_folds(range(4), range(4), 2))) == [0, 1]  # all labels rarer than folds
+    with pytest.raises(ValueError, match="1 folds of 3 groups; there must be 2 folds to one a group"):
+        make_folds([0, 1, 2], [0, 0, 0], 1)
     with pytest.raises(ValueError, match="5 folds of 3 groups"):
         make_folds([0, 1, 2], [0, 0, 0], 5)
     with pytest.raises(ValueError, match="3 groups and 2 labels"):
         make_folds([0, 1, 2], [0, 0], 2)
+    pairs = [("case1", "day0"), ("case1", "day1"), ("case2", "day0")]
+    with pytest.raises(ValueError, match=r"groups are <U5 \(3, 2\); .* join the parts of a name, "):
+        make_folds(pairs, [0, 0, 0], 2)
+    with pytest.raises(
+        ValueError, match=r"labels are <U5 \(3, 2\); there must be one number or text for each image"
+    ):
+        make_folds(range(3), pairs, 2)
 
 
 @pytest.mark.filterwarnings("ignore:The least populated class")
@@ -249,8 +267,9 @@ AREAS = np.random.default_rng(0).lognormal(8, 1.5, 90)
 @pytest.mark.parametrize(
     "areas",
     [AREAS, AREAS.astype(int), AREAS.astype(np.float32), AREAS.astype(int).tolist(), torch.tensor(AREAS.astype(int)),
-     [int(area) if area > 3000 else float(area) for area in AREAS]],
-    ids=["float64", "int64", "float32", "list of int", "tensor", "mixed"],
+     [int(area) if area > 3000 else float(area) for area in AREAS], [torch.tensor(area) for area in AREAS],
+     [np.array(area) for area in AREAS]],
+    ids=["float64", "int64", "float32", "list of int", "tensor", "mixed", "list of tensors", "list of arrays"],
 )  # fmt: skip
 def test_amounts_of_any_type_are_cut_into_thirds(areas):
     labels = strata(areas)
@@ -272,10 +291,28 @@ def test_amounts_of_any_type_are_cut_into_thirds(areas):
         ([True] * 40 + [False] * 50, [50, 40]),
         ([0] * 30 + list(range(1, 61)), [30, 30, 30]),  # most integers are rare: amounts
         ([0] * 50 + list(range(1, 41)), [50, 40]),  # counts of objects: half of the images have none
+        ([0] * 20 + list(range(1, 13)) * 3, [20, 18, 18]),  # two of three images have a rare one
+        ([7] * 18 + list(range(10, 28)), [18, 18]),  # half of the integers are rare, not most: names
     ],
 )  # fmt: skip
 def test_ties_and_names(feature, expected):
     assert sorted(np.bincount(strata(feature)).tolist()) == sorted(expected)
+
+
+@pytest.mark.parametrize(
+    ("size", "kinds"),
+    [
+        ("xxxxxyyyyy", "xxxxxyyyyy"),  # least images are enough
+        ("xxxxxxxyyyzz", "xxxxxxxyyyyy"),  # of the rare ones together too
+        ("xxxxxxxyyyyyyzz", "xxxxxxxyyyyyyyy"),  # fewer go to the smallest
+        ("xxxxyyyyzzzz", "xxxxxxxxxxxx"),
+    ],
+)
+def test_the_least_images_of_a_kind(size, kinds):
+    assert (
+        strata(["a"] * len(size), list(size), least=5).tolist()
+        == np.unique(list(kinds), return_inverse=True)[1].tolist()
+    )
 
 
 def test_a_feature_of_nan():
@@ -312,6 +349,10 @@ def test_a_fold_that_the_splitter_leaves_empty_gets_a_group():
     patients = [0] * 3 + [1] * 2 + [2] * 3 + [3] * 4 + [4] * 4
     kinds = [3, 1, 4, 2, 2, 0, 2, 2, 3, 0, 4, 1, 1, 1, 1, 0]
     assert np.bincount(make_folds(patients, kinds, n_splits=5, seed=199)).tolist() == [3, 4, 2, 3, 4]
+    # the largest fold is one patient, and cannot give any
+    patients = [0] * 7 + [1] * 2 + [2] * 2 + [3] * 2
+    kinds = [2, 0, 3, 1, 3, 2, 0, 1, 0, 2, 0, 3, 1]
+    assert np.bincount(make_folds(patients, kinds, n_splits=4)).tolist() == [2, 7, 2, 2]
 
 
 # Out of fold
@@ -355,6 +396,7 @@ def test_out_of_fold_goes_on_where_it_stopped(tmp_path):
         ([0, 1, 0.5, 1], "folds hold 0.5; they must be whole numbers"),
         ([0, 1, None, 1], r"folds are object \(4,\)"),
         ([[0, 1], [0, 1]], r"folds are int64 \(2, 2\); .* the fold of each image"),
+        ([3] * 4, "1 folds of 4 .*; there must be .*two"),
     ],
 )
 def test_folds_are_judged_before_any_training(tmp_path, folds, message):
@@ -420,6 +462,18 @@ def test_folds_come_back_with_the_weights():
     ids, folds = ["c", "a", "b"], np.array([2, 0, 1])
     assert noted_folds(fold_notes(ids, folds), ["a", "b", "c"]).tolist() == [0, 1, 2]
     assert noted_folds(fold_notes(ids, folds), ["b"]).tolist() == [1]  # fewer pictures: the same folds
+    numbers = np.array([10044, 10274])  # as pandas reads the ids of some competitions
+    assert noted_folds(fold_notes(numbers, [1, 0]), numbers[::-1]).tolist() == [0, 1]
+
+
+def test_two_pictures_of_one_id_have_no_folds():
+    """By the later one's fold the earlier would be predicted by models that have learnt from it."""
+    with pytest.raises(
+        ValueError, match="'a' is the id of several images, whose folds could not be told apart"
+    ):
+        fold_notes(["b", "a", "a"], [0, 0, 1])
+    with pytest.raises(ValueError, match="argument 2 is (shorter|longer)"):
+        fold_notes(["a", "b"], [0])
 
 
 @pytest.mark.parametrize(
@@ -473,6 +527,54 @@ def test_a_folder_of_other_things_is_left_alone(tmp_path):
     with pytest.raises(ValueError, match="holds stage1_train/real.png, which we did not write"):
         draw_competition(tmp_path, train=1, test=1, size=(32, 32))
     assert [path.name for path in tmp_path.rglob("*")] == ["stage1_train", "real.png"]
+
+
+def picture(name, instances):
+    return name, np.zeros((16, 16, 3), np.uint8), instances
+
+
+def test_any_type_of_ids_is_laid_out(tmp_path):
+    """255 objects, which is all that uint8 can number; and numbers with gaps."""
+    many, gaps = np.arange(256, dtype=np.uint8).reshape(16, 16), np.zeros((16, 16), np.int64)
+    gaps[2:4, 5], gaps[9] = 70_000, 3
+    lay_out(tmp_path, [picture("a", many), picture("b", gaps)], [picture("c", many)])
+    bowl = Bowl(tmp_path)
+    assert np.array_equal(np.sort(bowl.train.instances(0), axis=None), np.arange(256))
+    assert np.array_equal(bowl.train.instances(1), np.searchsorted([0, 3, 70_000], gaps))
+    assert np.array_equal(bowl.solution()["c"], many)
+
+
+ONE = np.ones((16, 16), int)
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "message"),
+    [
+        (["a", "b"], ["c", "c"], "two pictures of stage1_test have the id 'c'; each needs one of its own"),
+        (["a", "a", "b"], ["c"], "two pictures of stage1_train have the id 'a'"),
+    ],
+)
+def test_pictures_of_one_id_are_not_laid_out(tmp_path, train, test, message):
+    with pytest.raises(ValueError, match=message):
+        lay_out(tmp_path / "bowl", [picture(n, ONE) for n in train], [picture(n, ONE) for n in test])
+    assert not (tmp_path / "bowl").exists()
+
+
+@pytest.mark.parametrize(
+    ("instances", "message"),
+    [
+        (ONE[:8], "the mask of a is 8 x 16, but its image 16 x 16"),
+        (ONE * 1.0, "instances are float64; they must be integers"),
+        (-ONE, "instances hold -1"),
+        (ONE * 0, "'a' has no object; each training image of this competition has one at least"),
+    ],
+)
+def test_instances_that_cannot_be_laid_out(tmp_path, instances, message):
+    with pytest.raises(ValueError, match=message):
+        lay_out(tmp_path, [picture("a", instances)], [picture("a", ONE)])
+    if instances.any():  # of a test image none may be there
+        with pytest.raises(ValueError, match=message):
+            lay_out(tmp_path, [picture("a", ONE)], [picture("a", instances)])
 
 
 def test_a_perfect_and_a_wrong_submission(drawn, tmp_path):

@@ -82,3 +82,7 @@ def test_sure_masks():
         sure_mask(np.array([1]))
     with pytest.raises(ValueError, match="rounds is -1"):
         with_pseudo_labels(train, predict, IMAGES, HIDDEN, rounds=-1)
+    with pytest.raises(
+        ValueError, match="unlabelled is a generator, which the first fold would use up; pass a list"
+    ):
+        with_pseudo_labels(train, predict, IMAGES, (image for image in HIDDEN))

@@ -22,6 +22,7 @@ from nbhelpers.kaggle import (
     mean_iou,
     paired_gain,
     simulate_leaderboard,
+    sure_mask,
     surface_dice,
     tune,
     tune_by_folds,
@@ -71,6 +72,8 @@ def test_masks_that_cannot_be_scored(score):
         score(EMPTY.astype(np.float32), EMPTY)
     with pytest.raises(ValueError, match="truth holds 0 to 255"):
         score(EMPTY, np.array([[0, 255]] * 4).repeat(3, 1)[:, :5])
+    with pytest.raises(ValueError, match="prediction holds -1 to 1"):
+        score(np.eye(4, 5, dtype=int) - np.eye(4, 5, 1, dtype=int), EMPTY)
 
 
 # The Bowl's score
@@ -80,7 +83,7 @@ def test_bowl_by_hand():
     truth = row(1, 1, 1, 1, 0, 2, 2, 0, 0, 0)
     assert bowl_score(truth, truth) == 1.0
     assert bowl_score(truth * 0, truth) == 0.0 and bowl_score(truth, truth * 0) == 0.0
-    assert bowl_score(truth * 0, truth * 0) == 1.0
+    assert bowl_score(truth * 0, truth * 0) == 1.0 and bowl_score(truth[:0], truth[:0]) == 1.0
     # the first with IoU 3/4, found at 0.50 .. 0.70, the second whole: 5 thresholds of 2/2, 5 of 1/3
     assert bowl_score(row(1, 1, 1, 0, 0, 2, 2, 0, 0, 0), truth) == pytest.approx((5 * 1 + 5 * 1 / 3) / 10)
     # one whole, one missed: TP 1, FN 1 everywhere
@@ -169,6 +172,17 @@ def test_watershed_cuts_two_unequal_discs_at_their_neck():
     assert abs(np.flatnonzero(cut[40] == small).min() - 64) <= 1
 
 
+def test_watershed_takes_a_pixel_that_hangs_on_a_corner_along():
+    image = discs((40, 40, 25), (72, 40, 12))
+    rows, columns = np.nonzero(image)
+    right = columns.max()
+    last = rows[columns == right].max()
+    image[last + 1, right + 1] = 0.9
+    assert image[last + 1, right] == image[last, right + 1] == 0
+    cut = by_watershed(image)
+    assert cut.max() == 2 and cut[last + 1, right + 1] == cut[last, right]
+
+
 def test_watershed_leaves_single_objects_whole():
     one = discs((40, 40, 25))
     assert np.array_equal(by_watershed(one), by_components(one))
@@ -255,6 +269,10 @@ def test_gains_and_no_gains():
         paired_gain([1, 2], [1, 2, 3])
     with pytest.raises(ValueError, match="scores of image 1 are nan"):
         paired_gain([1, np.nan, 2], [1, 2, 3])
+    with pytest.raises(
+        ValueError, match=r"groups are int64 \(3, 2\); there must be one number or text for each image"
+    ):
+        paired_gain([1, 2, 3], [1, 2, 3], groups=[(1, 1), (1, 2), (1, 2)])
     with pytest.raises(ValueError, match="2 groups for 3 images; there must be that of each image"):
         paired_gain([1, 2, 3], [1, 2, 3], groups="ab")
     with pytest.raises(
@@ -299,6 +317,8 @@ def test_leaderboards():
     assert result.right < 0.3 and result.optimism > 0.03 and result.regret > 0.01
     assert result.spread == pytest.approx(0.2 * np.sqrt(1 / 30 + 1 / 70), rel=0.1)
     assert "in 100% of the splits" not in str(result) and "differ by" in str(result)
+    drawn = [simulate_leaderboard(equal, repeats=50, seed=seed) for seed in (0, 0, 1)]
+    assert drawn[0] == drawn[1] != drawn[2]
     patients = np.repeat(np.arange(10), [5, 15] * 5)
     grouped = simulate_leaderboard(generator.normal(0.6, 0.2, (30, 10))[:, patients], groups=patients)
     # three patients are public, not thirty images; 1.25 = the mean of 5**2 and 15**2 / the square of their mean
@@ -350,8 +370,9 @@ def test_uw_madison_by_hand():
     empty = truth * 0
     assert uw_madison_score(empty, empty) == 1.0 and uw_madison_score(empty, empty, both_empty=0.0) == 0.6
     assert uw_madison_score(empty, truth) == uw_madison_score(truth, empty) == 0.0
-    with pytest.raises(ValueError, match=r"the masks are \(4, 5\); they must be volumes"):
-        uw_madison_score(EMPTY, EMPTY)
+    for wrong in (EMPTY, truth[:0]):
+        with pytest.raises(ValueError, match=r"the masks are \(.*\); they must be volumes"):
+            uw_madison_score(wrong, wrong)
     with pytest.raises(ValueError, match="the prediction is 3 x 1 x 10 and the truth 1 x 1 x 10"):
         uw_madison_score(truth, truth[:1])
 
@@ -388,11 +409,55 @@ def test_a_mask_of_the_least_size_is_kept():
         assert decide(prediction, least=3).sum() == 3 and not decide(prediction, least=4).any()
 
 
+def test_the_smallest_part_and_the_least_mask_are_two_settings():
+    probability = np.zeros((5, 5), np.float32)
+    probability[0, 0] = probability[2, :2] = probability[4, :3] = 0.9
+    for decide, prediction in ((by_mask, probability), (by_presence, (probability, 0.9))):
+        for settings, pixels in (
+            ((2, 0), 5),
+            ((3, 0), 3),
+            ((4, 0), 0),
+            ((0, 4), 6),
+            ((2, 5), 5),
+            ((2, 6), 0),
+        ):
+            assert decide(prediction, 0.5, *settings).sum() == pixels, settings
+
+
 def test_what_cannot_be_decided():
     with pytest.raises(ValueError, match=r"probability is uint8 \(4, 5\); it must be floats"):
         by_mask(FULL)
     with pytest.raises(ValueError, match=r"probability is float64 \(5,\)"):
         by_mask(np.zeros(5))
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (
+            2.5,
+            "probability runs from 0 to 2.5; it must lie in 0..1: of logits take the sigmoid or the softmax",
+        ),
+        (-0.7, "probability runs from -0.7 to 0; "),
+        (np.nan, "probability runs from nan to nan; .* broken network or image"),
+    ],
+)
+@pytest.mark.parametrize("decide", [by_mask, by_components, by_watershed, sure_mask])
+def test_logits_and_nan_are_no_probabilities(decide, value, message):
+    probability = np.zeros((4, 5), np.float32)
+    probability[1, 2] = value
+    with pytest.raises(ValueError, match=message):
+        decide(probability)
+    with pytest.raises(
+        ValueError, match=message.replace("0 to 2.5", "2.5 to 2.5").replace("-0.7 to 0", "-0.7 to -0.7")
+    ):
+        by_presence((np.zeros((4, 5)), value))
+
+
+def test_means_of_probabilities_may_be_rounded():
+    full = np.full((4, 5), np.nextafter(np.float32(1), np.float32(2)))
+    assert by_mask(full).all() and by_components(full).all() and (sure_mask(full) == 1).all()
+    assert by_mask(np.zeros((0, 5))).shape == (0, 5)
 
 
 STACK = np.arange(20, dtype=np.float32).reshape(1, 4, 5) / 20

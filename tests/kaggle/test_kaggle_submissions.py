@@ -36,6 +36,8 @@ def test_rows_of_each_kind():
     assert list(image_rows("a", IDS > 9, (3, 3))) == [("a", "")]
     assert list(instance_rows("a", IDS, (3, 3))) == [("a", "4 1 7 2"), ("a", "2 2 6 1")]
     assert list(instance_rows("a", IDS * 0, (3, 3))) == [("a", "")]
+    nowhere_background = [("a", "1 1 5 1 9 1"), ("a", "4 1 7 2"), ("a", "2 2 6 1")]
+    assert list(instance_rows("a", IDS + 1, (3, 3))) == nowhere_background
     rows = list(
         class_rows("a.png", IDS, {1: "Fish", 3: "Sugar"}, (3, 3), convention=Convention(order="C", base=0))
     )
@@ -177,6 +179,7 @@ HEADER = "ImageId,EncodedPixels\n"
 def test_a_good_one(sample):
     assert lint(sample, HEADER + "a,1 2\na,5 1\nb,\n") == []
     assert lint(sample, HEADER.replace("\n", "\r\n") + "b,1 8\r\na,\r\n", rows="one") == []
+    assert lint(sample, (HEADER + "a,1 2\nb,\n").replace("\n", "\r")) == []
     assert lint(sample, b"\xef\xbb\xbf" + HEADER.encode() + b'"b","1 8"\na,\n') == []
 
 
@@ -219,6 +222,8 @@ def test_dots_and_labels_in_ids(sample, tmp_path, files, ids):
         (folder / name).touch()
     sample.write_text(HEADER + "".join(f"{name},\n" for name in ids))
     assert lint(sample, sample.read_text(), images=folder, sizes=None) == []
+    found = lint(sample, f"{HEADER}{ids[0]},\n", images=folder, sizes=None)
+    assert [fault.endswith("lies in test and has no row") for fault in found].count(True) == 1, found
     (folder / files[1]).unlink()
     found = lint(sample, sample.read_text(), images=folder, sizes=None)
     assert found == [f"row 3: no file of {ids[1]!r} lies in test"]
@@ -282,12 +287,18 @@ def test_objects_that_share_pixels_are_not_scored(sample, second):
     [
         (HEADER + "a,1 2\n", {}, "'b' of the sample is missing; each image needs a row"),
         (HEADER + "a,1 2\nb,\nc,1 1\n", {}, "row 4: 'c' is not in the sample"),
+        (HEADER + "a,1,2\n\nb,\nc,1 1\n", {}, "row 5: 'c' is not in the sample"),
         (
             HEADER + "a,1 2\nb,\na,5 1\n",
             {"rows": "one"},
             "row 4: 'a' has a row already, row 2; one row an id is due",
         ),
         (HEADER + "a,1 2\na,\nb,\n", {}, "row 3: 'a' has no runs here, but objects in other rows"),
+        (
+            HEADER + "a,\nb,\na,\n",
+            {},
+            "row 4: 'a' has a row without runs already, row 2; remove this row",
+        ),
         (HEADER + "a,1 3\na,3 2\nb,\n", {}, "row 3: 'a' shares pixels with row 2, from pixel 3 on"),
         (HEADER + "a,4 1\na,1 9\nb,\n", {}, "row 3: 'a' shares pixels with row 2, from pixel 4 on"),
         (HEADER + "a,1 9\na,2 1\na,4 1\nb,\n", {}, "row 4: 'a' shares pixels with row 2, from pixel 4 on"),
@@ -319,6 +330,13 @@ def test_each_fault(sample, text, options, fault):
     assert any(sentence.startswith(fault) for sentence in found), found
 
 
+def test_each_fault_is_told_once(sample):
+    assert lint(sample, HEADER + "a,1 2\nb,\nc,1 1\n") == ["row 4: 'c' is not in the sample"]
+    assert lint(sample, HEADER + "a,1 9\na,2 1 4 1\nb,\n") == [
+        "row 3: 'a' shares pixels with row 2, from pixel 2 on"
+    ]
+
+
 def test_every_cut_of_a_file_is_noticed(sample):
     """A file that stops anywhere before its end is refused, or it lacks an image."""
     whole = HEADER + "a,1 2 5 1\nb,1 2\n"
@@ -331,6 +349,9 @@ def test_many_faults_of_one_kind_are_summed_up(sample):
     sample.write_text(HEADER + "".join(f"{n},\n" for n in range(500)))
     found = lint(sample, HEADER + "a,\n", sizes=None)
     assert len(found) == 22 and "and 480 more like the last" in found
+    sample.write_text(HEADER + "".join(f"{n},\n" for n in range(20)))
+    found = lint(sample, HEADER + "a,\n", sizes=None)
+    assert len(found) == 21 and not any("more like" in fault for fault in found)
 
 
 def test_overlap_where_it_is_allowed_and_a_zipped_sample(sample):
@@ -458,6 +479,7 @@ def test_rows_of_relative_starts_that_share_pixels(sample):
         ("id,height,width,prediction", ["a,3,3,1 2", "b,2,4,"]),
         ("ImageId,EncodedPixels,ClassId", ["a,1 2,4", "a,4 1,4", "b,,7"]),
         ("rle,id", ["1 2,a", ",b"]),
+        ("mask_id,mask", ["a,1 2", "b,"]),
     ],
 )
 def test_samples_of_other_columns(sample, header, rows):

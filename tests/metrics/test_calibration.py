@@ -84,6 +84,19 @@ def test_by_hand():
     assert calibration.frequency[0].isnan()
 
 
+def test_millions_of_pixels_are_added_exactly():
+    """A sum in float32 would be 1 % too low: above 2 ** 20 it goes in steps of an eighth."""
+    p, masks = (
+        torch.full((1, 1, 1500, 1000), 0.9),
+        (torch.arange(1_500_000) % 10 > 0).long().view(1, 1500, 1000),
+    )
+    calibration = Calibration(class_id=1)
+    calibration.update(p, masks)
+    assert calibration.error == pytest.approx(0, abs=1e-6) and calibration.brier == pytest.approx(
+        0.09, abs=1e-6
+    )
+
+
 def test_ends_belong_to_the_first_and_the_last_bin():
     calibration = Calibration(class_id=1, bins=10)
     calibration.update(torch.tensor([0.0, 0.1, 1.0]).view(1, 1, 1, 3), torch.tensor([[[0, 0, 1]]]))

@@ -154,6 +154,7 @@ def test_thresholds():
     [
         (lambda p: by_costs(p, [[0, 1], [1, 0]]), r"costs are \(2, 2\), but must be finite, \(3, 3\)"),
         (lambda p: by_costs(p, torch.full((3, 3), float("nan"))), "must be finite"),
+        (lambda p: by_costs(p, torch.full((3, 3), float("inf"))), "must be finite"),
         (lambda p: by_thresholds(p, 0.5), r"thresholds are 0\.5, but must be 3 numbers above 0"),
         (lambda p: by_thresholds(p, (0.5, 0.0, 0.5)), "must be 3 numbers above 0"),
         (lambda p: by_thresholds(p[:, :1], 1.0), "must be 2 numbers above 0"),

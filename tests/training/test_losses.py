@@ -193,6 +193,12 @@ def test_a_batch_in_which_nothing_counts_costs_nothing(channels, mask, weights):
     assert not logits.grad.any()
 
 
+def test_a_batch_of_the_one_class_that_counts_costs_something():
+    logits, masks = torch.randn(1, 3, 4, 4), torch.full((1, 4, 4), 2)
+    weighted = pixel_loss(logits, masks, torch.tensor([0.0, 0.0, 3.0]))
+    torch.testing.assert_close(weighted, pixel_loss(logits, masks))
+
+
 @pytest.mark.parametrize(("channels", "number", "classes"), [(1, 1, 2), (1, 3, 2), (3, 2, 3), (2, 3, 2)])
 def test_another_number_of_weights_is_an_error(channels, number, classes):
     with pytest.raises(ValueError, match=rf"shape \({number},\).* tell {classes} classes apart"):
