@@ -242,6 +242,9 @@ def test_faults_while_overfitting_are_named():
     model.head.weight.data.fill_(math.nan)
     with pytest.raises(FloatingPointError, match="the loss is nan in step 0, first in the output of 'head'"):
         overfit_one_batch(model, (images, masks))
+    for model, name in ((small_unet().requires_grad_(False), "UNet"), (nn.Identity(), "Identity")):
+        with pytest.raises(ValueError, match=f"no parameter of this {name} requires a gradient"):
+            overfit_one_batch(model, (images, masks))
     model = small_unet()
     model.forward = model.forward  # as accelerate does
     with pytest.raises(ValueError, match="the forward of this UNet was replaced on the instance"):

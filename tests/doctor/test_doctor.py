@@ -263,6 +263,13 @@ class InPlace(nn.Module):
         return self.head(features)
 
 
+def one_image_pooled(case):
+    """A part that sees the whole picture, as in DeepLab, whose batch norm gets one value of one image."""
+    pooled = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(5, 5, 1), nn.BatchNorm2d(5))
+    case["images"], case["masks"] = case["images"][:1], case["masks"][:1]
+    case["model"] = nn.Sequential(case["model"], pooled, nn.Upsample(size=(32, 48)))
+
+
 class Sevens(Blocks):
     def read(self, index):
         image, mask = super().read(index)
@@ -414,6 +421,13 @@ FAULTS = {
         "start",
         lambda c: c.update(model=InPlace()),
     ),
+    "weights of half precision": (
+        "forward",
+        r"weights are bfloat16: call model.float\(\)",
+        "start",
+        lambda c: c["model"].bfloat16(),
+    ),
+    "one value for batch norm": ("forward", "two images at least, drop_last=True", "start", one_image_pooled),
     "an error of its own": (
         "forward",
         "refuses images .* KeyError: 'weights'",
@@ -573,6 +587,35 @@ def test_the_caller_keeps_model_mode_gradients_and_random_state(stage):
     torch.testing.assert_close(snapshot(), before, rtol=0, atol=0)
     assert [module.training for module in model.modules()] == modes
     assert not any(module._forward_hooks for module in model.modules())
+
+
+class Counting(nn.Module):
+    """Learns its own weight, and counts its calls."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(()))
+        self.register_buffer("calls", torch.zeros(()))
+
+    def forward(self, logits, masks):
+        self.calls += 1
+        return self.weight * pixel_loss(logits, masks)
+
+
+def test_the_caller_keeps_the_loss():
+    loss = Counting()
+    assert visit(healthy() | {"loss": loss}).failed == []
+    assert loss.calls == 0 and loss.weight.grad is None
+
+
+@pytest.mark.parametrize("stage", ["start", "training"])
+def test_of_a_batch_of_void_nothing_is_said_about_learning(stage, trained):
+    case = healthy(stage, None if stage == "start" else trained)
+    change_masks(case, lambda masks: torch.full_like(masks, 255))
+    report = visit(case)
+    assert report.failed == ["classes present", "void share"], report
+    assert report.unchecked["gradient"] == "since the batch is void everywhere"
+    assert "starting loss" in report.unchecked
 
 
 def test_the_report_puts_failures_first():
