@@ -149,9 +149,9 @@ def find_images(folder: Path) -> list[Path]:
 def _source_of(mask: Path) -> str | None:
     """The digest of the image file that a mask was made of; None where there is no such mask."""
     try:
-        with PIL.Image.open(mask) as picture:
+        with PIL.PngImagePlugin.PngImageFile(mask) as picture:  # PIL.Image.open refuses 179 megapixels
             return picture.info.get(SOURCE)
-    except OSError:
+    except (OSError, SyntaxError):  # missing, or no PNG
         return None
 
 

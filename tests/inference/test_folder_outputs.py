@@ -112,6 +112,23 @@ def test_other_models_and_settings_are_not_mixed(run, models):
             run(**({"value_range": (0, 255)} | other))
 
 
+def test_large_masks_are_known_again(run, monkeypatch):
+    run()
+    monkeypatch.setattr(
+        Image, "MAX_IMAGE_PIXELS", 90 * 130 // 3
+    )  # Pillow's limit, of which it refuses twice as many
+    assert len(run().before) == 1
+
+
+@pytest.mark.parametrize("damage", [b"", b"no picture", b"\x89PNG\r\n\x1a\n", "half"])
+def test_a_damaged_mask_is_made_again(tmp_path, run, damage):
+    run()
+    mask = tmp_path / "out" / "masks" / "a.png"
+    whole = mask.read_bytes()
+    mask.write_bytes(whole[:60] if damage == "half" else damage)
+    assert len(run().done) == 1 and mask.read_bytes() == whole
+
+
 @pytest.mark.parametrize("gone", ["masks/a.png", "overlays/a.jpg"])
 def test_what_is_missing_of_the_two_is_done_again(tmp_path, run, gone):
     run()
