@@ -42,7 +42,6 @@ def overfit_one_batch(
             logits = logits_of(student, images)
             if step == 0:
                 check_masks(masks, max(2, logits.shape[1]))
-                masks = masks.long()
             loss = pixel_loss(logits, masks)
             if not loss.isfinite():
                 raise FloatingPointError(
