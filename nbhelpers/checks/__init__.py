@@ -10,11 +10,12 @@ Samples are judged before anything is cast. What a sample is stands in `nbhelper
 
 from nbhelpers.checks.answers import (
     answer_fault,
-    channels_explained,
     check_finite,
     check_logits,
+    cure_of_type,
     first_non_finite,
     logits_of,
+    mismatch_explained,
 )
 from nbhelpers.checks.care import evaluating, independent_copy, random_state_kept
 from nbhelpers.checks.overfit import overfit_one_batch
@@ -24,16 +25,17 @@ from nbhelpers.datasets.gate import Gate
 __all__ = [
     "Gate",
     "answer_fault",
-    "channels_explained",
     "check_batch",
     "check_finite",
     "check_logits",
     "check_masks",
     "check_sample",
+    "cure_of_type",
     "evaluating",
     "first_non_finite",
     "independent_copy",
     "logits_of",
+    "mismatch_explained",
     "overfit_one_batch",
     "random_state_kept",
 ]

@@ -14,19 +14,22 @@ from nbhelpers.datasets.contract import Fault, dtype_of
 def logits_of(model: nn.Module, images: Tensor) -> Tensor:
     """Run `model` on `images` (N, C, H, W) and give back its logits, judged by `check_logits`.
 
-    Raises ValueError as well where the model was built for another number of channels.
+    Raises ValueError as well where the model was built for another number of channels, or its weights are of another type.
     """
-    with channels_explained(images):
+    with mismatch_explained(model, images):
         output = model(images)
     return check_logits(output, images)
 
 
 @contextmanager
-def channels_explained(images: Tensor) -> Iterator[None]:
-    """Say in plain words when a convolution refuses the number of channels of `images` (N, C, H, W)."""
+def mismatch_explained(model: nn.Module, images: Tensor) -> Iterator[None]:
+    """Say in plain words when a layer of `model` refuses the type or the number of channels of `images` (N, C, H, W)."""
     try:
         yield
     except RuntimeError as error:
+        if cure := cure_of_type(model, images, str(error)):
+            due = dtype_of(images)
+            raise ValueError(f"the model does not take {due} images ({error}); {cure}") from error
         count = images.shape[1]
         if f"but got {count} channels" not in str(error):
             raise
@@ -34,6 +37,16 @@ def channels_explained(images: Tensor) -> Iterator[None]:
             f"the model does not take images of {count} channels ({error}); tensors are (3, H, W) and arrays (H, W, 3): "
             f"leave out an alpha channel, by image[..., :3] of an array, or build the model with in_channels={count}"
         ) from error
+
+
+def cure_of_type(model: nn.Module, images: Tensor, error: str) -> str:
+    """What to do about an error of `model` that comes from weights of another type than `images`; empty for any other."""
+    others = (p.dtype for p in model.parameters() if p.is_floating_point() and p.dtype != images.dtype)
+    other = next(others, None)
+    if other is None or "type" not in error:
+        return ""
+    name = str(other).removeprefix("torch.")
+    return f"its weights are {name}: call model.float(), and for speed predict or fit with precision='fp16' or 'bf16'"
 
 
 def check_logits(output: object, images: Tensor, num_classes: int | None = None) -> Tensor:

@@ -20,13 +20,19 @@ def overfit_one_batch(
     masks (N, H, W). Steps of AdamW with `pixel_loss` in train mode, float32; the score is that of the same
     training forward. The caller's model, its gradients and the random state stay as they were.
     Raises ValueError for a batch that `check_batch` refuses or whose masks are all void, and for a model that gives no
-    logits; FloatingPointError where the loss is not finite.
+    logits or has nothing to train; FloatingPointError where the loss is not finite.
     """
     images, masks = batch
     check_batch(images, masks)
     with random_state_kept(model), torch.enable_grad():
         student = independent_copy(model).train()
-        device = next(student.parameters()).device
+        trained = [p for p in student.parameters() if p.requires_grad]
+        if not trained:
+            raise ValueError(
+                f"no parameter of this {type(model).__name__} requires a gradient, so it cannot learn: unfreeze it by "
+                "model.requires_grad_(True)"
+            )
+        device = trained[0].device
         images, masks = images.to(device), masks.to(device)
         if (masks == IGNORE).all():
             raise ValueError("masks are void everywhere, so there is nothing to learn; take another batch")
@@ -36,7 +42,6 @@ def overfit_one_batch(
             logits = logits_of(student, images)
             if step == 0:
                 check_masks(masks, max(2, logits.shape[1]))
-                masks = masks.long()
             loss = pixel_loss(logits, masks)
             if not loss.isfinite():
                 raise FloatingPointError(

@@ -103,7 +103,7 @@ def doctor(
             compared by content, each read once and, where the set has a `read`, not transformed.
 
     The forward runs in float32, in train mode at the start and in eval mode later. All of it happens on copies:
-    the caller's model, its mode, gradients and statistics, and torch's random state stay as they were.
+    the caller's model and loss, their modes, gradients and statistics, and torch's random state stay as they were.
     Raises ValueError for another stage, or a batch that is empty or not (images, masks).
     """
     if stage not in STAGES:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from nbhelpers.checks import independent_copy, random_state_kept
+from nbhelpers.datasets.contract import IGNORE
 from nbhelpers.datasets.inside import num_classes_of
 from nbhelpers.metrics import ConfusionMatrix, to_ids
 
@@ -68,6 +69,10 @@ class Case:
     def ids(self) -> Tensor:
         return self.masks.cpu()
 
+    def require_pixels(self) -> None:
+        if (self.ids == IGNORE).all():
+            raise Unchecked("since the batch is void everywhere")
+
     @property
     def num_classes(self) -> int:
         """Of the data set if one was passed, else of the model: a single channel tells two classes."""
@@ -80,9 +85,14 @@ class Case:
     def device_ids(self) -> Tensor:
         return self.ids.to(self.device_images.device)
 
+    @property
+    def loss_copy(self) -> Callable[[Tensor, Tensor], Tensor]:
+        """The loss; of a module a copy, since it may count, learn or keep gradients."""
+        return copy.deepcopy(self.loss) if isinstance(self.loss, nn.Module) else self.loss
+
     @cached_property
     def cpu_loss(self) -> Callable[[Tensor, Tensor], Tensor]:
-        return copy.deepcopy(self.loss).cpu() if isinstance(self.loss, nn.Module) else self.loss
+        return self.loss_copy.cpu() if isinstance(self.loss, nn.Module) else self.loss
 
     def loss_of(self, logits: Tensor, ids: Tensor) -> Tensor:
         """The loss of CPU tensors; only a function that holds tensors of the GPU is called with them there."""
@@ -92,7 +102,7 @@ class Case:
             device = self.device_images.device
             if device.type == "cpu":
                 raise
-            return self.loss(logits.to(device), ids.to(device))
+            return self.loss_copy(logits.to(device), ids.to(device))
 
     @cached_property
     def confusion(self) -> ConfusionMatrix:
@@ -102,12 +112,12 @@ class Case:
 
     def losses(self, lr: float) -> list[float]:
         """The loss on the batch before each of a few steps of AdamW on a copy, and after the last."""
-        model = self.copy()
+        model, loss = self.copy(), self.loss_copy
         optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=0)
         values = []
         for _ in range(TRIAL_STEPS + 1):
             with random_state_kept(model):  # the same dropout each time
-                value = self.loss(model(self.device_images), self.device_ids)
+                value = loss(model(self.device_images), self.device_ids)
             values.append(value.item())
             optimizer.zero_grad()
             value.backward()

@@ -58,9 +58,10 @@ def gradient(case: Case) -> Verdict:
     if case.stage == "scoring":
         raise Unchecked("since scoring needs none")
     case.require(loss_in_void)
+    case.require_pixels()
     model = case.copy()
     try:
-        value = case.loss(model(case.device_images), case.device_ids)
+        value = case.loss_copy(model(case.device_images), case.device_ids)
     except REFUSALS as error:
         cure = "move the loss, or its class weights, to the device of the model: loss.to(device)"
         return False, f"the loss refuses tensors on {case.device_images.device}: {text_of(error)}", cure
@@ -85,6 +86,7 @@ def starting_loss(case: Case) -> Verdict:
     if case.stage != "start":
         raise Unchecked("since the model has been trained: stage is not 'start'")
     case.require(finite, sizes, mask_ids, probabilities, image_scaling)
+    case.require_pixels()
     value, guess = pixel_loss(case.logits, case.ids).item(), math.log(case.num_classes)
     return (
         value < 3 * guess,  # measured: 1.0 to 1.1 times it for U-Nets, 2.2 for SMP's FPN with MobileNetV2

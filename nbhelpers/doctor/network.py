@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
-from nbhelpers.checks import answer_fault, first_non_finite
+from nbhelpers.checks import answer_fault, cure_of_type, first_non_finite
 from nbhelpers.doctor.case import REFUSALS, Case, Verdict
 from nbhelpers.doctor.images import image_range, image_type
 
@@ -14,7 +14,10 @@ def forward(case: Case) -> Verdict:
     case.require(image_type, image_range)
     output, error = case.answer
     if error:
-        cure = "compare with the model's in_channels, and with the sizes its docstring allows"
+        cure = cure_of_type(case.model, case.images, error)
+        cure = cure or "compare with the model's in_channels, and with the sizes its docstring allows"
+        if "more than 1 value per channel" in error:  # of batch norm, behind a pooling to one pixel
+            cure = "batch norm cannot take the mean of one value: make batches of two images at least, drop_last=True"
         return False, f"the model refuses images {tuple(case.images.shape)}: {error}", cure
     if not isinstance(output, Tensor) or not output.is_floating_point():
         return False, *answer_fault(output, case.images)

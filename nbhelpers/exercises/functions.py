@@ -90,7 +90,7 @@ def unchanged(before: Any, after: Any) -> bool:
     if isinstance(before, nn.Module):
         return unchanged(before.state_dict(), after.state_dict())
     if isinstance(before, dict):
-        return unchanged([*before.values()], [*after.values()])
+        return before.keys() == after.keys() and all(unchanged(before[key], after[key]) for key in before)
     if isinstance(before, list | tuple):
         return len(before) == len(after) and all(map(unchanged, before, after))
     if isinstance(before, Tensor | np.ndarray):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
-from nbhelpers.checks import evaluating, logits_of
+from nbhelpers.checks import cure_of_type, evaluating, logits_of
 from nbhelpers.inference.writing import written_whole
 
 LARGE = 1000  # numbers in a tensor whose bytes count
@@ -130,9 +130,10 @@ def _images_that_fit(model: nn.Module, in_channels: int, stride: int) -> list[Te
             return images
         except (RuntimeError, ValueError, AssertionError) as error:  # of layers and models, for a wrong size
             why = why or " ".join(str(error).split())
+    cure = cure_of_type(model, images[0], why) or "pass its own in_channels and stride"
     raise RuntimeError(
         f"this {type(model).__name__} cannot be exported to ONNX with any size of image: torch itself does not run it on "
-        f"images (N, {in_channels}, H, W) of sides that {stride} divides: {why[:200]}; pass its own in_channels and stride"
+        f"images (N, {in_channels}, H, W) of sides that {stride} divides: {why[:200]}; {cure}"
     )
 
 

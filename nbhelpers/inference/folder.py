@@ -100,6 +100,8 @@ def predict_folder(
         except (ValueError, OSError, FloatingPointError, RuntimeError, MemoryError) as error:
             report.failed[str(path)] = " ".join(str(error).split()) or type(error).__name__
             continue
+        # of another image of this name: who stops between the two would leave it
+        overlay.unlink(missing_ok=True)
         write_mask(mask, ids, source)
         write_overlay(overlay, image, ids)
         report.done.append(str(path))
@@ -113,7 +115,7 @@ def predict_folder(
 
 
 def _opened(path: Path, in_channels: int, value_range: tuple[float, float] | None) -> Sliceable:
-    if value_range is None and path.suffix != ".npy" and (bits := bits_of(path)) > 8:
+    if value_range is None and (bits := bits_of(path)) > 8:
         raise ValueError(
             f"{path.name} has {bits} bits; say which numbers are black and white for this model, as in its training: "
             "--range 0 65535 for the whole type, --range 0 4095 for 12 bits in 16"
@@ -147,9 +149,9 @@ def find_images(folder: Path) -> list[Path]:
 def _source_of(mask: Path) -> str | None:
     """The digest of the image file that a mask was made of; None where there is no such mask."""
     try:
-        with PIL.Image.open(mask) as picture:
+        with PIL.PngImagePlugin.PngImageFile(mask) as picture:  # PIL.Image.open refuses 179 megapixels
             return picture.info.get(SOURCE)
-    except OSError:
+    except (OSError, SyntaxError):  # missing, or no PNG
         return None
 
 

@@ -49,7 +49,8 @@ class TTA:
     flips: "h" (left and right), "v" (up and down), "hv", or "" for none.
     turns: also the four quarter turns; with a flip these are the eight symmetries of the square.
     scales: factors on the image's sides. The default TTA() is the plain image alone.
-    Choose what the scene allows: a street has an up and a down, a microscope's picture has not.
+    Choose what the scene allows: a street has an up and a down, a microscope's picture has not; where classes tell left
+    from right, as those of two lungs do, a flip exchanges them, and the mean is of both.
     """
 
     flips: str = ""

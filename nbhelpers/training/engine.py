@@ -20,7 +20,7 @@ from torch.optim.swa_utils import update_bn
 from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
-from nbhelpers.checks import Gate, channels_explained, check_finite, check_logits, first_non_finite, logits_of
+from nbhelpers.checks import Gate, check_finite, check_logits, first_non_finite, logits_of, mismatch_explained
 from nbhelpers.datasets.dataset import collate
 from nbhelpers.losses import presence_loss
 from nbhelpers.metrics import ConfusionMatrix, to_ids
@@ -92,7 +92,7 @@ class Forward(nn.Module):
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         if self.training and hasattr(self.model, "forward_with_aux"):
-            with channels_explained(images):
+            with mismatch_explained(self.model, images):
                 answer = self.model.forward_with_aux(images)
             if not isinstance(answer, tuple | list) or len(answer) != 2:
                 raise ValueError(

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from nbhelpers.checks import check_finite, check_logits
+from nbhelpers.checks import check_finite, check_logits, logits_of
 
 IMAGES = torch.rand(2, 3, 8, 12, generator=torch.Generator().manual_seed(0))
 LOGITS = torch.zeros(2, 5, 8, 12)
@@ -47,6 +47,36 @@ def test_what_is_no_logits_is_refused_with_the_way_to_them(answer):
 def test_logits_come_back():
     assert check_logits(LOGITS, IMAGES) is check_logits(LOGITS, IMAGES, 5) is LOGITS
     check_logits(LOGITS[:, :1], IMAGES, 2)
+
+
+class PerPixel(nn.Linear):
+    def forward(self, images):
+        return super().forward(images.movedim(1, -1)).movedim(-1, 1)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize(
+    "layer", [lambda: nn.Conv2d(3, 5, 1), lambda: PerPixel(3, 5)], ids=["conv", "linear"]
+)
+def test_weights_of_another_type_are_named(layer, dtype):
+    name = str(dtype).removeprefix("torch.")
+    words = rf"not take float32 images \(.*\); its weights are {name}: call model.float\(\)"
+    with pytest.raises(ValueError, match=words):
+        logits_of(layer().to(dtype), IMAGES)
+
+
+def test_another_error_of_a_model_of_half_precision_is_its_own():
+    with pytest.raises(RuntimeError, match="must match the size"):
+        logits_of(Sum().half(), IMAGES)
+
+
+class Sum(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(7))
+
+    def forward(self, images):
+        return images + self.bias
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])

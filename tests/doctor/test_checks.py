@@ -219,7 +219,25 @@ def test_one_batch_is_learnt_by_heart(channels):
 
 
 def test_it_stops_when_steps_end_and_steps_matter():
-    assert overfit_one_batch(small_unet(), squares(), steps=0) < 0.6
+    images, masks = squares()
+    untrained = overfit_one_batch(small_unet(), (images, masks), steps=0)
+    assert 0 < untrained < 0.6
+    assert overfit_one_batch(small_unet().eval(), (images, masks.byte()), steps=0) == untrained
+
+
+STEPS = []
+
+
+class Counted(nn.Identity):
+    def forward(self, x):
+        STEPS.append(1)
+        return x
+
+
+def test_it_stops_when_the_batch_is_learnt():
+    STEPS.clear()
+    assert 0.95 < overfit_one_batch(nn.Sequential(small_unet(), Counted()), squares(), steps=2000)
+    assert len(STEPS) < 200
 
 
 def test_a_model_that_cannot_learn_does_not():
@@ -242,6 +260,9 @@ def test_faults_while_overfitting_are_named():
     model.head.weight.data.fill_(math.nan)
     with pytest.raises(FloatingPointError, match="the loss is nan in step 0, first in the output of 'head'"):
         overfit_one_batch(model, (images, masks))
+    for model, name in ((small_unet().requires_grad_(False), "UNet"), (nn.Identity(), "Identity")):
+        with pytest.raises(ValueError, match=f"no parameter of this {name} requires a gradient"):
+            overfit_one_batch(model, (images, masks))
     model = small_unet()
     model.forward = model.forward  # as accelerate does
     with pytest.raises(ValueError, match="the forward of this UNet was replaced on the instance"):

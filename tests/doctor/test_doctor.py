@@ -14,7 +14,7 @@ from torch.utils.data import ConcatDataset, Subset
 
 from nbhelpers.datasets.dataset import SegmentationDataset, collate
 from nbhelpers.doctor import CHECKS, Finding, Report, doctor
-from nbhelpers.doctor.case import name_of
+from nbhelpers.doctor.case import Case, name_of
 from nbhelpers.losses import pixel_loss
 from nbhelpers.models.fpn import FPN
 from nbhelpers.models.unet import UNet
@@ -116,6 +116,13 @@ def test_one_channel_is_healthy_for_two_classes():
     case = healthy(num_classes=2)
     case["model"] = small_unet(num_classes=1)
     assert visit(case).failed == []
+    assert visit(case | {"train": None, "valid": None}).failed == []
+
+
+def test_floats_that_resizing_pushed_below_0_are_not_taken_for_normalised():
+    case = healthy()
+    scale(case, 1, -5e-4)
+    assert case["images"].min() < 0 and visit(case).failed == []
 
 
 LOSSES = {
@@ -159,6 +166,18 @@ def test_a_frozen_encoder_is_no_mode_that_was_left():
     model = FPN(num_classes=NUM_CLASSES, encoder="resnet18")
     model.encoder.freeze()
     assert "mode" not in visit(healthy() | {"model": model.train()}).failed
+
+
+def test_a_part_in_eval_mode_is_no_mode_that_was_left():
+    case = healthy()
+    case["model"].ups.eval()
+    assert visit(case).failed == []
+
+
+def test_every_step_of_a_trial_draws_the_same_dropout():
+    model = nn.Sequential(nn.Conv2d(3, 16, 1), nn.Dropout(0.5), nn.Conv2d(16, NUM_CLASSES, 1))
+    report = visit(healthy() | {"model": model, "lr": 0.0})
+    assert re.search(r"lr 0 take the loss from (\S+) to \1, ten times that lr to \1\n", str(report)), report
 
 
 class Wrapped(nn.Module):
@@ -263,6 +282,13 @@ class InPlace(nn.Module):
         return self.head(features)
 
 
+def one_image_pooled(case):
+    """A part that sees the whole picture, as in DeepLab, whose batch norm gets one value of one image."""
+    pooled = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(5, 5, 1), nn.BatchNorm2d(5))
+    case["images"], case["masks"] = case["images"][:1], case["masks"][:1]
+    case["model"] = nn.Sequential(case["model"], pooled, nn.Upsample(size=(32, 48)))
+
+
 class Sevens(Blocks):
     def read(self, index):
         image, mask = super().read(index)
@@ -274,7 +300,7 @@ def one_class(masks):
 
 
 def mostly_void(masks):
-    return torch.where(torch.arange(32)[:, None] < 24, 255, masks)
+    return torch.where(torch.arange(32)[:, None] < 16, 255, masks)
 
 
 # name: (the check that fails, words of its finding, stage, what spoils the healthy case)
@@ -314,6 +340,12 @@ FAULTS = {
         "start",
         lambda c: wrap(c, after=lambda x: {"out": x}),
     ),
+    "ids": (
+        "forward",
+        "gives int64 .*; take argmax",
+        "start",
+        lambda c: wrap(c, after=lambda x: x.argmax(1)),
+    ),
     "a classifier": (
         "forward",
         "every pixel",
@@ -335,6 +367,12 @@ FAULTS = {
     "masks with an axis": ("mask type", "squeeze", "start", lambda c: c.update(masks=c["masks"][:, None])),
     "byte masks": ("mask type", "uint8", "start", lambda c: c.update(masks=c["masks"].byte())),
     "mask of another size": ("sizes", "32, 24", "start", lambda c: c.update(masks=c["masks"][:, :, ::2])),
+    "a mask too few": (
+        "sizes",
+        r"images \(4, .*masks \(3, ",
+        "start",
+        lambda c: c.update(masks=c["masks"][:3]),
+    ),
     "small logits": (
         "sizes",
         "interpolate",
@@ -395,6 +433,7 @@ FAULTS = {
     ),
     "all frozen": ("gradient", "reaches 0 of", "start", freeze),
     "output detached": ("gradient", "detach", "start", lambda c: wrap(c, after=lambda x: x.detach())),
+    "output times 0": ("gradient", "reaches 0 of", "start", lambda c: wrap(c, after=lambda x: x * 0)),
     "first weights too large": ("starting loss", "ln 5 = 1.61", "start", enlarge_head),
     "lr too high": ("learning rate", "lower lr", "start", lambda c: c.update(lr=10.0)),
     "lr absurdly high": ("learning rate", "lower lr", "start", lambda c: c.update(lr=1e30)),
@@ -414,6 +453,13 @@ FAULTS = {
         "start",
         lambda c: c.update(model=InPlace()),
     ),
+    "weights of half precision": (
+        "forward",
+        r"weights are bfloat16: call model.float\(\)",
+        "start",
+        lambda c: c["model"].bfloat16(),
+    ),
+    "one value for batch norm": ("forward", "two images at least, drop_last=True", "start", one_image_pooled),
     "an error of its own": (
         "forward",
         "refuses images .* KeyError: 'weights'",
@@ -425,6 +471,12 @@ FAULTS = {
         r"train\[5\]: masks hold .*7",
         "start",
         lambda c: c.update(train=Sevens()),
+    ),
+    "a faulty mask of valid": (
+        "samples",
+        r"valid\[5\]: masks hold .*7",
+        "start",
+        lambda c: c.update(valid=Sevens(first=100)),
     ),
     "split overlap": (
         "split overlap",
@@ -543,13 +595,31 @@ def test_a_leak_is_seen_through_wrappers_and_transforms(train):
 
 
 def test_images_that_change_at_each_reading_are_not_compared():
-    report = visit(healthy() | {"train": Wrapping(Blocks(), 0.5)})
-    assert "the images of train change at each reading" in report.unchecked["split overlap"]
+    for name in ("train", "valid"):
+        report = visit(healthy() | {name: Wrapping(Blocks(), 0.5)})
+        assert f"the images of {name} change at each reading" in report.unchecked["split overlap"]
 
 
 def test_the_number_of_classes_is_that_of_the_data_inside_wrappers():
     case = healthy() | {"train": Subset(Blocks(), [0]), "valid": None, "model": small_unet(7)}
     assert visit(case).failed == ["channels"]
+    assert visit(case | {"train": None, "valid": Subset(Blocks(), [0])}).failed == ["channels"]
+
+
+MODES = []
+
+
+class Records(nn.Conv2d):
+    def forward(self, images):
+        MODES.append(self.training)
+        return super().forward(images)
+
+
+@pytest.mark.parametrize("stage", ["start", "training", "scoring"])
+def test_the_forward_runs_in_train_mode_at_the_start_only(stage):
+    MODES.clear()
+    visit(healthy() | {"model": Records(3, NUM_CLASSES, 1), "stage": stage})
+    assert set(MODES) == {stage == "start"}
 
 
 @pytest.mark.parametrize("stage", ["start", "scoring"])
@@ -569,10 +639,74 @@ def test_the_caller_keeps_model_mode_gradients_and_random_state(stage):
     modes = [module.training for module in model.modules()]
     before = snapshot()
     with torch.no_grad():  # as a caller might
-        visit(case)
+        assert "loss type" not in visit(case).failed  # which asks for a gradient
     torch.testing.assert_close(snapshot(), before, rtol=0, atol=0)
     assert [module.training for module in model.modules()] == modes
     assert not any(module._forward_hooks for module in model.modules())
+
+
+class Counting(nn.Module):
+    """Learns its own weight, and counts its calls."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(()))
+        self.register_buffer("calls", torch.zeros(()))
+
+    def forward(self, logits, masks):
+        self.calls += 1
+        return self.weight * pixel_loss(logits, masks)
+
+
+def test_the_caller_keeps_the_loss():
+    loss = Counting()
+    assert visit(healthy() | {"loss": loss}).failed == []
+    assert loss.calls == 0 and loss.weight.grad is None
+
+
+@pytest.mark.parametrize("stage", ["start", "training"])
+def test_of_a_batch_of_void_nothing_is_said_about_learning(stage, trained):
+    case = healthy(stage, None if stage == "start" else trained)
+    change_masks(case, lambda masks: torch.full_like(masks, 255))
+    report = visit(case)
+    assert report.failed == ["classes present", "void share"], report
+    assert report.unchecked["gradient"] == "since the batch is void everywhere"
+    assert "starting loss" in report.unchecked
+
+
+@pytest.mark.parametrize(("bias", "failed"), [(5.0, []), (8.0, ["starting loss"])])
+def test_a_first_loss_of_three_times_guessing_is_too_much(bias, failed):
+    """Of a model that says the first class: about the bias, less a fifth of it, for it is right in a fifth."""
+    model = nn.Conv2d(3, NUM_CLASSES, 1)
+    nn.init.zeros_(model.weight)
+    model.bias.data = torch.tensor([bias, 0, 0, 0, 0])
+    assert visit(healthy() | {"model": model, "lr": None}).failed == failed
+
+
+@pytest.mark.parametrize(
+    ("losses", "other_lr", "other", "cure"),
+    [
+        ([1, 1.2, 0.7], None, None, None),  # learns well, whatever the way
+        ([1, 1.04, 0.9], 1e-3, 0.87, None),
+        ([1, 1.04, 0.9], 1e-3, 0.84, "a tenth of that lr to 0.84.*lower lr"),
+        ([1, 1.06, 0.9], None, None, "over 1.06.*lower lr"),
+        ([1, 0.9, math.nan], None, None, "lower lr"),
+        ([1, 1, 0.996], 1e-1, 0.989, None),  # less than three times as far
+        ([1, 1, 0.996], 1e-1, 0.987, "ten times that lr to 0.987.*raise lr"),
+    ],
+)
+def test_a_learning_rate_is_judged_by_its_losses(losses, other_lr, other, cure, monkeypatch):
+    tried = []
+
+    def trial(case, lr):
+        tried.append(lr)
+        return losses if lr == 1e-2 else [1, other]
+
+    monkeypatch.setattr(Case, "losses", trial)
+    report = visit(healthy())
+    assert report.failed == (["learning rate"] if cure else [])
+    assert re.search(cure or "", str(report), re.DOTALL), report
+    assert tried[0] == 1e-2 and tried[1:] == pytest.approx([other_lr] if other_lr else [])
 
 
 def test_the_report_puts_failures_first():

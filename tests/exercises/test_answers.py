@@ -3,14 +3,16 @@
 The tables are in `cases`, one a lesson.
 """
 
+import json
 import random
 import re
+from decimal import Decimal
 
 import numpy as np
 import pytest
 import torch
 
-from nbhelpers.exercises import UNANSWERED
+from nbhelpers.exercises import UNANSWERED, NotYet, as_numbers, call, expect_two_digits, try_function
 from tests.exercises.tables import (
     EXERCISES,
     FORMS,
@@ -105,6 +107,61 @@ def test_what_is_no_function_or_stops_is_told(check):
         assert re.search(hint, check(answer)), check(answer)
     with pytest.raises(KeyboardInterrupt):
         check(interrupted)
+
+
+def test_numbers_that_are_held_in_unusual_ways_are_read():
+    negative = (
+        torch.tensor([1 - 2j, 3j], dtype=torch.complex128).conj().imag
+    )  # torch keeps a note to turn the signs
+    assert as_numbers(negative).tolist() == [2, -3]
+    assert as_numbers(np.array([1, Decimal(2), torch.tensor(3.5)], object)).tolist() == [1, 2, 3.5]
+
+
+def test_who_gives_more_than_two_digits_must_nearly_be_right():
+    assert expect_two_digits(0.4735, 0.475, {}, "no") is None
+    for near in (0.4714, 0.4786):
+        with pytest.raises(NotYet, match="^no$"):
+            expect_two_digits(near, 0.475, {}, "no")
+
+
+def test_a_function_may_give_its_number_in_brackets():
+    def double(x):
+        return 2 * x
+
+    for brackets in (lambda x: [2 * x], lambda x: torch.tensor([[2.0 * x]])):
+        assert try_function(brackets, double, [(1,), (3,)], [], "no") is None
+
+
+def test_the_line_that_stops_is_the_readers_own():
+    def reads(text):
+        return json.loads(text)
+
+    with pytest.raises(NotYet, match=r"stops with JSONDecodeError in line \d+, `return json.loads\(text\)`"):
+        call(reads, ("no JSON",), ["text"])
+
+
+def weight_changed(layer):
+    layer.weight.data += 1
+
+
+@pytest.mark.parametrize(
+    ("argument", "change"),
+    [
+        (torch.zeros(2, 3), lambda x: x.add_(1)),
+        (torch.zeros(2, 3), lambda x: x.unsqueeze_(0)),
+        (np.zeros(3), lambda x: x.fill(1)),
+        ([1, 2], lambda x: x.append(3)),
+        ([torch.zeros(2), torch.zeros(2)], lambda x: x[1].add_(1)),
+        ({"a": 1}, lambda x: x.update(a=2)),
+        ({"a": 1}, lambda x: x.update(b=x.pop("a"))),
+        (torch.nn.Linear(2, 2), weight_changed),
+        (torch.nn.BatchNorm2d(3), lambda x: x(torch.rand(2, 3, 4, 4))),
+    ],
+)
+def test_a_function_that_changes_what_it_is_given_is_told(argument, change):
+    with pytest.raises(NotYet, match="it changes scene, which others still need"):
+        call(lambda size, scene: change(scene), (3, argument), ["size", "scene"])
+    assert call(lambda size, scene: size, (3, argument), ["size", "scene"]) == 3
 
 
 def interrupted(*arguments):

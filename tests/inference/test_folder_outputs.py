@@ -1,5 +1,7 @@
 """What the folder's run writes: colours of masks and overlays, whose they are, and the options of the command."""
 
+from unittest.mock import Mock
+
 import numpy as np
 import onnx
 import pytest
@@ -8,7 +10,7 @@ from PIL import Image
 from torch import nn
 
 from nbhelpers.datasets.files import read_image, read_mask
-from nbhelpers.inference import TTA, OnnxModel, TiledTiff, export, open_image, predict
+from nbhelpers.inference import TTA, OnnxModel, TiledTiff, export, folder, open_image, predict
 from nbhelpers.inference import __main__ as command
 from nbhelpers.inference.export import _check_equal
 from nbhelpers.inference.folder import Report, predict_folder, write_mask, write_overlay
@@ -110,11 +112,40 @@ def test_other_models_and_settings_are_not_mixed(run, models):
             run(**({"value_range": (0, 255)} | other))
 
 
+def test_large_masks_are_known_again(run, monkeypatch):
+    run()
+    monkeypatch.setattr(
+        Image, "MAX_IMAGE_PIXELS", 90 * 130 // 3
+    )  # Pillow's limit, of which it refuses twice as many
+    assert len(run().before) == 1
+
+
+@pytest.mark.parametrize("damage", [b"", b"no picture", b"\x89PNG\r\n\x1a\n", "half"])
+def test_a_damaged_mask_is_made_again(tmp_path, run, damage):
+    run()
+    mask = tmp_path / "out" / "masks" / "a.png"
+    whole = mask.read_bytes()
+    mask.write_bytes(whole[:60] if damage == "half" else damage)
+    assert len(run().done) == 1 and mask.read_bytes() == whole
+
+
 @pytest.mark.parametrize("gone", ["masks/a.png", "overlays/a.jpg"])
 def test_what_is_missing_of_the_two_is_done_again(tmp_path, run, gone):
     run()
     (tmp_path / "out" / gone).unlink()
     assert len(run().done) == 1 and (tmp_path / "out" / gone).is_file()
+
+
+def test_an_overlay_of_another_picture_is_not_taken_for_done(tmp_path, run, monkeypatch):
+    """Who stops between mask and overlay of a picture that replaced another."""
+    run()
+    overlay = tmp_path / "out" / "overlays" / "a.jpg"
+    old = overlay.read_bytes()
+    Image.fromarray(255 - PIXELS).save(tmp_path / "images" / "a.png")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(folder, "write_overlay", Mock(side_effect=KeyboardInterrupt))
+        run()
+    assert len(run().done) == 1 and overlay.read_bytes() != old
 
 
 def test_hidden_files_are_no_images(tmp_path, run):

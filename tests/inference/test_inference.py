@@ -422,6 +422,15 @@ def test_ensembles_that_cannot_be():
         Ensemble([])
     with pytest.raises(ValueError, match=r"shapes \[\(1, 2, 32, 32\), \(1, 3, 32, 32\)\]"):
         predict(Ensemble([network(2), network(3)]), torch.rand(3, 32, 32))
+    for answer, words in (
+        (lambda logits: {"out": logits}, r'gives dict; .* picks them, output\["out"\]'),
+        (lambda logits: (logits, None), r"gives tuple; .* picks them, output\[0\]"),
+        (lambda logits: logits.argmax(1), r"gives int64 \(1, 32, 32\); .*take argmax"),
+    ):
+        member = network()
+        member.register_forward_hook(lambda model, images, logits, answer=answer: answer(logits))
+        with pytest.raises(ValueError, match=words):
+            predict(Ensemble([network(), member]), torch.rand(3, 32, 32))
 
 
 # Tiles

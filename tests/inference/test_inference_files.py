@@ -290,6 +290,8 @@ def test_a_model_of_other_channels_is_told_so(tmp_path):
     ):
         export(nn.Conv2d(4, 2, 1), tmp_path / "four.onnx")
     export(nn.Conv2d(4, 2, 1), tmp_path / "four.onnx", in_channels=4)
+    with pytest.raises(RuntimeError, match=r"; its weights are float16: call model.float\(\)"):
+        export(nn.Conv2d(3, 2, 1).half(), tmp_path / "half.onnx")
 
 
 class WorksAtOneArea(nn.Module):

@@ -101,6 +101,7 @@ NO_IRIS = {
     "no pupil, one reflection": (inside(ROUND.limbus) & ~inside(Ellipse(170, 120, 5, 5, 0)), "pupil"),
     "two eyes": (two_eyes(), "two irises"),
     "two eyes, one smaller": (two_eyes(0.3), "two irises"),
+    "most of it elsewhere": (ring(ROUND) | (np.indices(SHAPE)[0] >= 185), "35 % of the mask lie between"),
     "a slit": (under_lids(ring(ROUND), ROUND, 0.93), "can be seen|no pupil within a limbus|to trust them"),
     "a stripe": (np.indices(SHAPE)[0] // 20 == 5, "no iris found"),
     "a sickle": (inside(ROUND.limbus) & ~inside(ROUND.limbus._replace(y=100)), "no iris found"),
