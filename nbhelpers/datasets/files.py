@@ -155,7 +155,7 @@ def bits_of(path: Path) -> int:
 
 def _picture_samples(data: bytes, name: str | Path, frame: int | None) -> Samples:
     with _decoding(name):
-        picture = _open(data)
+        picture = opened(data)
     # a phone's MPO holds previews and depth maps behind the photo
     frames = 1 if picture.format in ("MPO", "TIFF") else getattr(picture, "n_frames", 1)
     _check_frame(name, frames, frame)
@@ -210,7 +210,7 @@ def _png_of_16_bits(data: bytes, kind: int, name: str | Path, orientation: int) 
     )
 
 
-def _open(data: bytes) -> Image.Image:
+def opened(data: bytes) -> Image.Image:
     """As PIL.Image.open, for our formats and without its limit of 179 megapixels; `_check_size` has ours."""
     for factory, accepts in (Image.OPEN[name] for name in FORMATS):
         if accepts(data[:16]):

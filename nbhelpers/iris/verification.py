@@ -24,7 +24,7 @@ def hamming_distance(a: IrisCode, b: IrisCode, shifts: int = SHIFTS) -> float:
     """Share of the bits valid in both codes that differ, 0 to 1, at the best rotation of up to `shifts` columns.
 
     nan where at no rotation a twentieth of the bits is valid in both: too few to tell. Not normalised: before you hold
-    it against a threshold, take that of `all_distances`. Raises ValueError if the codes differ in shape.
+    it against a threshold, take that of `all_distances`. Raises ValueError as `all_distances` does.
     """
     return float(all_distances([a, b], shifts, normalised=False)[0, 1])
 
@@ -38,8 +38,10 @@ def all_distances(
     of chance falls with the root of n: 0.5 - (0.5 - d) * sqrt(n / (TYPICAL * N)) as in Daugman, 2007, cut to 0..1. The
     best rotation is that of the least distance. `normalised=False` leaves it at d.
     None stands for a picture in which no iris was found; its distances are nan, that to itself too.
-    Raises ValueError if the codes differ in shape.
+    Raises ValueError if the codes differ in shape, and for fewer than 0 `shifts`.
     """
+    if shifts < 0:
+        raise ValueError(f"shifts is {shifts}; it must be 0, which turns no code, or more")
     found = [index for index, code in enumerate(codes) if code is not None]
     shapes = {codes[index].bits.shape for index in found} | {codes[index].valid.shape for index in found}
     if len(shapes) > 1:

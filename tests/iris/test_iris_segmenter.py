@@ -1,7 +1,6 @@
 """The stored network for irises: its file, its sizes, its score, and what it says where there is no iris."""
 
 import json
-import time
 from importlib.resources import files
 
 import numpy as np
@@ -32,10 +31,8 @@ def test_the_file_is_small_and_is_what_was_scored():
     assert training["seconds"] > 0 and all("seed" in stage for stage in training["stages"])
 
 
-def test_loading_is_quick_and_gives_an_evaluating_network_in_float32(segmenter):
-    started = time.perf_counter()
+def test_loading_gives_an_evaluating_network_in_float32(segmenter):
     model = load_segmenter()
-    assert time.perf_counter() - started < 2
     assert not model.training and all(p.dtype == torch.float32 for p in model.parameters())
     stored = load_file(FILE)  # a safetensors file: numbers only
     assert set(stored) == set(model.state_dict())

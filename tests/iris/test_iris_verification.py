@@ -67,6 +67,11 @@ def test_masked_bits_have_no_say():
     assert hamming_distance(code, turned, shifts=4) == 0
 
 
+def test_fewer_than_no_shifts_are_refused():
+    with pytest.raises(ValueError, match="shifts is -1; it must be 0, which turns no code, or more"):
+        hamming_distance(random_code(0), random_code(1), shifts=-1)
+
+
 def test_too_few_common_bits_are_no_answer():
     code = random_code(0)
     few = np.zeros(SHAPE, bool)

@@ -1,16 +1,14 @@
 """The image files that an export speaks of: found by name inside one folder, never outside it."""
 
-import io
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from PIL import Image
 
 from nbhelpers.datasets.annotations.formats.label_studio import original_name
 from nbhelpers.datasets.annotations.shapes import Picture
-from nbhelpers.datasets.files import ORIENTATION, SUFFIXES, read_image, upright
+from nbhelpers.datasets.files import ORIENTATION, SUFFIXES, opened, read_image, upright
 
 SIDES_SWAPPED = (5, 6, 7, 8)  # the EXIF orientations of photographs that lie on their side
 
@@ -137,7 +135,7 @@ def read_picture(
 
 
 def _orientation(data: bytes) -> int:
-    with Image.open(io.BytesIO(data)) as file:
+    with opened(data) as file:
         return file.getexif().get(ORIENTATION, 1)
 
 
