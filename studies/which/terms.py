@@ -10,7 +10,8 @@ show is another, not their size: tuning, by photographs of train that it does no
 that it chose; and equal steps with the street's, for those of another rate there. (On photographs the loss weighs the
 classes.)
 
-Two on the street by another optimizer, Muon, in the place of AdamW: tuning, of three rates of its own, and equal time.
+Three by another optimizer, Muon, in the place of AdamW: tuning on the street, of three rates of its own, equal time
+there, and a minute of CamVid's photographs.
 """
 
 import time
@@ -142,6 +143,7 @@ class Data:
 ON_STREET = OnVal(epochs=EPOCHS // 2)
 ON_CAMVID = "all 101 photographs of val at their own 360 x 480, void ignored"
 BY_MUON = {"optimizer": "muon"}
+MINUTE_OF_PHOTOGRAPHS = TimedPhotographs(seconds=120, size=SMALL, seen_at=SMALL)
 AS_STREET = {"draws": Protocol.scenes, "size": Protocol.size, "seen_at": Protocol.size}  # of photographs
 ON_SMALL = Photographs(epochs=EPOCHS, **AS_STREET)
 DATA = {
@@ -167,11 +169,20 @@ DATA = {
         tuned_on="street",
         tuning=ON_STREET,
         finals={
-            MINUTE: TimedPhotographs(seconds=120, size=SMALL, seen_at=SMALL),
+            MINUTE: MINUTE_OF_PHOTOGRAPHS,
             MINUTES: TimedPhotographs(seconds=600),
         },
         seeds=3,
         scored=ON_CAMVID,
+    ),
+    "camvid_muon": Data(
+        name="camvid_muon",
+        tuned_on="street_muon",
+        tuning=replace(ON_STREET, options=BY_MUON),
+        finals={MINUTE: replace(MINUTE_OF_PHOTOGRAPHS, options=BY_MUON)},
+        seeds=3,
+        scored=ON_CAMVID,
+        rates=MUON_RATES,
     ),
     "camvid_small": Data(
         name="camvid_small",

@@ -10,7 +10,7 @@ from studies.study import Page
 from studies.which.answers import NOTHING, Answer
 from studies.which.networks import NETWORKS
 from studies.which.orders import Ranked, begun, enumerated
-from studies.which.terms import STEPS, TIME
+from studies.which.terms import STEPS
 
 
 class Versus:
@@ -78,9 +78,10 @@ class Versus:
         return Page("\n".join(f"- {line}" for line in lines))
 
 
-def optimizers() -> Versus:
-    """On the street at equal time, each optimizer with the best of three learning rates of its own."""
-    return Versus({"AdamW": Answer("street"), "Muon": Answer("street_muon")}, TIME)
+def optimizers(data: str = "street") -> Versus:
+    """On "street" at equal time or "camvid" in a minute, each with the best of three rates of its own on the street."""
+    muon = Answer(f"{data}_muon")
+    return Versus({"AdamW": Answer(data), "Muon": muon}, muon.first)
 
 
 def tunings() -> Versus:

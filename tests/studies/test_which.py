@@ -402,7 +402,7 @@ def test_a_network_without_rows_at_equal_time(rows):
 
 def test_unknown_data():
     with pytest.raises(
-        ValueError, match="no rows are planned on 'moon'; there are street, street_muon, camvid, camvid_small"
+        ValueError, match="no rows are planned on 'moon'; there are street, street_muon, camvid, camvid_muon"
     ):
         Answer("moon")
 
@@ -436,13 +436,24 @@ def test_the_order_of_the_rows(monkeypatch):
 # The rows that are stored, and the page
 
 
-def test_the_page_says_what_the_rows_say():
-    page = nbformat.read(ROOT / "notebooks" / "24_which_network.ipynb", as_version=4)
-    answer, photographs, small = map(Answer, ("street", "camvid", "camvid_small"))
+def said_by_24() -> dict[str, str]:
+    answer, photographs = map(Answer, ("street", "camvid"))
     said = {f"answer.{name}": getattr(answer, name) for name in SAYING}
-    said |= {f"photographs.{name}": getattr(photographs, name) for name in ("least", "table")}
-    said |= {f"small.{name}": getattr(small, name) for name in ("least", "rates")}
-    said["small.borrowed(answer)"] = small.borrowed(answer)
+    said |= {f"photographs.{name}": getattr(photographs, name) for name in ("least", "table", "decisions")}
+    return said | {"muon.says": optimizers().says, "also.says": optimizers("camvid").says}
+
+
+def said_by_27() -> dict[str, str]:
+    small = Answer("camvid_small")
+    said = {f"small.{name}": getattr(small, name) for name in ("least", "rates")}
+    return said | {"small.borrowed(drawings)": small.borrowed(Answer("street")), "rates.says": tunings().says}
+
+
+@pytest.mark.parametrize(
+    "name, saying", [("24_which_network", said_by_24), ("27_drawings_to_photographs", said_by_27)]
+)
+def test_the_page_says_what_the_rows_say(name, saying):
+    page, said = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4), saying()
     shown = {cell.source: cell.outputs for cell in page.cells if cell.source in said}
     assert shown.keys() == said.keys()
     for source, (output,) in shown.items():
@@ -465,7 +476,7 @@ def test_rows_have_the_rate_that_tuning_chose(data, terms):
 
 @pytest.fixture
 def by_both(tmp_path, monkeypatch):
-    """A function that stores rows of equal time, by AdamW and by Muon."""
+    """A function that stores rows of equal time on the street, by AdamW and by Muon."""
     monkeypatch.setattr("studies.study.RESULTS", tmp_path)
 
     def store(adamw: list[dict], muon: list[dict]) -> Versus:
@@ -511,12 +522,13 @@ def test_tunings_differ_in_nothing_but_where_the_rates_come_from():
     assert set(tunings().gains) == set(drawings.networks) == differing
 
 
-def test_muon_has_the_same_terms_but_for_its_rates():
-    for terms in ("tuning", TIME):
-        adamw, muon = (
-            tuning(DATA[data]) if terms == "tuning" else final(DATA[data], terms)
-            for data in ("street", "street_muon")
-        )
-        assert replace(muon.protocol, options={}) == adamw.protocol
-        assert muon.protocol.options == {"optimizer": "muon"} and "by Muon" in str(muon.protocol)
-    assert len(DATA["street_muon"].rates) == len(RATES)
+@pytest.mark.parametrize("data", ["street", "camvid"])
+def test_muon_has_the_same_terms_but_for_its_rates(data):
+    adamw, muon = optimizers(data).answers.values()
+    for one, other in (
+        (adamw.tuning, muon.tuning),
+        *((adamw.studies[terms], muon.studies[terms]) for terms in muon.studies),
+    ):
+        assert replace(other.protocol, options={}) == one.protocol
+        assert other.protocol.options == {"optimizer": "muon"} and "by Muon" in str(other.protocol)
+    assert len(muon.data.rates) == len(adamw.data.rates) and muon.data.tuned_on == "street_muon"
