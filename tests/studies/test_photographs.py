@@ -310,7 +310,14 @@ def test_all_ways_of_drawings_have_as_many_steps():
     study = load("27")
     protocols = {name: way.protocol(study.protocol) for name, way in study.ways.items()}
     assert {protocol.steps for protocol in protocols.values()} == {900}
-    assert {(p.size, p.seen_at, p.lr) for p in protocols.values()} == {((72, 96), (72, 96), 4e-3)}
+    assert {(p.size, p.seen_at) for p in protocols.values()} == {((72, 96), (72, 96))}
+    by_muon = {name for name, protocol in protocols.items() if protocol.options}
+    assert by_muon == {name for name in protocols if name.endswith(", by Muon")} and len(by_muon) == 4
+    for name, protocol in protocols.items():
+        muon = {"lr": 1e-2, "options": {"optimizer": "muon"}}
+        other = replace(protocols[name.removesuffix(", by Muon")], **muon) if name in by_muon else protocol
+        assert protocol == other and (name in by_muon or protocol.lr == 4e-3)
+    protocols = {name: protocol for name, protocol in protocols.items() if name not in by_muon}
     alone, noisy = protocols.pop("drawings alone"), protocols.pop("noisy drawings alone")
     assert noisy == replace(alone, noise=25.0) and "augmented, with noise," in str(noisy)
     assert sorted(protocol.scenes for protocol in protocols.values()) == [10, 10, 50, 50, 367, 367]
