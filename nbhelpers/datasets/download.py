@@ -4,6 +4,7 @@ A set is written whole or not at all: it is unpacked and checked beside its plac
 """
 
 import argparse
+import gzip
 import re
 import shutil
 import stat
@@ -21,7 +22,17 @@ import requests
 from nbhelpers.datasets.locate import data_folders
 from nbhelpers.datasets.sources import SOURCES, Archive, Source
 
-BROKEN = (ValueError, EOFError, zipfile.BadZipFile, tarfile.TarError, zlib.error)  # what a bad archive raises
+# what a bad archive raises; the last two are zipfile's where a version, a flag or a name in its directory is damaged
+BROKEN = (
+    ValueError,
+    EOFError,
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    gzip.BadGzipFile,
+    zlib.error,
+    RuntimeError,
+    IndexError,
+)
 
 GROWTH = 10  # times its own size an archive may become; pictures are compressed already, so it is about 1
 

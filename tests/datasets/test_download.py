@@ -1,5 +1,6 @@
 """Fetching, against a server on this machine that can be slow of wit: cut off, lie, or be away."""
 
+import gzip
 import hashlib
 import io
 import shutil
@@ -286,6 +287,32 @@ def test_a_damaged_member_is_noticed(tmp_path):
             Source("set", (Archive("archive.zip", (DEAD,), "a/(.*)", lambda folder: ""),), "", ""), tmp_path
         )
     assert leftovers(tmp_path) == ["archive.zip"]
+
+
+def with_byte(content, at, value):
+    """Changed in its directory, so many bytes after where the last member's entry begins."""
+    at += content.rindex(b"PK\1\2")
+    return content[:at] + bytes([value]) + content[at + 1 :]
+
+
+TARRED = tarred({f"x/CamVid/train/{name}.png": bytes(600) for name in "ab"}, "w")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (with_byte(CAMVID_LIKE, 6, 255), "zip file version 25.5"),
+        (with_byte(CAMVID_LIKE, 8, 1), "is encrypted"),
+        (with_byte(CAMVID_LIKE, 46, 0), ""),  # a member without a name: each Python says something else
+        (gzip.compress(TARRED[:2000]) + b"<html>", "Not a gzipped file"),
+    ],
+    ids=["version", "encrypted", "nameless", "page after gzip"],
+)
+def test_after_a_damaged_archive_the_next_mirror_is_tried(server, tmp_path, capfd, content, reason):
+    server.files |= {"/bad": content, "/good": CAMVID_LIKE}
+    install(source(f"{server.url}/bad", f"{server.url}/good"), tmp_path)
+    assert f"{server.url}/bad: " in (line := capfd.readouterr().err) and reason in line
+    assert leftovers(tmp_path) == ["camvid"]
 
 
 @pytest.mark.parametrize(

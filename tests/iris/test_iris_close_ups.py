@@ -20,6 +20,13 @@ class Exact:
         return 0.0 if size is None else np.zeros(size)
 
 
+class Inexact:
+    """One whose numbers are known: two deviations to the right, one up, and wider by one."""
+
+    def normal(self, mean, deviation, size=None):
+        return mean + deviation * (1.0 if size is None else np.array([2.0, -1.0]))
+
+
 def test_open_eyes_are_cut_and_shut_ones_left_out():
     cut = close_ups(in_memory(EYES), KNOWN, (48, 64))
     assert 0 < len(cut) == sum(eye.opening > OPEN for eye in KNOWN) < len(KNOWN)
@@ -50,6 +57,20 @@ def test_an_exact_box_has_the_iris_in_its_middle_and_half_again_as_much_around()
         scale = 160 / (2.6 * eye.iris.a)
         assert np.mean(rows) == pytest.approx(59.5, abs=scale)
         assert np.ptp(columns) == pytest.approx(160 * 2 / 2.6, abs=2.5 * scale)
+
+
+def test_an_inexact_box_is_moved_and_wider_by_its_numbers():
+    """A tenth of a semi-axis and 8 % are one deviation; the iris moves against the box."""
+    eye = replace(KNOWN[0], iris=KNOWN[0].iris._replace(x=160.9, y=120.9, a=60.0))
+    y, x = np.indices((240, 320)) + 0.5
+    disc = torch.from_numpy((np.hypot(x - eye.iris.x, y - eye.iris.y) < eye.iris.a).astype(np.uint8))
+    for rng, right, down, wider in ((Exact(), 0, 0, 1), (Inexact(), 0.2, -0.1, np.exp(0.08))):
+        _, mask = close_up(torch.zeros(3, 240, 320, dtype=torch.uint8), disc, eye, (120, 160), rng)
+        rows, columns = np.nonzero(mask.numpy())
+        semi_axis = 160 / (2.6 * wider)  # in pixels of the close-up
+        assert np.mean(columns) == pytest.approx(79.5 - right * semi_axis, abs=1)
+        assert np.mean(rows) == pytest.approx(59.5 - down * semi_axis, abs=1)
+        assert np.ptp(columns) + 1 == pytest.approx(2 * semi_axis, abs=1.5)
 
 
 def test_a_mask_of_marks_is_cut_like_the_image():

@@ -73,6 +73,13 @@ def test_places_of_the_sheet():
     assert y[0] == pytest.approx(40 - 0.5 + 15 * np.sin(np.pi / 4) * np.array([1, 1, -1, -1]))
 
 
+def test_a_cell_of_the_sheet_is_the_mean_of_what_it_covers():
+    """Those of a large iris cover many pixels, whose noise is averaged out; one pixel each would keep most of it."""
+    noise = np.random.default_rng(0).integers(0, 256, SHAPE, np.uint8)
+    sheet, _ = unwrap(noise, ring(ROUND), ROUND, SIZE)
+    assert sheet.std() < 0.5 * noise[ring(ROUND)].std() / 255
+
+
 def test_what_is_hidden_is_not_visible():
     mask = under_lids(ring(ROUND), ROUND, 0.4)
     _, visible = unwrap(paint(ROUND), mask, ROUND, SIZE)
@@ -80,7 +87,8 @@ def test_what_is_hidden_is_not_visible():
     assert visible[:, :8].mean() > 0.8 and not visible[-1, 3 * SIZE[1] // 4]  # beside the pupil; above it
     cut = Boundaries(ROUND.pupil._replace(x=13), ROUND.limbus._replace(x=10))
     _, visible = unwrap(paint(cut), ring(cut), cut, SIZE)
-    assert not visible[-1, SIZE[1] // 2] and visible[4, 2]  # outside of the picture, and inside
+    # outside of the picture, beside the pupil and beside the iris, and inside
+    assert not visible[-1, SIZE[1] // 2] and not visible[-1, SIZE[1] // 3] and visible[4, 2]
 
 
 def test_a_place_of_which_a_part_is_hidden_is_not_visible():
@@ -125,6 +133,31 @@ def test_light_changes_no_bit():
     assert (bright.bits == encode(sheet, seen).bits)[bright.valid].mean() > 0.999
 
 
+SHADE = 0.3 * np.cos((np.arange(256) + 0.5) * 2 * np.pi / 256)  # bright on the right, dark on the left
+
+
+@pytest.mark.parametrize(
+    ("light", "least"), [(0.3, 0.999), (-0.3, 0.999), (SHADE, 0.9)], ids=["brighter", "darker", "shade"]
+)
+def test_light_draws_no_edge_where_something_is_hidden(light, least):
+    """Though of the iris only three strips can be seen, two of them narrower than what counts as neighbourhood."""
+    wave = (np.arange(256) + 0.5) * 2 * np.pi / 256 * 11
+    sheet, seen = np.tile(0.5 + 0.1 * np.cos(wave), (4, 1)).astype(np.float32), np.zeros((4, 256), bool)
+    for strip in (slice(20, 60), slice(130, 170), slice(200, 230)):
+        seen[:, strip] = True
+    plain, lit = (encode(each.astype(np.float32), seen) for each in (sheet, sheet + light))
+    both = plain.valid & lit.valid
+    assert both.mean() > 0.3 and (plain.bits == lit.bits)[both].mean() > least
+
+
+def test_the_filter_sees_waves_of_24_columns_best():
+    """Of one as weak as this, just enough is left at 24 columns, and at half or twice the length too little."""
+    for columns, found in ((24, True), (12, False), (48, False)):
+        wave = (np.arange(240) + 0.5) * 2 * np.pi / columns
+        sheet = np.tile(0.5 + 0.0075 * np.cos(wave), (4, 1)).astype(np.float32)
+        assert encode(sheet, np.ones(sheet.shape, bool)).valid.any() == found, columns
+
+
 def test_what_is_hidden_gives_no_valid_bit_and_changes_no_other():
     sheet = np.random.default_rng(0).random((16, 256)).astype(np.float32)
     seen = np.ones(sheet.shape, bool)
@@ -166,12 +199,13 @@ def test_a_sheet_of_odd_width():
     assert encode(sheet, sheet >= 0).bits.shape == (2, 4, 255)
 
 
-def test_a_glint_changes_no_bit_far_away():
+@pytest.mark.parametrize("value", [4.0, -3.0], ids=["glint", "lash"])
+def test_what_stands_out_changes_no_bit_far_away(value):
     angle = (np.arange(256) + 0.5) * 2 * np.pi / 256
     sheet = np.tile(0.5 + 0.1 * np.cos(11 * angle), (4, 1)).astype(np.float32)
-    glint = sheet.copy()
-    glint[:, 100:103] = 4.0
-    plain, spoilt = (encode(each, each > 0).bits for each in (sheet, glint))
+    spoilt = sheet.copy()
+    spoilt[:, 100:103] = value
+    plain, spoilt = (encode(each, np.ones(each.shape, bool)).bits for each in (sheet, spoilt))
     assert (plain == spoilt)[..., np.r_[40:88, 115:160]].mean() > 0.95
 
 
@@ -182,13 +216,19 @@ def test_bad_input_is_named():
         (np.stack([image] * 3, axis=-1), r"uint8 \(240, 320, 3\)"),
         (image[None], r"uint8 \(1, 240, 320\)"),
         (image[:, :300], r"the image is \(240, 300\) and the mask \(240, 320\)"),
+        (np.pad(image, 1), r"the image is \(242, 322\) and the mask \(240, 320\)"),
     ):
         with pytest.raises(ValueError, match=words):
             iris_code(wrong, mask)
     with pytest.raises(ValueError, match="must be bool"):
         unwrap(image, mask.astype(np.uint8), ROUND)
-    with pytest.raises(ValueError, match="the same shape: pass what unwrap returned"):
-        encode(np.zeros((8, 64), np.float32), np.ones((8, 63), bool))
+    for shape, visible in (
+        ((8, 64), np.ones((8, 63), bool)),
+        ((8, 64), np.ones((8, 64), np.uint8)),
+        ((1, 8, 64), np.ones((1, 8, 64), bool)),
+    ):
+        with pytest.raises(ValueError, match="the same shape: pass what unwrap returned"):
+            encode(np.zeros(shape, np.float32), visible)
     with pytest.raises(NoIris):
         iris_code(image, np.zeros_like(mask))
 

@@ -14,6 +14,8 @@ def test_by_hand():
     assert e2([GUESS], [TRUE]) == pytest.approx((2 / 6 + 1 / 2) / 2)
     assert e1([TRUE], [TRUE]) == e2([TRUE], [TRUE]) == 0
     assert e1([~TRUE], [TRUE]) == e2([~TRUE], [TRUE]) == 1
+    one_of_each = np.array([[True, False]])
+    assert e1([~one_of_each], [one_of_each]) == e2([~one_of_each], [one_of_each]) == 1
 
 
 def test_images_count_alike_whatever_their_size():
@@ -22,6 +24,7 @@ def test_images_count_alike_whatever_their_size():
     assert e1([GUESS, large], [TRUE, large]) == pytest.approx(3 / 16)
     assert e2([GUESS, ~large], [TRUE, large]) == pytest.approx((5 / 12 + 1) / 2)
     assert e1(np.stack([GUESS, TRUE]), np.stack([TRUE, TRUE])) == pytest.approx(3 / 16)
+    assert e2([GUESS, TRUE, TRUE], [TRUE] * 3) == pytest.approx(5 / 12 / 3)
 
 
 def test_an_image_without_iris_or_without_anything_else():

@@ -82,6 +82,14 @@ def test_too_few_common_bits_are_no_answer():
     assert np.isnan(hamming_distance(IrisCode(code.bits, apart), IrisCode(code.bits, ~apart), shifts=0))
 
 
+def test_a_twentieth_of_the_bits_is_enough():
+    bits = np.zeros((2, 1, 10), bool)
+    one = bits.copy()
+    one[0, 0, 3] = True  # of 20
+    assert hamming_distance(IrisCode(bits, one), IrisCode(~bits, ~bits), shifts=0) == 1
+    assert hamming_distance(IrisCode(bits, one), IrisCode(bits, ~bits), shifts=0) == 0
+
+
 def test_all_distances_are_those_of_the_pairs():
     rng = np.random.default_rng(3)
     codes = [IrisCode(rng.random(SHAPE) < 0.5, rng.random(SHAPE) < 0.7) for _ in range(5)]
@@ -154,6 +162,9 @@ def test_codes_of_different_sheets_are_an_error():
     small = IrisCode(np.ones((2, 8, 64), bool), np.ones((2, 8, 64), bool))
     with pytest.raises(ValueError, match=r"shapes \[\(2, 8, 64\), \(2, 16, 128\)\]"):
         hamming_distance(small, random_code(0))
+    one_row = IrisCode(random_code(0).bits, np.ones((2, 1, 128), bool))
+    with pytest.raises(ValueError, match=r"shapes \[\(2, 1, 128\), \(2, 16, 128\)\]"):
+        hamming_distance(one_row, one_row)
 
 
 def test_pairs():
@@ -165,6 +176,8 @@ def test_pairs():
     assert impostor.tolist()[:3] == [0.2, 0.3, 0.4] and np.isnan(impostor[3])
     with pytest.raises(ValueError, match="3 identities"):
         genuine_and_impostor(distances, [7, 7, 9])
+    with pytest.raises(ValueError, match=r"distances are \(4, 5\) and there are 4 identities"):
+        genuine_and_impostor(np.zeros((4, 5)), [7, 7, 9, 9])
 
 
 def test_roc_by_hand():
@@ -174,6 +187,8 @@ def test_roc_by_hand():
     assert false_reject.tolist() == [1, 0.5, 0.5, 0, 0, 0]
     assert equal_error_rate([0.1, 0.3], [0.2, 0.4]) == 0.5
     assert roc([0.1, 0.3], [0.2, 0.4]).equal_error_threshold == pytest.approx(0.2)
+    of_three = roc([0.1], [0.2, 0.4, np.nan])
+    assert (of_three.genuine_pairs, of_three.impostor_pairs) == (1, 3)
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,32 @@ def test_a_thing_under_a_far_larger_one_is_swallowed_too(truth):
     assert kinds[4, 5] == PATCH and kinds[7, 14] == OUTLINE
 
 
+def test_a_thing_is_wrong_as_a_whole_from_one_pixel_more_than_half(truth):
+    prediction = truth.copy()
+    prediction[8:12, 10:14] = ROAD  # 16 of the car's 32 pixels
+    assert (error_kinds(prediction, truth)[8:12, 10:14] == OUTLINE).all()
+    prediction[8, 14] = ROAD
+    kinds = error_kinds(prediction, truth)
+    assert (kinds == SWALLOWED).sum() == (kinds > 0).sum() == 17  # of the rest nothing is an error
+
+
+def test_a_shape_of_twice_the_size_is_still_that_of_the_thing(truth):
+    prediction = truth.copy()
+    prediction[8:16, 10:18] = PERSON  # 64 pixels, of which 32 are the car: an IoU of one half
+    prediction[:6, 20:] = PERSON  # another, which has nothing to do with the car
+    assert (error_kinds(prediction, truth)[truth == CAR] == MISNAMED).all()
+    prediction[16, 10] = PERSON
+    assert (error_kinds(prediction, truth)[truth == CAR] == SWALLOWED).all()
+
+
+def test_patches_that_touch_at_a_corner_are_one_thing(truth):
+    truth[truth == CAR] = ROAD
+    truth[4:8, 4:8] = truth[8:12, 8:12] = CAR
+    prediction = truth.copy()
+    prediction[8:12, 8:12] = ROAD  # half of it
+    assert (error_kinds(prediction, truth)[8:12, 8:12] == OUTLINE).all()
+
+
 def test_a_border_that_is_off_is_outline_and_a_blob_is_a_patch(truth):
     prediction = truth.copy()
     prediction[6:8, 10:18] = CAR  # 2 pixels too high

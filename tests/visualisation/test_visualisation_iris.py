@@ -1,14 +1,40 @@
 """Pictures of iris recognition: alt text made from the data, and errors by name."""
 
+from collections import defaultdict
+
 import numpy as np
 import pytest
 import torch
+from matplotlib.axes import Axes
+from PIL.ImageColor import getrgb
 
 from nbhelpers.iris import encode, roc, unwrap
+from nbhelpers.iris.boundaries import matrix_of
+from nbhelpers.iris.rubber_sheet import places
 from nbhelpers.visualisation import show_boundaries, show_distances, show_roc, show_rubber_sheet
-from tests.iris.iris_masks import ASLANT, ROUND, SHAPE, ring
+from nbhelpers.visualisation.iris import HIDDEN
+from tests.iris.iris_masks import ASLANT, ROUND, SHAPE, ring, under_lids
 
 IMAGE = np.random.default_rng(0).integers(0, 255, (*SHAPE, 3), np.uint8)
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """What is handed to matplotlib, by the name of its method."""
+    calls = defaultdict(list)
+
+    def keep(name):
+        method = getattr(Axes, name)
+
+        def kept(self, *values, **options):
+            calls[name].append(values)
+            return method(self, *values, **options)
+
+        monkeypatch.setattr(Axes, name, kept)
+
+    for name in ("imshow", "plot", "add_patch", "stairs"):
+        keep(name)
+    return calls
 
 
 def test_boundaries():
@@ -25,6 +51,52 @@ def test_boundaries():
         show_boundaries([], [], [])
     with pytest.raises(ValueError, match="its mask"):
         show_boundaries([IMAGE], [ring(ROUND)[:100]], [ROUND])
+
+
+def test_the_ellipses_lie_where_they_were_fitted_and_what_they_hold_but_the_mask_does_not_is_tinted(drawn):
+    mask = under_lids(ring(ASLANT), ASLANT, 0.3)
+    show_boundaries([IMAGE], [mask], [ASLANT])
+    _, tint = (shown for (shown,) in drawn["imshow"])
+    assert np.array_equal(tint[..., 3] > 0, ring(ASLANT) & ~mask)
+    turn = np.linspace(0, 2 * np.pi, 24)
+    circle = np.stack([np.cos(turn), np.sin(turn)], axis=-1)
+    limbus, pupil = (patch for (patch,) in drawn["add_patch"])
+    for patch, ellipse in ((limbus, ASLANT.limbus), (pupil, ASLANT.pupil)):
+        points = patch.get_patch_transform().transform(circle) + 0.5 - (ellipse.x, ellipse.y)
+        assert np.linalg.norm(points @ np.linalg.inv(matrix_of(ellipse)), axis=1) == pytest.approx(1)
+
+
+def test_void_of_a_mask_is_hidden(drawn):
+    show_boundaries([IMAGE], [np.where(ring(ROUND), 255, 0)], [ROUND])
+    assert np.array_equal(drawn["imshow"][1][0][..., 3] > 0, ring(ROUND))
+
+
+def test_strips_and_rays_show_the_sheet_and_its_code(drawn):
+    mask = under_lids(ring(ASLANT), ASLANT, 0.4)
+    sheet, visible = unwrap(IMAGE.transpose(2, 0, 1), mask, ASLANT, (8, 64))
+    code = encode(sheet, visible)
+    show_rubber_sheet(IMAGE, ASLANT, sheet, visible, code)
+    _, grey, hidden, *bits = (shown for (shown,) in drawn["imshow"])
+    tint = getrgb(HIDDEN)
+    assert (np.diff(grey[visible][np.argsort(sheet[visible]), 0].astype(int)) >= 0).all()  # as bright
+    assert np.array_equal(hidden[visible], grey[visible]) and (hidden[~visible] == tint).all()
+    for strip, part, valid in zip(bits, code.bits, code.valid, strict=True):
+        assert 0 < valid.mean() < 1 and (strip[~valid] == tint).all()
+        assert (strip[part & valid] == 255).all() and (strip[~part & valid] == 0).all()
+    # the middle of each ray, where a sheet of one row and the fewest columns is read
+    rays = [np.mean(ray[:2], axis=1) for ray in drawn["plot"]]
+    quarter, half = (np.stack(places(ASLANT, (1, columns)))[:, 0] for columns in (2, 1))
+    assert rays[1] == pytest.approx(quarter[:, 0], abs=1e-3)
+    assert rays[3] == pytest.approx(quarter[:, 1], abs=1e-3)
+    assert rays[2] == pytest.approx(half[:, 0], abs=1e-3)
+
+
+def test_hidden_places_do_not_set_the_contrast(drawn):
+    """A glint that the mask leaves out, or all that can be seen would be nearly black."""
+    sheet, visible = np.tile(np.linspace(0.1, 0.2, 64, dtype=np.float32), (8, 1)), np.ones((8, 64), bool)
+    sheet[:, 60:], visible[:, 60:] = 1.0, False
+    show_rubber_sheet(IMAGE, ROUND, sheet, visible, encode(sheet, visible))
+    assert np.ptp(drawn["imshow"][1][0][visible]) == 255
 
 
 def test_the_rubber_sheet():
@@ -57,6 +129,21 @@ def test_distances():
         show_distances(PAIRS, {})
     with pytest.raises(ValueError, match="both for each case"):
         show_distances({}, {})
+
+
+def test_histograms_hold_shares_of_all_pairs(drawn):
+    show_distances({"eyes": PAIRS["true masks"]}, {"eyes": roc(*PAIRS["true masks"])})
+    different, _, same, _ = (shares for shares, _ in drawn["stairs"])
+    assert different.sum() == pytest.approx(1) and same.sum() == pytest.approx(3 / 4)  # one is nan
+    assert same[0] == pytest.approx(1 / 4) and different[-1] == pytest.approx(1 / 2)
+
+
+def test_no_error_of_a_kind_is_told_with_the_number_of_pairs(drawn):
+    alt = show_roc({"eyes": roc([0.1, 0.2], [0.15, 0.4, 0.5])}).alt
+    assert "eyes no false accept among 3 pairs at 50.0 % false rejects" in alt
+    assert "eyes no false reject among 2 pairs at 33.3 % false accepts" in alt
+    left, down = (values for values in drawn["plot"] if str(values[-1]) in ("<", "v"))
+    assert left[:2] == pytest.approx((1 / 3, 1 / 2)) and down[:2] == pytest.approx((1 / 3, 1 / 2))
 
 
 def test_roc():

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 
 from nbhelpers.metrics.calibration import Calibration
 from nbhelpers.visualisation import show_pulls, show_reliability
+from nbhelpers.visualisation.charts import RIGHT, WRONG
 
 
 def told(probability, right, of):
@@ -46,6 +47,17 @@ def test_pulls_tell_the_share_on_the_object():
     alt = show_pulls(mask, {"even": even, "only": only}).alt
     assert "even 8%, only 100%" in alt  # 4 of 48 pixels
     assert "all 0%" in show_pulls(0 * mask, {"all": even}).alt
+
+
+def test_pulls_are_as_strong_as_their_colour(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(Axes, "imshow", lambda self, shown, **options: drawn.append(shown))
+    mask, pull = np.array([[1, 0, 1]] * 2), np.array([[2.0, 0.0, -1.0]] * 2)
+    alt = show_pulls(mask, {"loss": pull}).alt
+    assert "loss 100%" in alt  # up and down alike
+    up, none, down = drawn[0][0]
+    assert up == pytest.approx(RIGHT) and none == pytest.approx([1, 1, 1])
+    assert down == pytest.approx((1 + np.array(WRONG)) / 2)
 
 
 @pytest.mark.parametrize("pulls", [{}, {"small": np.ones((2, 2))}, {"none": np.zeros((6, 8))}])
