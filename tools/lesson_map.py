@@ -45,7 +45,7 @@ LESSONS = {  # name: (its question, words of the cell whose picture stands for i
     "16_break_it": ("Eight broken trainings: what is wrong here?", "show_against"),
     "17_iris_segmentation": (
         "Which network finds the iris, and under which conditions does it fail?",
-        "show_predictions([masks[name][hard]",
+        "show_predictions([masks[name][most]",
     ),
     "18_kaggle_starter": (
         "From a competition's folder to a submission that scores, with the internet off?",

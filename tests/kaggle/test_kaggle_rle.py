@@ -1,6 +1,5 @@
 """Run-length codes: hand cases, a plain reference on random masks, real codes, speed, and every fault by name."""
 
-
 import cv2
 import numpy as np
 import pytest
