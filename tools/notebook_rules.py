@@ -162,9 +162,10 @@ def numbers_are_known(page: Page) -> Iterator[str]:
     Published figures stand with their source in benchmarks/results/published.json, under the notebook's name. The
     minutes after **Takes** are rounded by hand.
     """
-    outputs = [
-        output.get("text", "") + output.get("data", {}).get("text/plain", "") for _, output in page.outputs
-    ]
+    outputs = []
+    for _, output in page.outputs:
+        data = output.get("data", {})
+        outputs += [output.get("text", ""), data.get("text/plain", ""), data.get("text/markdown", "")]
     sources = [cell.source for cell in page.notebook.cells]
     named = re.findall(r"\bbenchmarks/results/(\w+\.json)", "\n".join(sources))
     files = [(RESULTS / name).read_text("utf-8") for name in named if (RESULTS / name).is_file()]
