@@ -303,11 +303,19 @@ def test_an_error_may_be_what_the_reader_shall_see(tmp_path):
     assert found(notebook, tmp_path) == []
 
 
-def test_a_number_in_prose_may_be_one_that_a_cell_printed(tmp_path):
+@pytest.mark.parametrize(
+    "output",
+    [
+        new_output("stream", name="stdout", text="mean IoU 0.71\n"),
+        new_output("display_data", {"text/markdown": "| 0.71 ± 0.02 |", "text/plain": "<Markdown object>"}),
+    ],
+    ids=["printed", "table"],
+)
+def test_a_number_in_prose_may_be_one_that_a_cell_shows(tmp_path, output):
     notebook = good_notebook()
     notebook.cells[2].source += "\n\nIt scores 0.71."
     assert "says 0.71 in prose" in str(found(notebook, tmp_path))
-    notebook.cells[4].outputs = [new_output("stream", name="stdout", text="mean IoU 0.71\n")]
+    notebook.cells[4].outputs = [output]
     assert found(notebook, tmp_path) == []
 
 
