@@ -346,7 +346,7 @@ def test_large_sound_files_are_read_up_to_our_own_limit(monkeypatch):
         def refuse(data):
             raise Image.DecompressionBombError("54 pixels")
 
-        patch.setattr(files, "_open", refuse)
+        patch.setattr(files, "opened", refuse)
         with pytest.raises(ValueError, match="a.webp is too large to decode .*: write it as PNG, or as TIFF"):
             read_mask(b"RIFF", "a.webp")
     monkeypatch.setattr(files, "MAX_PIXELS", 50)
