@@ -45,7 +45,8 @@ def bowl_score(prediction: np.ndarray, truth: np.ndarray) -> float:
     Both are instance ids (H, W), 0 = background, each other number one object. At t a true object is found (TP) by
     the predicted one whose IoU with it is greater than t; there is at most one. FP are predicted objects that found
     nothing, FN true ones not found. 1 where there is no object in either. A submission's score is the mean over
-    images. Of masks of one object each, 0 and 1, it is the score of TGS Salt Identification. Caicedo et al., 2019, https://doi.org/10.1038/s41592-019-0612-7, and the competition's page "Evaluation".
+    images. Of masks of one object each, 0 and 1, it is the score of TGS Salt Identification. Caicedo et al., 2019,
+    https://doi.org/10.1038/s41592-019-0612-7, and the competition's page "Evaluation".
     """
     inter, union = overlaps(prediction, truth)
     predicted, true = inter.shape

@@ -17,14 +17,14 @@ there, and a minute of CamVid's photographs.
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any
 
 from torch.utils.data import Subset
 
-from nbhelpers.datasets import SegmentationDataset
 from nbhelpers.training import evaluate
 from studies import Protocol, Study, Way
 from studies.photographs import HeldOut, Photographs
+from studies.tuning import OnVal, tried
 from studies.which.costs import Costs
 from studies.which.networks import NETWORKS, Network
 
@@ -40,15 +40,6 @@ SHORT, LONG, TURNS = 2, 12, 2  # steps of the trainings that are timed, and how 
 
 # {what a budget was fitted to: how much it pays}, in this process
 FOUND: dict[tuple, int] = {}
-
-
-class OnVal(Protocol):
-    """A protocol whose rows are scored on val, so that what is chosen by them has not seen test."""
-
-    scored: ClassVar[str] = "val"
-
-    def data(self, split: str) -> SegmentationDataset:
-        return super().data("val" if split == "test" else split)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +134,7 @@ class Data:
 ON_STREET = OnVal(epochs=EPOCHS // 2)
 ON_CAMVID = "all 101 photographs of val at their own 360 x 480, void ignored"
 BY_MUON = {"optimizer": "muon"}
+ON_STREET_BY_MUON = replace(ON_STREET, options=BY_MUON)
 MINUTE_OF_PHOTOGRAPHS = TimedPhotographs(seconds=120, size=SMALL, seen_at=SMALL)
 AS_STREET = {"draws": Protocol.scenes, "size": Protocol.size, "seen_at": Protocol.size}  # of photographs
 ON_SMALL = Photographs(epochs=EPOCHS, **AS_STREET)
@@ -158,7 +150,7 @@ DATA = {
     "street_muon": Data(
         name="street_muon",
         tuned_on="street_muon",
-        tuning=replace(ON_STREET, options=BY_MUON),
+        tuning=ON_STREET_BY_MUON,
         finals={TIME: EqualTime(seconds=30, options=BY_MUON)},
         seeds=3,
         scored="200 scenes of test",
@@ -178,7 +170,7 @@ DATA = {
     "camvid_muon": Data(
         name="camvid_muon",
         tuned_on="street_muon",
-        tuning=replace(ON_STREET, options=BY_MUON),
+        tuning=ON_STREET_BY_MUON,
         finals={MINUTE: replace(MINUTE_OF_PHOTOGRAPHS, options=BY_MUON)},
         seeds=3,
         scored=ON_CAMVID,
@@ -201,11 +193,6 @@ DATA = {
         scored=ON_CAMVID,
     ),
 }
-
-
-def tried(name: str, rate: float) -> str:
-    """What the row of a network with one of the rates is called."""
-    return f"{name}, rate {rate:g}"
 
 
 def tuning(data: Data, networks: Mapping[str, Network] = NETWORKS) -> Study:
