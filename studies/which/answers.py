@@ -278,4 +278,7 @@ def _timed(protocol: Protocol) -> bool:
 
 
 def _budget(protocol: Protocol) -> str:
-    return f"{protocol.seconds:g} CPU s" if _timed(protocol) else f"{protocol.steps:,} steps"
+    if not _timed(protocol):
+        return f"{protocol.steps:,} steps"
+    whose = "AdamW's " if hasattr(protocol, "adamw_steps") else ""
+    return f"{whose}{protocol.seconds:g} CPU s"

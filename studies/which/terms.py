@@ -11,13 +11,13 @@ that it chose; and equal steps with the street's, for those of another rate ther
 classes.)
 
 Three by another optimizer, Muon, in the place of AdamW: tuning on the street, of three rates of its own, equal time
-there, and a minute of CamVid's photographs.
+there, and CamVid's photographs for as long as AdamW's minute would take on the machine that makes the rows.
 """
 
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch.utils.data import Subset
 
@@ -62,6 +62,14 @@ class EqualTime(Protocol):
         return f"{super().__str__()}, for {self.seconds:g} CPU seconds"
 
 
+class Cost(NamedTuple):
+    """CPU seconds of what a training begins with, of a step, and of a look at val."""
+
+    begin: float
+    step: float
+    look: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class TimedPhotographs(Photographs):
     """As many steps as come nearest to `seconds` of the processor, in `epochs` of equal length, the looks included.
@@ -74,12 +82,21 @@ class TimedPhotographs(Photographs):
 
     def fitted(self, way: Way, train: Any, valid: Any) -> "TimedPhotographs":
         """Counts the draws, once for each network and process, so that its rows are equally long whatever else runs."""
-        protocol, found = super().fitted(way, train, valid), (way.build, self.seconds, self.size)
+        protocol, found = super().fitted(way, train, valid), (way.build, type(self), self.seconds, self.size)
         if found not in FOUND:
-            FOUND[found] = protocol._draws_within(way, valid)
+            FOUND[found] = protocol._draws(way, valid)
         return replace(protocol, draws=FOUND[found])
 
-    def _draws_within(self, way: Way, valid: Any) -> int:
+    def _draws(self, way: Way, valid: Any) -> int:
+        """Of an epoch: as many batches as come nearest to its part of the budget, and one at least."""
+        begin, step, look = self._cost(way, valid)
+        steps = max(1, round(((self._budget(way, valid) - begin) / self.epochs - look) / step))
+        return steps * self.batch_size
+
+    def _budget(self, way: Way, valid: Any) -> float:
+        return self.seconds
+
+    def _cost(self, way: Way, valid: Any) -> Cost:
         """A fresh network warms up; then short and long trainings and a look tell what takes how long."""
         network = way.build()
 
@@ -99,11 +116,31 @@ class TimedPhotographs(Photographs):
         short, long, look = map(min, zip(*turns))  # what disturbs a training only makes it longer
         step = max(1e-3, (long - short) / (LONG - SHORT))
         begin = max(0.0, short - SHORT * step - look)  # `fit` tries all out before its first step
-        steps = max(1, round(((self.seconds - begin) / self.epochs - look) / step))
-        return steps * self.batch_size
+        return Cost(begin, step, look)
 
     def __str__(self) -> str:
         return f"{super().__str__()}; for {self.seconds:g} CPU seconds"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AsLongAsAdamW(TimedPhotographs):
+    """As long as AdamW would take, here and now, for the steps that its own rows of `seconds` have.
+
+    A second of the processor does more on one machine than on another, and more on a quiet day than on a busy one. So
+    rows of two days compare two optimizers only if both are timed on the machine that makes the later ones.
+
+    adamw_steps: of the rows by AdamW, by the same network.
+    """
+
+    adamw_steps: int = 0
+
+    def _budget(self, way: Way, valid: Any) -> float:
+        others = {name: value for name, value in self.options.items() if name != "optimizer"}
+        begin, step, look = replace(self, options=others)._cost(way, valid)
+        return begin + self.adamw_steps * step + self.epochs * look
+
+    def __str__(self) -> str:
+        return f"{super().__str__()} of those in which AdamW took {self.adamw_steps:,} steps"
 
 
 def _seconds(job: Callable[..., Any], *given: Any, **options: Any) -> float:
@@ -119,7 +156,7 @@ class Data:
 
     tuning: the protocol of the study that chooses the rates, on the data set `tuned_on`.
     finals: those of the studies that compare, by name; the first has the costs and the order of the table. seeds: of these.
-    scored: on what, in words. rates: the learning rates that are tried.
+    scored: on what, in words. rates: the learning rates that are tried. beside: the data whose rows by AdamW last as long.
     """
 
     name: str
@@ -129,13 +166,14 @@ class Data:
     seeds: int
     scored: str
     rates: tuple[float, ...] = RATES
+    beside: str | None = None
 
 
 ON_STREET = OnVal(epochs=EPOCHS // 2)
 ON_CAMVID = "all 101 photographs of val at their own 360 x 480, void ignored"
 BY_MUON = {"optimizer": "muon"}
 ON_STREET_BY_MUON = replace(ON_STREET, options=BY_MUON)
-MINUTE_OF_PHOTOGRAPHS = TimedPhotographs(seconds=120, size=SMALL, seen_at=SMALL)
+A_MINUTE = {"seconds": 120, "size": SMALL, "seen_at": SMALL}
 AS_STREET = {"draws": Protocol.scenes, "size": Protocol.size, "seen_at": Protocol.size}  # of photographs
 ON_SMALL = Photographs(epochs=EPOCHS, **AS_STREET)
 DATA = {
@@ -161,7 +199,7 @@ DATA = {
         tuned_on="street",
         tuning=ON_STREET,
         finals={
-            MINUTE: MINUTE_OF_PHOTOGRAPHS,
+            MINUTE: TimedPhotographs(**A_MINUTE),
             MINUTES: TimedPhotographs(seconds=600),
         },
         seeds=3,
@@ -171,10 +209,11 @@ DATA = {
         name="camvid_muon",
         tuned_on="street_muon",
         tuning=ON_STREET_BY_MUON,
-        finals={MINUTE: replace(MINUTE_OF_PHOTOGRAPHS, options=BY_MUON)},
+        finals={MINUTE: AsLongAsAdamW(**A_MINUTE, options=BY_MUON)},
         seeds=3,
         scored=ON_CAMVID,
         rates=MUON_RATES,
+        beside="camvid",
     ),
     "camvid_small": Data(
         name="camvid_small",
@@ -218,9 +257,12 @@ def chosen(
 
 
 def final(data: Data, terms: str, networks: Mapping[str, Network] = NETWORKS) -> Study:
-    """The tuned networks on `terms`, a key of `data.finals`."""
-    rates = chosen(tuning(data, networks), networks, data.rates)
-    ways = {name: Way(build=networks[name].build, terms={"lr": rate}) for name, rate in rates.items()}
+    """The tuned networks on `terms`, a key of `data.finals`; if they last as long as others, those that have such rows."""
+    own = {name: {"lr": rate} for name, rate in chosen(tuning(data, networks), networks, data.rates).items()}
+    if data.beside:
+        steps = {row["way"]: row["steps"] for row in final(DATA[data.beside], terms, networks).rows}
+        own = {name: own[name] | {"adamw_steps": steps[name]} for name in own if name in steps}
+    ways = {name: Way(build=networks[name].build, terms=terms) for name, terms in own.items()}
     return _study(data.name, terms, data.finals[terms], ways, seeds=data.seeds)
 
 

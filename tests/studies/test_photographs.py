@@ -23,6 +23,7 @@ from studies.which.terms import (
     SHORT,
     STEPS,
     TURNS,
+    AsLongAsAdamW,
     TimedPhotographs,
     final,
     tuning,
@@ -208,6 +209,37 @@ def test_steps_that_a_budget_pays(monkeypatch, seconds, step, look, begin, draws
     assert clock.trained == [SHORT, *[SHORT, LONG] * TURNS]
     assert str(found).endswith(f"void ignored; for {seconds} CPU seconds")
     assert f"{found.steps:,} steps of batches of 8" in str(found)
+
+
+@pytest.mark.parametrize("pace, look", [(1.0, 0.0), (0.1, 0.0), (1.0, 4.0)])
+def test_another_optimizer_has_the_time_that_adamw_takes_on_the_same_machine(monkeypatch, pace, look):
+    """Whatever the machine: if its steps take twice as long, half as many."""
+    clock = Clock(pace, look, 0.0)
+    monkeypatch.setattr("studies.which.terms.FOUND", {})
+    monkeypatch.setattr("studies.which.terms.time", clock)
+    monkeypatch.setattr("studies.which.terms.evaluate", clock.evaluate)
+
+    def train(network, protocol, *given):
+        clock.step = pace * (2 if protocol.options.get("optimizer") == "muon" else 1)
+        clock.train(network, protocol, *given)
+
+    protocol = AsLongAsAdamW(
+        size=SMALL, seen_at=SMALL, seconds=120, adamw_steps=250, options={"optimizer": "muon"}
+    )
+    found = protocol.fitted(Way(build=Flat, train=train), protocol.data("train"), None)
+    assert found.draws == 200 and found.steps == 125
+    assert clock.trained == 2 * [SHORT, *[SHORT, LONG] * TURNS]
+    assert found.options.keys() == {"optimizer", "class_weights"}
+    assert str(found).endswith("for 120 CPU seconds of those in which AdamW took 250 steps")
+
+
+def test_it_has_as_many_seconds_as_adamws_rows_have_steps():
+    adamw, muon = (final(DATA[data], MINUTE) for data in ("camvid", "camvid_muon"))
+    steps = {row["way"]: row["steps"] for row in adamw.rows}
+    assert len(muon.ways) > 3
+    for name, way in muon.ways.items():
+        assert way.terms["adamw_steps"] == steps[name]
+        assert way.protocol(muon.protocol).adamw_steps == steps[name]
 
 
 def test_what_disturbs_one_turn_does_not_shorten_a_training(monkeypatch):
