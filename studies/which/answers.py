@@ -180,10 +180,17 @@ class Answer:
         protocol = self.data.finals[self.first]
         size = " x ".join(map(str, protocol.size))
         machines = sorted({row["machine"] for row in rows})
+        took = "".join(self._took(terms) for terms in self.ranking if _timed(self.data.finals[terms]))
         return (
             f"Bold: not to be told from the best of its column. MACs and CPU milliseconds of an answer, for one picture of "
-            f"{size}; MB of a training step of {protocol.batch_size}. Scored on {self.data.scored}. Made on {'; '.join(machines)}."
+            f"{size}; MB of a training step of {protocol.batch_size}. Scored on {self.data.scored}. {took}Made on "
+            f"{'; '.join(machines)}."
         )
+
+    def _took(self, terms: str) -> str:
+        """How well the budget was kept: it is fitted to a few steps before the first row."""
+        seconds = [row["cpu_seconds"] for row in self.studies[terms].rows if row["way"] in self.scores(terms)]
+        return f"Trainings at {terms} took {min(seconds):,.0f} to {max(seconds):,.0f} CPU s. "
 
     @cached_property
     def rates(self) -> Page:
@@ -214,7 +221,9 @@ class Answer:
         if len(alike) > 1:
             for what, words in self._wanted.items():
                 name = min(alike, key=lambda name, what=what: self.cost(name, what))
-                lines.append(f"{words} among those {len(alike)}: {self._with(name, what)}.")
+                lines.append(
+                    f"{words} of those that lead {self._when(self.first)}: {self._with(name, what)}."
+                )
         for what, words in self._wanted.items():
             name = min(self.scores(self.first), key=lambda name, what=what: self.cost(name, what))
             if name not in alike:
@@ -233,15 +242,17 @@ class Answer:
     def best(self, terms: str) -> str:
         """Who is most accurate on some terms, and who cannot be told from it, in a sentence."""
         best, *others = self.alike(terms)
-        protocol = self.data.finals[terms]
-        when = f"{'within' if _timed(protocol) else 'after'} {_budget(protocol)}"
-        text = f"Most accurate {when}: **{best}** ({mean(self.scores(terms)[best]):.3f})"
+        text = f"Most accurate {self._when(terms)}: **{best}** ({mean(self.scores(terms)[best]):.3f})"
         if len(self.scores(terms)) == 1:
             return f"{text}, the only one that has been tried."
         least = f"{self.spreads[terms].least_difference:.3f}"
         if not others:
             return f"{text}, and no other comes within the least difference of {least}."
         return f"{text}. Not to be told from it, within {least}: {enumerated(others)}."
+
+    def _when(self, terms: str) -> str:
+        protocol = self.data.finals[terms]
+        return f"{'within' if _timed(protocol) else 'after'} {_budget(protocol)}"
 
     def _with(self, name: str, what: str) -> str:
         value = self.cost(name, what)
@@ -259,7 +270,7 @@ class Answer:
             if all(scores[name] > scores[other] for other in fastest[:place])
         ]
         listed = enumerated([f"**{name}** ({times[name]:.1f} CPU ms, {scores[name]:.3f})" for name in front])
-        return [f"No other both answers faster and scores higher: {listed}."] if len(scores) > 1 else []
+        return [f"Beaten by none in both speed and score: {listed}."] if len(scores) > 1 else []
 
     def ranked(self, terms: str, name: str = "") -> Ranked:
         """The networks on some terms, to be compared with others; `name` says what the terms are called there."""

@@ -5,7 +5,7 @@ from functools import cached_property
 from itertools import chain
 from statistics import mean
 
-from studies.statistics import Spread, spread
+from studies.statistics import Spread, difference, spread
 from studies.study import Page
 from studies.which.answers import NOTHING, Answer
 from studies.which.networks import NETWORKS
@@ -47,6 +47,24 @@ class Versus:
             name: mean(self.ranking[self.second][name]) - mean(scores)
             for name, scores in self.ranking[self.first].items()
         }
+
+    @property
+    def in_tuning(self) -> Page:
+        """What the second brings in tuning, where both make as many steps: networks as pairs, each at its best rate."""
+        first, second = (
+            {name: max(scores.values()) for name, scores in answer.tried.items()}
+            for answer in self.answers.values()
+        )
+        both = [name for name in first if name in second]
+        if len(both) < 2:
+            return Page(NOTHING.format(command=self.answers[self.second].tuning.command))
+        found = difference(*([scores[name] for name in both] for scores in (second, first)), paired=True)
+        ahead = sum(second[name] > first[name] for name in both)
+        return Page(
+            f"In tuning, in as many steps and each network at the best of its rates, {self.second} scores higher than "
+            f"{self.first} on val with **{ahead} of {len(both)}** networks, by **{found.mean:.3f}** on average (95 % interval "
+            f"{found.low:.3f} to {found.high:.3f}, p = {found.p:.2g}, the networks as pairs)."
+        )
 
     @property
     def says(self) -> Page:

@@ -13,7 +13,7 @@ from scipy.stats import tukey_hsd
 
 from studies import Protocol, Way
 from studies.running import make_row
-from studies.statistics import spread
+from studies.statistics import difference, spread
 from studies.which import __main__ as command
 from studies.which.answers import NOTHING, Answer
 from studies.which.costs import MACS, MEMORY, MILLISECONDS, Costs
@@ -285,11 +285,11 @@ def test_what_follows(rows):
     assert lines[1] == (
         f"- Most accurate within 30 CPU s: **C** (0.610), and no other comes within the least difference of {least}."
     )
-    assert "- Fewest parameters among those 2: **B** (2,000)." in lines
-    assert "- Fastest answer among those 2: **A** (2 CPU ms)." in lines
+    assert "- Fewest parameters of those that lead after 592 steps: **B** (2,000)." in lines
+    assert "- Fastest answer of those that lead after 592 steps: **A** (2 CPU ms)." in lines
     assert "- Fastest answer of all, at a price of 0.200 of mean IoU: **C** (1.5 CPU ms)." in lines
     assert (
-        "- No other both answers faster and scores higher: **C** (1.5 CPU ms, 0.310) and **A** (2.0 CPU ms, 0.510)."
+        "- Beaten by none in both speed and score: **C** (1.5 CPU ms, 0.310) and **A** (2.0 CPU ms, 0.510)."
         in lines
     )
     assert "Kendall's tau = -0.33" in lines[-1]
@@ -298,6 +298,7 @@ def test_what_follows(rows):
     assert f"**{least}** apart" in answer.least and "3 networks, 3 seeds" in answer.least
     table = answer.table.splitlines()
     assert table[2].startswith("| A | ours | 3,000 | 60 | 2.0 | 30 | **0.510** | 30 | 0.410 | 608 |")
+    assert "Trainings at equal time took 30 to 30 CPU s. Made on" in table[-1]
     assert table[4].startswith("| C |") and "| 0.310 | 30 | **0.610** |" in table[4]
     assert answer.per_class(STEPS)["A"] == pytest.approx({"Sky": 0.51, "Car": 0.255})
 
@@ -359,7 +360,7 @@ def test_the_best_is_so_on_average_and_costs_are_medians(rows):
     rows(STEPS, stored)
     answer = Answer(networks=THREE)
     assert list(answer.scores(STEPS)) == ["A", "B"] and answer.cost("A", "CPU s") == 20
-    assert "Shortest training among those 2: **B** (1 CPU s)." in answer.decisions
+    assert "Shortest training of those that lead after 592 steps: **B** (1 CPU s)." in answer.decisions
 
 
 def test_who_is_slower_and_no_better_is_not_at_the_front(rows):
@@ -368,7 +369,7 @@ def test_who_is_slower_and_no_better_is_not_at_the_front(rows):
     for each in stored:
         each["measures"] |= {MILLISECONDS: {"A": 2.0, "B": 1.0}[each["way"]]}
     rows(STEPS, stored)
-    assert "scores higher: **B** (1.0 CPU ms, 0.500)." in Answer(networks=THREE).decisions
+    assert "speed and score: **B** (1.0 CPU ms, 0.500)." in Answer(networks=THREE).decisions
 
 
 def test_changes_of_place_count_beyond_both_differences():
@@ -502,6 +503,29 @@ def test_what_an_optimizer_brings_follows_from_the_rows(by_both):
     assert "AdamW is ahead of Muon beyond that with **C** (-0.100)." in found.says
     assert "cannot be told apart with **B** (+0.000)" in found.says and "tau = 1.00" in found.says
     assert list(found.ranking) == list(found.differences) == ["AdamW", "Muon"]
+
+
+def test_what_an_optimizer_brings_in_tuning(by_both, tmp_path):
+    """The best of each network's rates by the one against the best by the other, and networks as pairs."""
+    found = by_both([], [])
+    best = {"A": (0.40, 0.45), "B": (0.30, 0.34), "C": (0.50, 0.49)}
+    for place, data in enumerate(("street", "street_muon")):
+        low, middle, high = DATA[data].rates
+        stored = [
+            row(tried(name, rate), 0, score)
+            for name, scores in best.items()
+            for rate, score in ((low, 0.1), (middle, scores[place]), (high, 0.2))
+        ]
+        (tmp_path / f"24_{data}_tuning.json").write_text(json.dumps(stored))
+    found.answers = {name: Answer(answer.data.name, THREE) for name, answer in found.answers.items()}
+    pairs = difference([0.45, 0.34, 0.49], [0.40, 0.30, 0.50], paired=True)
+    assert (
+        "Muon scores higher than AdamW on val with **2 of 3** networks, by **0.027** on av" in found.in_tuning
+    )
+    assert f"{pairs.low:.3f} to {pairs.high:.3f}, p = {pairs.p:.2g}," in found.in_tuning
+    only = {"A": THREE["A"]}
+    found.answers = {name: Answer(answer.data.name, only) for name, answer in found.answers.items()}
+    assert found.in_tuning == NOTHING.format(command="python -m studies.which run --data street_muon")
 
 
 def test_only_what_both_have_trained_is_compared(by_both):
