@@ -38,7 +38,7 @@ def on_photographs(answer: Answer) -> Iterator[str]:
             "On CamVid's photographs, scored on val at their own size, by AdamW and minutes of two cores:\n\n"
             + "\n".join(lines)
         )
-        yield f"By Muon in the place of AdamW, at one minute of these:\n\n{optimizers('camvid').says}"
+        yield f"By Muon in the place of AdamW, after one minute on photographs:\n\n{optimizers('camvid').says}"
 
 
 def main() -> None:
