@@ -59,6 +59,8 @@ def check_hausdorff(hausdorff: Callable[[np.ndarray, np.ndarray], float]) -> Non
         (random.normal(size=(5, 2)), random.normal(size=(3, 2))),
         (random.normal(size=(2, 2)), random.normal(size=(6, 2)) + 4),
         (3 * random.normal(size=(7, 2)), random.normal(size=(7, 2))),
+        (np.array([[0.0, 0.0], [1.0, 0.0]]), np.array([[1.0, 0.0], [7.0, 0.0]])),  # the last point decides
+        (np.array([[1.0, 0.0], [0.0, 7.0]]), np.array([[1.0, 0.0], [0.0, 0.0]])),
     ]
 
     def between(a: np.ndarray, b: np.ndarray) -> np.ndarray:

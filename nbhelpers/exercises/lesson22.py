@@ -49,6 +49,9 @@ def check_error(error: Callable[[ndarray, ndarray, int], float]) -> None:
         told = random.random(pixels) ** 2
         trials.append((told, (random.random(pixels) < told**1.5).astype(int), bins))
     trials.append((np.array([0.0, 0.1, 0.25, 0.5, 0.9, 1.0, 1.0]), np.array([1, 0, 0, 1, 1, 1, 0]), 4))
+    trials.append(
+        (np.array([0.32, 0.38, 0.55]), np.array([0, 1, 0]), 10)
+    )  # nobody in the first and the last bins
 
     def gaps(told: ndarray, right: ndarray, bins: int) -> tuple[ndarray, ndarray]:
         """Of each bin that holds pixels: mean told - share right, and its share of the pixels."""

@@ -64,6 +64,8 @@ def by_torch(a, b):
 HAUSDORFF = [
     (one_way, "one way only; points of b"),
     (lambda a, b: one_way(b, a), "one way only; points of a"),
+    (lambda a, b: max(one_way(a, b), one_way(b[:1], a)), "one way only; points of b"),
+    (lambda a, b: max(one_way(a[:1], b), one_way(b, a)), "one way only; points of a"),
     (lambda a, b: min(one_way(a, b), one_way(b, a)), "the larger one counts"),
     (lambda a, b: (one_way(a, b) + one_way(b, a)) / 2, "not their mean"),
     (lambda a, b: cdist(a, b).max(), "furthest apart"),

@@ -77,7 +77,13 @@ def by_pixels(told, right, bins):
     return sum(abs(sum(p - y for p, y in group)) for group in groups.values()) / len(told)
 
 
+def as_many_bins_as_used(told, right, bins):
+    place = np.minimum((told * bins).astype(int), bins - 1)
+    return np.abs(np.bincount(place, told, bins) - np.bincount(place, right)).sum() / len(told)
+
+
 ERROR = [
+    (as_many_bins_as_used, "it stops with ValueError"),
     (lambda told, right, bins: np.abs(gaps_of(told, right, bins)).mean(), "counts each bin the same;"),
     (lambda told, right, bins: np.abs(gaps_of(told, right, bins)).sum() / bins, "empty ones too"),
     (lambda told, right, bins: abs(told.mean() - right.mean()), "make up for each other"),
