@@ -88,13 +88,11 @@ class TimedPhotographs(Photographs):
         return replace(protocol, draws=FOUND[found])
 
     def _draws(self, way: Way, valid: Any) -> int:
-        """Of an epoch: as many batches as come nearest to its part of the budget, and one at least."""
-        begin, step, look = self._cost(way, valid)
-        steps = max(1, round(((self._budget(way, valid) - begin) / self.epochs - look) / step))
-        return steps * self.batch_size
+        return self._within(self.seconds, self._cost(way, valid))
 
-    def _budget(self, way: Way, valid: Any) -> float:
-        return self.seconds
+    def _within(self, seconds: float, cost: Cost) -> int:
+        """Draws of an epoch: as many batches as come nearest to its part of the seconds, and one at least."""
+        return self.batch_size * max(1, round(((seconds - cost.begin) / self.epochs - cost.look) / cost.step))
 
     def _cost(self, way: Way, valid: Any) -> Cost:
         """A fresh network warms up; then short and long trainings and a look tell what takes how long."""
@@ -134,10 +132,13 @@ class AsLongAsAdamW(TimedPhotographs):
 
     adamw_steps: int = 0
 
-    def _budget(self, way: Way, valid: Any) -> float:
+    def _draws(self, way: Way, valid: Any) -> int:
+        """Both are timed in turns, and the least of each counts."""
         others = {name: value for name, value in self.options.items() if name != "optimizer"}
-        begin, step, look = replace(self, options=others)._cost(way, valid)
-        return begin + self.adamw_steps * step + self.epochs * look
+        by_adamw = replace(self, options=others)
+        turns = [(self._cost(way, valid), by_adamw._cost(way, valid)) for _ in range(TURNS)]
+        own, other = (Cost(*map(min, zip(*costs))) for costs in zip(*turns))
+        return self._within(other.begin + self.adamw_steps * other.step + self.epochs * other.look, own)
 
     def __str__(self) -> str:
         return f"{super().__str__()} of those in which AdamW took {self.adamw_steps:,} steps"

@@ -228,7 +228,7 @@ def test_another_optimizer_has_the_time_that_adamw_takes_on_the_same_machine(mon
     )
     found = protocol.fitted(Way(build=Flat, train=train), protocol.data("train"), None)
     assert found.draws == 200 and found.steps == 125
-    assert clock.trained == 2 * [SHORT, *[SHORT, LONG] * TURNS]
+    assert clock.trained == 2 * TURNS * [SHORT, *[SHORT, LONG] * TURNS]
     assert found.options.keys() == {"optimizer", "class_weights"}
     assert str(found).endswith("for 120 CPU seconds of those in which AdamW took 250 steps")
 
