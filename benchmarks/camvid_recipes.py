@@ -51,14 +51,16 @@ def by_muon(epochs: float, **more: object) -> Phase:
     return Phase(epochs=epochs, lr=1e-2, optimizer="muon", **more)
 
 
+def enlarged(epochs: float) -> Phase:
+    return Phase(epochs=epochs, size=LARGE, lr=5e-3, batch_size=2, optimizer="muon")
+
+
 RECIPES = {
     TODAY: (Phase(epochs=30),),
     "AdamW, 10 epochs": (Phase(epochs=10),),
     "Muon, 8 epochs": (by_muon(8),),
     "Muon, 30 epochs": (by_muon(30),),
-    "Muon, 12 epochs, then 7 on large photographs": (
-        by_muon(12),
-        Phase(epochs=7, size=LARGE, lr=5e-3, batch_size=2, optimizer="muon"),
-    ),
+    "Muon, 12 epochs, then 7 on large photographs": (by_muon(12), enlarged(7)),
+    "Muon, 12 epochs, then 14 on large photographs": (by_muon(12), enlarged(14)),
     "Muon, drawings, then 6 epochs": (by_muon(6, size=SMALL, drawn=True), by_muon(6)),
 }

@@ -29,6 +29,7 @@ from nbhelpers.notebook import setup
 from nbhelpers.training import evaluate, fit
 from studies.which import budget
 from studies.which.__main__ import PLAIN
+from studies.which.costs import Costs
 from tools.record import provenance
 
 # one thread: one that waits for another spins, and CPU seconds would count that
@@ -51,6 +52,12 @@ class Clock:
     def __exit__(self, *_: object) -> None:
         self.cpu += time.process_time() - self._started[0]
         self.wall += time.perf_counter() - self._started[1]
+
+
+def operations(phases: tuple[Phase, ...]) -> int:
+    """Multiplications of all passes forward over what is trained on; those backward take about twice as many."""
+    network = unet()
+    return round(sum(phase.epochs * phase.pictures * Costs(phase.size, 1).macs(network) for phase in phases))
 
 
 def shortened(phase: Phase, scale: float) -> tuple[int, int | None]:
@@ -101,6 +108,7 @@ def measure(phases: tuple[Phase, ...], seed: int, scale: float) -> dict:
         "cpu_seconds": curve[-1][0],
         "seconds": round(clock.wall, 1),
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "macs": operations(phases),
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "curve": curve,
         "recipe": ", then ".join(str(phase).removeprefix("Phase") for phase in phases),

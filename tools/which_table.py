@@ -14,9 +14,11 @@ START, END = "<!-- the networks, written by tools/which_table.py -->", "<!-- end
 def summary() -> str:
     """The least difference that means anything, the table below it, what another optimizer brings, and photographs."""
     answer = Answer("street")
-    other = f"By Muon in the place of AdamW, at equal time:\n\n{optimizers().says}"
+    muon = optimizers()
+    other = f"By Muon in the place of AdamW, at equal time:\n\n{muon.says}"
     # one line, where nothing is there yet
-    return "\n\n".join(dict.fromkeys([answer.least, answer.table, other, *on_photographs(answer)]))
+    said = [answer.least, answer.table, muon.in_tuning, other, *on_photographs(answer)]
+    return "\n\n".join(dict.fromkeys(said))
 
 
 def on_photographs(answer: Answer) -> Iterator[str]:

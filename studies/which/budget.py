@@ -19,7 +19,7 @@ def by_recipe(stored: dict[str, dict]) -> dict[str, list[dict]]:
     for row in stored.values():
         if row["scale"] == 1:
             found.setdefault(row["name"], []).append(row)
-    return dict(sorted(found.items(), key=lambda item: mean(row["cpu_seconds"] for row in item[1])))
+    return dict(sorted(found.items(), key=lambda item: item[1][0]["macs"]))
 
 
 def curves(stored: dict[str, dict]) -> dict[str, dict[float, float]]:
@@ -28,17 +28,23 @@ def curves(stored: dict[str, dict]) -> dict[str, dict[float, float]]:
 
 
 def table(stored: dict[str, dict]) -> Page:
-    """A line for each recipe: CPU seconds, their share of the first's, mean IoU over seeds."""
+    """A line for each recipe: operations, their share of `TODAY`'s, CPU seconds, memory, mean IoU over seeds.
+
+    The share is of operations, since rows of different days were made on machines of different speed.
+    """
     recipes = by_recipe(stored)
     lines = [
-        "| recipe | seeds | CPU s | share | MB | mean IoU on val |",
-        "|---|---:|---:|---:|---:|---:|",
+        "| recipe | seeds | 10¹² MACs | share | CPU s | MB | mean IoU on val |",
+        "|---|---:|---:|---:|---:|---:|---:|",
     ]
-    seconds = {name: mean(row["cpu_seconds"] for row in found) for name, found in recipes.items()}
     for name, found in recipes.items():
-        share = f"{seconds[name] / seconds[TODAY]:.2f}" if TODAY in seconds else ""
-        score = mean(row["mean_iou"] for row in found)
+        macs, seconds, score = (
+            mean(row[key] for row in found) for key in ("macs", "cpu_seconds", "mean_iou")
+        )
+        share = f"{macs / recipes[TODAY][0]['macs']:.2f}" if TODAY in recipes else ""
         peak = max(row["peak_mb"] for row in found)
-        lines.append(f"| {name} | {len(found)} | {seconds[name]:,.0f} | {share} | {peak:,} | {score:.3f} |")
+        lines.append(
+            f"| {name} | {len(found)} | {macs / 1e12:.1f} | {share} | {seconds:,.0f} | {peak:,} | {score:.3f} |"
+        )
     protocols = sorted({row["protocol"] for found in recipes.values() for row in found})
     return Page("\n".join([*lines, "", "; ".join(protocols)]))
