@@ -440,8 +440,10 @@ def test_the_order_of_the_rows(monkeypatch):
 def said_by_24() -> dict[str, str]:
     answer, photographs = map(Answer, ("street", "camvid"))
     said = {f"answer.{name}": getattr(answer, name) for name in SAYING}
-    said |= {f"photographs.{name}": getattr(photographs, name) for name in ("least", "table", "decisions")}
-    return said | {"muon.says": optimizers().says, "also.says": optimizers("camvid").says}
+    said |= {f"photographs.{name}": getattr(photographs, name) for name in ("least", "table")}
+    muon, also = optimizers(), optimizers("camvid")
+    said |= {"muon.in_tuning": muon.in_tuning, "muon.says": muon.says, "also.says": also.says}
+    return said | {'also.answers["Muon"].decisions': also.answers["Muon"].decisions}
 
 
 def said_by_27() -> dict[str, str]:
