@@ -128,13 +128,14 @@ class VOC(SegmentationDataset):
         layout = "VOCdevkit/VOC2012/SegmentationClass, JPEGImages and ImageSets"
         folder = locate("voc", ("VOCdevkit/VOC2012/SegmentationClass",), layout, root)
         super().__init__(transform)
-        self.source = VOCSegmentation(folder.parents[2], year="2012", image_set=split)
+        listed = VOCSegmentation(folder.parents[2], year="2012", image_set=split)
+        self.pairs = [(Path(image), Path(mask)) for image, mask in zip(listed.images, listed.masks)]
 
     def __len__(self) -> int:
-        return len(self.source)
+        return len(self.pairs)
 
     def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        image, mask = Path(self.source.images[index]), Path(self.source.masks[index])
+        image, mask = self.pairs[index]
         return read_image(image, image), read_mask(mask, mask, ids={*range(21), IGNORE})
 
 

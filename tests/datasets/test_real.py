@@ -224,6 +224,9 @@ def test_voc_keeps_its_ids_and_its_colours_read_as_a_folder_too(tmp_path):
     data = VOC("train", tmp_path)
     assert len(data) == 1 and np.array_equal(data[0][1].numpy(), ids)
     assert len(data.classes) == 21 and data.classes[15] == "Person" and data.palette.shape == (21, 3)
+    by_id = Folder(base / "JPEGImages", base / "SegmentationClass", VOC.classes)
+    with pytest.raises(ValueError, match=r"2007_1\.jpg is VOC\[0\]"):
+        check_no_overlap(by_id, data)
 
     Image.fromarray(np.where(ids == 7, ids, 0)).save(base / "SegmentationClass" / "2007_1.png")
     grey_only = Image.open(base / "SegmentationClass" / "2007_1.png")
