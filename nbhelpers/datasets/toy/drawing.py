@@ -21,7 +21,12 @@ class ToyDataset(SegmentationDataset):
     """
 
     def __init__(
-        self, split: str, size: tuple[int, int], length: int | None, seed: int, transform: Callable | None
+        self,
+        split: str = "train",
+        size: tuple[int, int] = (96, 128),
+        length: int | None = None,
+        seed: int = 0,
+        transform: Callable | None = None,
     ) -> None:
         super().__init__(transform)
         check_split(split)

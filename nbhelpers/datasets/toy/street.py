@@ -34,16 +34,6 @@ class Street(ToyDataset):
     classes = CAMVID_CLASSES
     palette = CAMVID
 
-    def __init__(
-        self,
-        split: str = "train",
-        size: tuple[int, int] = (96, 128),
-        length: int | None = None,
-        seed: int = 0,
-        transform: Callable | None = None,
-    ) -> None:
-        super().__init__(split, size, length, seed, transform)
-
     def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         rng = Random(f"street {self.split} {self.seed} {self.place(index)}")
         return photograph(draw(rng, self.size), rng)
