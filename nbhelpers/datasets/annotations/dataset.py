@@ -11,7 +11,7 @@ from nbhelpers.datasets.annotations.find import read_export
 from nbhelpers.datasets.annotations.images import ImageFiles, read_picture
 from nbhelpers.datasets.annotations.paint import Rules, paint
 from nbhelpers.datasets.annotations.shapes import Picture
-from nbhelpers.datasets.dataset import IGNORE, SegmentationDataset
+from nbhelpers.datasets.dataset import IGNORE, SegmentationDataset, checked_classes
 from nbhelpers.datasets.palette import categorical
 
 UNLABELLED = ("empty", "error", "skip")
@@ -69,27 +69,20 @@ class Annotated(SegmentationDataset):
                 f"unlabelled is {unlabelled!r}; it must be one of {', '.join(map(repr, UNLABELLED))}"
             )
         self.rules = Rules(order, overlap, crowd, width, centres)
-        path = Path(path)
-        content = read_export(path, format, tuple(classes) if classes is not None else None, convention)
+        path, given = Path(path), None if classes is None else checked_classes(classes)
+        content = read_export(path, format, given, convention)
         self.format, self.counts, self.odd = content.format, content.counts, content.odd
-        self._check_given(() if void is None else void, skip, () if classes is None else classes, content)
+        self._check_given(() if void is None else void, skip, given or (), content)
         void = (*(VOID_LABELS if void is None else void), *content.void)
-        alike = [label for label in self.counts if _plain(label) == _plain(background)]
-        if classes is None:
-            kept = [label for label in content.labels if label not in (*void, *skip)]
-            without = background in void or content.complete and not any(label in alike for label in kept)
-            front = () if without else (background,)
-            classes = (*front, *(label for label in kept if label not in alike))
-        self.classes = tuple(classes)
-        if not 1 <= len(self.classes) <= IGNORE or len(set(self.classes)) < len(self.classes):
-            raise ValueError(f"classes are {self.classes}; give 1 to {IGNORE} names, each once")
-        self.palette = categorical(len(self.classes))
+        self.classes = checked_classes(given or _labels(content, background, void, skip))
+        if len(set(self.classes)) < len(self.classes):
+            raise ValueError(f"classes are {self.classes}; give each name once")
+        self.palette = categorical(self.num_classes)
         ids = {name: place for place, name in enumerate(self.classes)}
         same = [name for name in (background, *ids) if name in ids and _plain(name) == _plain(background)]
         self.background = ids[same[0]] if same else IGNORE
-        painted = (
-            {label: self.background for label in alike if same} | {label: IGNORE for label in void} | ids
-        )
+        alike = [label for label in self.counts if _plain(label) == _plain(background)]
+        painted = dict.fromkeys(alike if same else (), self.background) | dict.fromkeys(void, IGNORE) | ids
         self.ids = {label: value for label, value in painted.items() if label not in skip}
         unknown = [label for label, count in self.counts.items() if count and label not in (*self.ids, *skip)]
         if unknown:
@@ -97,25 +90,8 @@ class Annotated(SegmentationDataset):
                 f"{path} has objects of {', '.join(map(repr, unknown))}, but the classes are {', '.join(self.classes)}; "
                 "name them in classes=, or in void= (255) or skip= (left out)"
             )
-        files, pictures = ImageFiles(path if images is None else images), content.pictures
-        if content.whole is not False and unlabelled != "skip":
-            beside = self._not_listed(files, pictures)
-            if content.whole or unlabelled is not None:
-                pictures += beside
-            elif beside:
-                self.odd += (
-                    f"{len(beside)} images have no row, {beside[0].name} first: left out; pass unlabelled='empty' if there is "
-                    "nothing on them",
-                )
-        drawn = [picture for picture in pictures if picture.painted or self._objects(picture)]
-        bare = len(pictures) - len(drawn)
-        if bare and unlabelled == "error":
-            first = next(picture for picture in pictures if picture not in drawn)
-            raise ValueError(
-                f"{bare} images have no object, {first.name} first; pass unlabelled='empty' if there is nothing on "
-                "them, or 'skip' if nobody has looked at them"
-            )
-        self.pictures = tuple(drawn) if unlabelled == "skip" else pictures
+        files = ImageFiles(path if images is None else images)
+        self.pictures = self._chosen(content, files, unlabelled)
         if not self.pictures:
             raise ValueError(f"{path} holds no annotated image")
         self.files = files.find_all(self.pictures, embedded=images is None)
@@ -158,6 +134,27 @@ class Annotated(SegmentationDataset):
                 raise ValueError(f"void= or skip= has {label!r}, but the label is {near[0]!r}; write it so")
             self.odd += (f"void= or skip= has {label!r}, but the labels are {', '.join(labels) or 'none'}",)
 
+    def _chosen(self, content: Export, files: ImageFiles, unlabelled: str | None) -> tuple[Picture, ...]:
+        """The pictures of the export and those beside them, as `unlabelled` says."""
+        pictures = content.pictures
+        if content.whole is not False and unlabelled != "skip":
+            beside = self._not_listed(files, pictures)
+            if content.whole or unlabelled is not None:
+                pictures += beside
+            elif beside:
+                self.odd += (
+                    f"{len(beside)} images have no row, {beside[0].name} first: left out; pass unlabelled='empty' if there is "
+                    "nothing on them",
+                )
+        drawn = tuple(picture for picture in pictures if picture.painted or self._objects(picture))
+        if unlabelled == "error" and len(drawn) < len(pictures):
+            first = next(picture for picture in pictures if picture not in drawn)
+            raise ValueError(
+                f"{len(pictures) - len(drawn)} images have no object, {first.name} first; pass unlabelled='empty' if there "
+                "is nothing on them, or 'skip' if nobody has looked at them"
+            )
+        return drawn if unlabelled == "skip" else pictures
+
     def _not_listed(self, files: ImageFiles, pictures: tuple[Picture, ...]) -> tuple[Picture, ...]:
         """The images beside those of `pictures`; those of other folders may be another split's, and are odd."""
         beside, elsewhere = files.others(pictures)
@@ -169,6 +166,14 @@ class Annotated(SegmentationDataset):
 
     def _objects(self, picture: Picture) -> list:
         return [one for one in picture.objects if one.label in self.ids]
+
+
+def _labels(content: Export, background: str, void: Sequence[str], skip: Sequence[str]) -> tuple[str, ...]:
+    """The classes by default: all labels but `void` and `skip`, before them `background` where it has pixels."""
+    kept = [label for label in content.labels if label not in (*void, *skip)]
+    named = [label for label in kept if _plain(label) != _plain(background)]
+    labelled_all = content.complete and named == kept
+    return tuple(named) if background in void or labelled_all else (background, *named)
 
 
 def _plain(name: str) -> str:

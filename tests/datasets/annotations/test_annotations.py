@@ -756,7 +756,8 @@ def test_other_errors(tmp_path, images):
         ({"crowd": "x"}, "crowd is 'x'; it must be one of 'void', 'object', 'skip'"),
         ({"unlabelled": "x"}, "unlabelled is 'x'; it must be one of 'empty', 'error', 'skip'"),
         ({"width": 0}, "width is 0; it must be a positive number"),
-        ({"classes": ["a", "a"]}, "give 1 to 255 names, each once"),
+        ({"classes": ["a", "a"]}, "give each name once"),
+        ({"classes": "dog"}, "classes are 'dog', one text; give a list of names"),
     ):
         with pytest.raises(ValueError, match=message):
             Annotated(path, images, **option)
