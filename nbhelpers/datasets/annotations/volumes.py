@@ -201,7 +201,7 @@ class GeoTiles(_Grey):
         transform: Callable | None = None,
     ) -> None:
         super().__init__(classes, window, transform)
-        self.rasterio = need("rasterio", "GeoTIFF files")
+        _rasterio()  # or who lacks it would be told of the files first
         if tile < 32:
             raise ValueError(f"tile is {tile}; it must be at least 32 pixels")
         self.tile = tile
@@ -229,7 +229,7 @@ class GeoTiles(_Grey):
         row, column = divmod(index, self._tiles()[1])
         top, left = row * self.tile, column * self.tile
         height, width = min(self.tile, self.size[0] - top), min(self.tile, self.size[1] - left)
-        window = self.rasterio.windows.Window(left, top, width, height)
+        window = _rasterio().windows.Window(left, top, width, height)
         with self._open(self.image) as source:
             bands = source.read(window=window)
         with self._open(self.labels) as source:
@@ -243,9 +243,10 @@ class GeoTiles(_Grey):
         return image, np.pad(ids, beyond, constant_values=IGNORE)
 
     def _open(self, path: Path):
+        rasterio = _rasterio()
         try:
-            return self.rasterio.open(path)
-        except self.rasterio.errors.RasterioIOError as error:
+            return rasterio.open(path)
+        except rasterio.errors.RasterioIOError as error:
             raise ValueError(f"{path} cannot be read as a GeoTIFF ({error})") from error
 
     def _on_grid(self, grid) -> bool:
@@ -257,6 +258,11 @@ class GeoTiles(_Grey):
 
     def _tiles(self) -> tuple[int, int]:
         return -(-self.size[0] // self.tile), -(-self.size[1] // self.tile)
+
+
+def _rasterio() -> ModuleType:
+    """Asked for anew each time: a data set that held the module could not be sent to a worker."""
+    return need("rasterio", "GeoTIFF files")
 
 
 def _range(values: np.ndarray, where: str | Path) -> tuple[float, float]:

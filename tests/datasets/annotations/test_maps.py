@@ -1,5 +1,7 @@
 """GeoTIFF maps, written and read by rasterio; without it the tests are skipped."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -36,6 +38,7 @@ def test_tiles_cover_the_map(grid, tmp_path):
     """Every pixel once, as it is stored, whichever way the map lies; void beyond its right and lower edge."""
     image, labels = write(tmp_path / "image.tif", BANDS, **grid), write(tmp_path / "ids.tif", IDS, **grid)
     data = GeoTiles(image, labels, CLASSES, tile=32, window=(100, 900))
+    data = pickle.loads(pickle.dumps(data))  # as workers get it where they are spawned
     assert len(data) == 2 * 3
     tiles = [(image[..., 1], mask) for image, mask in map(data.read, range(6))]
     grey, mask = (np.block([[*parts[:3]], [*parts[3:]]]) for parts in zip(*tiles))
