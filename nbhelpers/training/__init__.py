@@ -84,18 +84,18 @@ def fit(
     checkpoint do not fit together: before any training, with model and random states as they were.
     """
     plan = Plan(
-        epochs,
-        lr,
-        batch_size,
-        loss,
-        class_weights,
-        schedule,
-        weight_decay,
-        clip_norm,
-        seed,
-        stop_after,
-        average,
-        optimizer,
+        epochs=epochs,
+        lr=lr,
+        batch_size=batch_size,
+        loss=loss,
+        class_weights=class_weights,
+        schedule=schedule,
+        weight_decay=weight_decay,
+        clip_norm=clip_norm,
+        seed=seed,
+        stop_after=stop_after,
+        average=average,
+        optimizer=optimizer,
     )
     history, best = History(), None
     train_gate, valid_gate = Gate(train, "train"), Gate(valid, "valid")

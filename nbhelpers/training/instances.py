@@ -58,7 +58,7 @@ def fit_instances(
     Raises ValueError for pictures or ids that do not fit together and for one of more segments than the model has
     queries, before any training; FloatingPointError at the first loss that is not finite.
     """
-    plan = Plan(epochs, lr, batch_size, None, None, "onecycle", 0.01, clip_norm, seed)
+    plan = Plan(epochs, lr, batch_size, clip_norm=clip_norm, seed=seed)
     images, ids = _read(train, "train", len(model.queries))
     unseen = _read(valid, "valid", len(model.queries))
     history = History()
