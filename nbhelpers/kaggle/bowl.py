@@ -11,6 +11,7 @@ import PIL.Image
 from nbhelpers.datasets.dataset import SegmentationDataset
 from nbhelpers.datasets.files import read_image
 from nbhelpers.datasets.nuclei import Nuclei
+from nbhelpers.datasets.pairs import first_three
 from nbhelpers.datasets.toy.cells import Cells
 from nbhelpers.kaggle.bundle import find_input, folder_written_whole
 from nbhelpers.kaggle.rle import find_convention, is_empty, read_runs, rle_decode
@@ -146,7 +147,7 @@ def score_submission(path: str | Path, truths: Mapping[str, np.ndarray]) -> dict
         codes.setdefault(name, []).append(code)
     if missing := [name for name in truths if name not in codes]:
         raise ValueError(
-            f"{path} has no row for {missing[0]!r} and {len(missing) - 1} others; lint_submission lists them"
+            f"{path} has no row for {first_three([*map(repr, missing)])}; lint_submission lists them"
         )
     scores = {}
     for name, truth in truths.items():

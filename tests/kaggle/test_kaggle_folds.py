@@ -588,7 +588,7 @@ def test_a_perfect_and_a_wrong_submission(drawn, tmp_path):
     write_submission(path, [(name, "") for name in truths])
     assert set(score_submission(path, truths).values()) == {0.0}
     write_submission(path, [(next(iter(truths)), "")])
-    with pytest.raises(ValueError, match="has no row for 'hidden0001' and 2 others"):
+    with pytest.raises(ValueError, match="has no row for 'hidden0001', 'hidden0002'"):
         score_submission(path, truths)
 
 
