@@ -2,7 +2,7 @@
 
 from nbhelpers.kaggle.bowl import Bowl, TrainImages, draw_competition, lay_out, score_submission, to_instances
 from nbhelpers.kaggle.budget import time_budget
-from nbhelpers.kaggle.bundle import find_bundle, find_input, find_weights, input_folder
+from nbhelpers.kaggle.bundle import find_bundle, find_input, find_weights
 from nbhelpers.kaggle.decisions import by_mask, by_presence
 from nbhelpers.kaggle.folds import (
     fold_notes,
@@ -49,7 +49,6 @@ __all__ = [
     "find_weights",
     "fold_notes",
     "image_rows",
-    "input_folder",
     "instance_rows",
     "iou",
     "lay_out",
