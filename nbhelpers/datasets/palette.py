@@ -78,7 +78,7 @@ def number_of_rgb(colours: np.ndarray | Sequence[int]) -> np.ndarray:
     return np.asarray(colours, np.int32) @ np.array([1 << 16, 1 << 8, 1], np.int32)
 
 
-def rgb_of_number(number):
+def rgb_of_number(number: int | np.ndarray) -> tuple[int | np.ndarray, ...]:
     """What `number_of_rgb` made it of, for a number or an array."""
     return number >> 16, number >> 8 & 255, number & 255
 

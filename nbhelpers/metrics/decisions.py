@@ -8,7 +8,7 @@ All take probabilities (N, C, H, W), where one channel is class 1's, and none ne
 probabilities are: calibrate these first (`nbhelpers.metrics.calibration`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -74,7 +74,7 @@ def by_expected_iou(probabilities: Tensor, empty: float = 1.0) -> Tensor:
     return _best(probabilities, empty, _expected_iou)
 
 
-def _best(probabilities: Tensor, empty: float, scores) -> Tensor:
+def _best(probabilities: Tensor, empty: float, scores: Callable[[Tensor], Tensor]) -> Tensor:
     flat = judged_probabilities(probabilities).flatten(2).clamp(0, 1)
     masks = torch.zeros_like(flat, dtype=torch.bool)
     for image, class_id in torch.cartesian_prod(*map(torch.arange, flat.shape[:2])).tolist():

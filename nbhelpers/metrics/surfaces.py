@@ -11,7 +11,7 @@ benchmarks/results/metric_referees.json has both beside those packages, benchmar
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 from itertools import product
 
@@ -123,7 +123,7 @@ class Surfaces:
             within, absent=0.0, distances="_outline_distances" if by == "length" else "_border_distances"
         )
 
-    def _score(self, score, absent: float, distances: str = "_border_distances") -> float:
+    def _score(self, score: Callable, absent: float, distances: str = "_border_distances") -> float:
         """`score` of the distances; nan where both masks are empty, `absent` where one is."""
         held = self._prediction.any(), self._truth.any()
         if not any(held):

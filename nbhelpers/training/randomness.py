@@ -5,7 +5,7 @@ SeedSequence mixes its numbers instead: https://numpy.org/doc/stable/reference/r
 """
 
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -130,7 +130,7 @@ def seeded_loader(train: Dataset, batches: Batches, workers: int) -> Iterator[Da
         _tell(train, 0.0)
 
 
-def _seed_each(number: int, seed_torch) -> None:
+def _seed_each(number: int, seed_torch: Callable[[int], object]) -> None:
     """Seed from 64 bits: numpy's and torch's Mersenne twisters take 32 each, and must not take the same ones."""
     random.seed(number)
     np.random.seed(number >> 32)
