@@ -62,6 +62,8 @@ def predict(
     check_positive(stride=stride, batch_size=batch_size)
     is_list = isinstance(image, list | tuple)
     is_batch = not is_list and isinstance(image, Tensor) and image.ndim == 4
+    if is_batch and not len(image):
+        raise ValueError(f"image is a batch {tuple(image.shape)} of no images; it must hold one at least")
     grey = grey_channels(model)
     parts = image if is_list or is_batch else [image]
     images = [as_floats(part, grey) for part in parts]

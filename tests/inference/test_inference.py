@@ -148,6 +148,8 @@ def test_lists_of_unequal_sizes_batches_and_ids():
     assert ids.dtype == torch.uint8 and torch.equal(ids.long(), together[1].argmax(0))
     assert predict(model, []) == []
 
+    with pytest.raises(ValueError, match=r"a batch \(0, 3, 40, 40\) of no images; it must hold one at least"):
+        predict(model, torch.rand(0, 3, 40, 40))
 
 def test_images_of_equal_padded_size_share_a_forward():
     seen = Seen()
