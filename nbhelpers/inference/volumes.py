@@ -66,8 +66,9 @@ def predict_volume(
     }.items():
         if not isinstance(several, Iterable):
             raise ValueError(f"{name} is {several!r}; it must hold numbers, such as ({several!r},)")
+    axes = tuple(axes)
     if not axes or len(set(axes)) < len(axes) or set(axes) - {0, 1, 2}:
-        raise ValueError(f"axes is {tuple(axes)}; it must hold some of 0, 1 and 2, each once")
+        raise ValueError(f"axes is {axes}; it must hold some of 0, 1 and 2, each once")
     if 0 not in offsets:
         raise ValueError(
             f"offsets are {tuple(offsets)}; they must hold 0, the slice itself, such as (-1, 0, 1)"

@@ -58,6 +58,11 @@ def test_kinds_of_numbers(kind):
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
 
 
+def test_axes_may_be_an_array():
+    found = predict_volume(network(), VOLUME, axes=np.array([2, 1]), stride=2, progress=False)
+    assert torch.equal(found, predict_volume(network(), VOLUME, axes=(2, 1), stride=2, progress=False))
+
+
 def test_grey_slices_fill_three_channels():
     found = predict_volume(network(3), VOLUME, axes=(0,), stride=2, progress=False)
     expected = predict(network(3), np.stack([VOLUME[2]] * 3, axis=-1), stride=2)
