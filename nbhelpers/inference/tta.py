@@ -61,9 +61,10 @@ class TTA:
         if not isinstance(self.flips, str) or set(self.flips) - set("hv"):
             raise ValueError(f"flips is {self.flips!r}; it must be 'h', 'v', 'hv' or ''")
         several = isinstance(self.scales, tuple | list)
-        if not several or not self.scales or not all(0 < scale < float("inf") for scale in self.scales):
+        fine = several and self.scales and all(0 < scale < float("inf") for scale in self.scales)
+        if not fine or len(set(self.scales)) < len(self.scales):
             raise ValueError(
-                f"scales is {self.scales}; it must hold at least one factor above 0, such as (0.75, 1.0)"
+                f"scales is {self.scales}; it must hold at least one factor above 0, each once, such as (0.75, 1.0)"
             )
 
     @property

@@ -386,6 +386,7 @@ def test_scales_that_the_stride_leaves_alike(size, scales):
 def test_views_that_do_not_exist(wrong):
     with pytest.raises(ValueError, match="flips is|scales is"):
         TTA(**wrong)
+        {"scales": (1.0, 0.5, 1.0)},
 
 
 # Ensembles
