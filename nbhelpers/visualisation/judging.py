@@ -79,7 +79,7 @@ def show_pulls(mask: Tensor | np.ndarray, pulls: Mapping[str, Tensor | np.ndarra
         strength = np.abs(pull) / np.abs(pull).max()
         ends = np.where(pull[..., None] > 0, RIGHT, WRONG)
         panel.imshow(1 - (1 - ends) * strength[..., None], interpolation="nearest")
-        if 0 < mask.sum() < mask.size:
+        if 0 < mask.sum() < mask.size and min(mask.shape) > 1:  # matplotlib outlines from 2 x 2 pixels on
             panel.contour(mask == 1, levels=[0.5], colors=[INK], linewidths=0.8)
         share = np.abs(pull)[mask == 1].sum() / np.abs(pull).sum()
         panel.set_title(f"{name}\n{share:.0%} on the object", pad=4)

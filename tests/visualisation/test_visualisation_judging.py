@@ -60,6 +60,12 @@ def test_pulls_are_as_strong_as_their_colour(monkeypatch):
     assert down == pytest.approx((1 + np.array(WRONG)) / 2)
 
 
+@pytest.mark.parametrize("shape", [(1, 8), (8, 1)])
+def test_pulls_of_one_row_or_column(shape):
+    mask = np.arange(8).reshape(shape) < 2
+    assert "even 25%" in show_pulls(mask, {"even": np.ones(shape)}).alt
+
+
 @pytest.mark.parametrize("pulls", [{}, {"small": np.ones((2, 2))}, {"none": np.zeros((6, 8))}])
 def test_pulls_that_do_not_fit_are_refused(pulls):
     with pytest.raises(
