@@ -96,6 +96,7 @@ NO_IRIS = {
         np.arange(320 * 240).reshape(SHAPE) == 5000,
         "the mask holds 0 pixels|the mask holds 1 pixels",
     ),
+    "39 pixels": (np.pad(np.ones((3, 13), bool), 90), "holds 39 pixels, but a ring needs 40"),
     "full": (np.ones(SHAPE, bool), "no pupil within a limbus"),
     "no pupil": (inside(ROUND.limbus), "pupil"),
     "no pupil, one reflection": (inside(ROUND.limbus) & ~inside(Ellipse(170, 120, 5, 5, 0)), "pupil"),
@@ -103,6 +104,10 @@ NO_IRIS = {
     "two eyes, one smaller": (two_eyes(0.3), "two irises"),
     "most of it elsewhere": (ring(ROUND) | (np.indices(SHAPE)[0] >= 185), "35 % of the mask lie between"),
     "a slit": (under_lids(ring(ROUND), ROUND, 0.93), "can be seen|no pupil within a limbus|to trust them"),
+    "a gap between lids": (
+        ring(ROUND) & (abs(np.indices(SHAPE)[0] - 119.5) < 14),
+        "1. % of the limbus can be seen",
+    ),
     "a stripe": (np.indices(SHAPE)[0] // 20 == 5, "no iris found"),
     "a sickle": (inside(ROUND.limbus) & ~inside(ROUND.limbus._replace(y=100)), "no iris found"),
     "noise": (np.random.default_rng(0).random(SHAPE) < 0.5, "no iris found"),
