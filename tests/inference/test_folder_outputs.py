@@ -104,6 +104,28 @@ def test_ids_are_those_of_the_whole_picture_with_its_views(tmp_path, run, tta):
     assert tta == TTA() or (ids == predict(conv(), PIXELS, ids=True, stride=16).numpy()).mean() < 0.95
 
 
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (FloatingPointError("the model gives nan"), "the model gives nan"),
+        (RuntimeError("onnxruntime cannot run\nmodel"), "onnxruntime cannot run model"),
+        (MemoryError(), "MemoryError"),
+    ],
+)
+def test_what_fails_on_one_image_does_not_stop_the_others(tmp_path, run, monkeypatch, error, told):
+    Image.fromarray(PIXELS[:33]).save(tmp_path / "images" / "b.png")
+    real, answers = folder.predict_tiled, iter([error])
+
+    def fails_once(*arguments, **options):
+        if failure := next(answers, None):
+            raise failure
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(folder, "predict_tiled", fails_once)
+    report = run()
+    assert report.failed == {str(tmp_path / "images" / "a.png"): told} and len(report.done) == 1
+
+
 def test_other_models_and_settings_are_not_mixed(run, models):
     run(value_range=(0, 255))
     assert len(run(value_range=(0, 255)).before) == 1

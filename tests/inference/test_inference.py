@@ -1,6 +1,7 @@
 """Predicting: any size and type of image, tiles without seams, views averaged, models together."""
 
 import re
+import sys
 import tracemalloc
 
 import numpy as np
@@ -147,9 +148,9 @@ def test_lists_of_unequal_sizes_batches_and_ids():
     ids = predict(model, images[1], ids=True)
     assert ids.dtype == torch.uint8 and torch.equal(ids.long(), together[1].argmax(0))
     assert predict(model, []) == []
-
     with pytest.raises(ValueError, match=r"a batch \(0, 3, 40, 40\) of no images; it must hold one at least"):
         predict(model, torch.rand(0, 3, 40, 40))
+
 
 def test_images_of_equal_padded_size_share_a_forward():
     seen = Seen()
@@ -180,11 +181,15 @@ def test_modes_and_gradients_are_restored():
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
-def test_half_precision_stays_close():
-    model, image = network(), torch.rand(3, 64, 64)
-    half = predict(model, image, precision="bf16")
-    assert (half - predict(model, image)).abs().max() < 0.03
-    assert half.dtype == torch.float32 and (half.sum(0) - 1).abs().max() < 1e-5
+def test_half_precision_stays_close(monkeypatch):
+    model, image, ran = network(), torch.rand(3, 64, 64), []
+    model.head.register_forward_hook(lambda module, images, logits: ran.append(logits.dtype))
+    monkeypatch.setattr(sys.modules["nbhelpers.inference.predict"], "fastest_precision", lambda kind: "bf16")
+    for precision in ("bf16", "fp16", "auto"):
+        half = predict(model, image, precision=precision)
+        assert (half - predict(model, image)).abs().max() < 0.03
+        assert half.dtype == torch.float32 and (half.sum(0) - 1).abs().max() < 1e-5
+    assert ran[::2] == [torch.bfloat16, torch.float16, torch.bfloat16] and {*ran[1::2]} == {torch.float32}
 
 
 def test_more_classes_than_uint8_holds():
@@ -381,12 +386,12 @@ def test_scales_that_the_stride_leaves_alike(size, scales):
         {"scales": 0.5},
         {"scales": (0.0,)},
         {"scales": (float("nan"),)},
+        {"scales": (1.0, 0.5, 1.0)},
     ],
 )
 def test_views_that_do_not_exist(wrong):
     with pytest.raises(ValueError, match="flips is|scales is"):
         TTA(**wrong)
-        {"scales": (1.0, 0.5, 1.0)},
 
 
 # Ensembles

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 from PIL import Image, TiffImagePlugin
@@ -217,6 +218,30 @@ def test_an_exported_model_goes_where_a_model_goes(exported):
     assert torch.allclose(predict_tiled(loaded, image, 96, 48, **options), expected, atol=1e-4)
 
 
+def test_onnxruntime_runs_on_its_own_gpu_on_threads_that_do_not_spin(monkeypatch, exported):
+    asked, session = [], onnxruntime.InferenceSession
+
+    def recorded(content, options, providers):
+        asked.append((options, providers))
+        return session(content, options, providers=["CPUExecutionProvider"])
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", recorded)
+    OnnxModel(exported)
+    names = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: names)
+    OnnxModel(exported, device=1)
+    (options, on_cpu), (_, on_gpu) = asked
+    assert on_cpu == names[1:] and on_gpu == [(names[0], {"device_id": 1}), names[1]]
+    assert options.intra_op_num_threads == torch.get_num_threads()
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16])
+def test_an_exported_model_takes_floats_of_any_width(exported, dtype):
+    loaded, images = OnnxModel(exported), torch.randint(256, (1, 3, 32, 48)) / 256  # which all of them hold
+    assert torch.equal(loaded(images.to(dtype)), loaded(images))
+
+
 class FixedSize(nn.Module):
     def forward(self, images):
         return images[:, :2] + torch.zeros(1, 1, 64, 96)
@@ -227,6 +252,13 @@ class RandomAtRun(nn.Module):
 
     def forward(self, images):
         return images[:, :2] + torch.rand_like(images[:, :2])
+
+
+class OtherWhenAlone(nn.Module):
+    """Its export takes the road of a batch, for one image too."""
+
+    def forward(self, images):
+        return images[:, :2] if len(images) > 1 else 2 * images[:, :2]
 
 
 class Deep(nn.Module):
@@ -344,6 +376,9 @@ def test_a_model_on_a_gpu_is_compared_on_the_cpu(tmp_path, monkeypatch):
     model = OnGpu()
     export(model, tmp_path / "gpu.onnx")
     assert model.journey == ["cpu", "cuda:0"]
+    with pytest.raises(RuntimeError, match="cannot be exported"):
+        export(model, tmp_path / "gpu.onnx", in_channels=4)
+    assert model.journey == ["cpu", "cuda:0"] * 2  # back to its GPU all the same
 
 
 @pytest.mark.parametrize("num_classes", [1, 3])
@@ -359,6 +394,12 @@ def test_what_cannot_be_exported_leaves_no_file(tmp_path):
         export(FixedSize(), tmp_path / "fixed.onnx")
     with pytest.raises(RuntimeError, match="was not kept: .* onnxruntime and torch differ by"):
         export(RandomAtRun(), tmp_path / "random.onnx")
+    with pytest.raises(RuntimeError, match="was not kept: for images .1, .* differ by"):
+        export(OtherWhenAlone(), tmp_path / "alone.onnx")
+    model = nn.Sequential(nn.ReLU(inplace=True), FixedSize())
+    with pytest.raises(RuntimeError, match="cannot be exported to ONNX with any size"):
+        export(model, tmp_path / "fixed.onnx")
+    assert model[0].inplace
     with pytest.raises(ValueError, match="must end in .onnx"):
         export(network(), tmp_path / "unet.pt2")
     assert list(tmp_path.iterdir()) == []
