@@ -135,7 +135,7 @@ def draw_mask(axes: Axes, mask: np.ndarray, palette: np.ndarray) -> None:
 
 
 def percent(fraction: float) -> str:
-    return "under 1 %" if 0 < fraction < 0.005 else f"{100 * fraction:.0f} %"
+    return "under 1 %" if 0 < fraction <= 0.005 else f"{100 * fraction:.0f} %"
 
 
 def describe_ids(ids: np.ndarray, classes: Sequence[str]) -> str:

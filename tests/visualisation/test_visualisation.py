@@ -32,7 +32,8 @@ from nbhelpers.visualisation import (
     show_staircase,
     trace_shapes,
 )
-from nbhelpers.visualisation.labels import as_ids, as_rgb, class_patches
+from nbhelpers.visualisation.charts import RIGHT, WRONG
+from nbhelpers.visualisation.labels import as_ids, as_rgb, class_patches, describe_ids
 from nbhelpers.visualisation.probe import feature_maps, field_sides
 from nbhelpers.visualisation.tracing import trace_modules
 
@@ -218,6 +219,9 @@ def test_wrong_pixels_are_black_and_void_is_not_scored(scenes):
     right = truth.masked_fill(truth == 255, CAR)  # predicting a class in void is no error
     wrong = right.clone()
     wrong[40:, 4:] = SKY  # 8 x 60 of the 48 x 60 scored pixels
+    ids = np.repeat(range(6), (6, 5, 2, 3, 4, 980))
+    words = describe_ids(ids[None], CAMVID_CLASSES)
+    assert words == "Tree 98 %, Sky 1 %, Building under 1 %, Pavement under 1 %, 2 smaller classes"
     perfect, flawed = show_predictions([right], scenes, [0]), show_predictions([wrong], scenes, [0])
     assert count(perfect, (0, 0, 0)) < 1000  # the legend; void would be 16 * 4 * 48 pixels
     added = count(flawed, (0, 0, 0)) - count(perfect, (0, 0, 0))
