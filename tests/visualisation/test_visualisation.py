@@ -168,13 +168,31 @@ def test_an_overlay_of_one_row_or_column(scenes, shape):
 # Colours and legends
 
 
-def test_masks_keep_the_exact_colours_of_the_palette(scenes):
-    picture = show_batch(scenes, n=4)  # panels of 256 pixels: each pixel of the mask becomes 4 x 4
+@pytest.mark.parametrize("n", [4, 6])
+def test_masks_keep_the_exact_colours_of_the_palette(scenes, n):
+    picture = show_batch(scenes, n=n)  # panels of 256 pixels: each pixel of the mask becomes 4 x 4
     mask = scenes[0][1].numpy()
     for index in (SKY, BUILDING, ROAD):
-        expected = 4 * 16 * int((mask == index).sum())
+        expected = n * 16 * int((mask == index).sum())
         assert 0.95 * expected <= count(picture, CAMVID[index]) <= expected + 1000  # frames; the legend
     assert count(picture, CAMVID[CAR]) == 0  # neither in a mask nor in the legend
+
+
+def test_an_overlay_tints_and_outlines_classes_and_leaves_void(scenes, monkeypatch):
+    drawn, outlined = [], []
+    monkeypatch.setattr(
+        "nbhelpers.visualisation.pictures.draw_image", lambda axes, image: drawn.append(image)
+    )
+    monkeypatch.setattr(
+        Axes, "contour", lambda self, region, *, colors, **_: outlined.append((region, colors))
+    )
+    image, mask = scenes[0]
+    show_overlay(image, mask, scenes)
+    (plain, tinted), mask = drawn, mask.numpy()
+    half = (plain + CAMVID[np.where(mask == 255, 0, mask)].astype(int)) // 2
+    np.testing.assert_array_equal(tinted, np.where((mask == 255)[..., None], plain, half))
+    for (region, (colour,)), index in zip(outlined, (SKY, BUILDING, ROAD), strict=True):
+        assert np.array_equal(region, mask == index) and np.array_equal(colour, CAMVID[index] / 255)
 
 
 def test_legend_holds_the_classes_that_occur_and_void():
@@ -201,6 +219,9 @@ def test_colour_mask_is_exact():
 def test_alt_text_tells_the_shares_of_the_classes(scenes):
     alt = show_batch(scenes, n=1).alt
     assert alt == "Images above their masks. Image 0: Road 47 %, Sky 38 %, Building 9 %, void 6 %."
+    ids = np.repeat(range(6), (6, 5, 2, 3, 4, 980))
+    words = describe_ids(ids[None], CAMVID_CLASSES)
+    assert words == "Tree 98 %, Sky 1 %, Building under 1 %, Pavement under 1 %, 2 smaller classes"
 
 
 def test_batch_shows_pairs_and_collated_batches(scenes):
@@ -219,9 +240,6 @@ def test_wrong_pixels_are_black_and_void_is_not_scored(scenes):
     right = truth.masked_fill(truth == 255, CAR)  # predicting a class in void is no error
     wrong = right.clone()
     wrong[40:, 4:] = SKY  # 8 x 60 of the 48 x 60 scored pixels
-    ids = np.repeat(range(6), (6, 5, 2, 3, 4, 980))
-    words = describe_ids(ids[None], CAMVID_CLASSES)
-    assert words == "Tree 98 %, Sky 1 %, Building under 1 %, Pavement under 1 %, 2 smaller classes"
     perfect, flawed = show_predictions([right], scenes, [0]), show_predictions([wrong], scenes, [0])
     assert count(perfect, (0, 0, 0)) < 1000  # the legend; void would be 16 * 4 * 48 pixels
     added = count(flawed, (0, 0, 0)) - count(perfect, (0, 0, 0))
@@ -355,6 +373,18 @@ def test_confusion_is_in_shares_of_the_true_class(scenes, confusion):
     assert alt.endswith("The largest confusion: 100 % of Building is taken for Road.")
 
 
+def test_what_is_right_is_blue_and_what_is_wrong_orange(scenes, confusion, monkeypatch):
+    drawn, real = [], Axes.imshow
+    monkeypatch.setattr(
+        Axes, "imshow", lambda self, shown, **options: drawn.append(shown) or real(self, shown, **options)
+    )
+    show_confusion(confusion, scenes)
+    ((sky, *_),) = drawn
+    right, wrong = (1 - (1 - np.array(colour)) * share for colour, share in ((RIGHT, 0.9), (WRONG, 0.1)))
+    assert sky[SKY] == pytest.approx(right) and sky[ROAD] == pytest.approx(wrong)
+    assert (sky[CAR] == 1).all()
+
+
 @pytest.mark.parametrize("show", [show_iou, show_confusion])
 def test_matrices_that_do_not_fit_are_refused(show, scenes):
     with pytest.raises(ValueError, match="counted no pixel"):
@@ -370,6 +400,18 @@ def test_curves_tell_the_best_epoch_and_bear_a_missing_score():
     assert "plain, training loss 2.00 to 0.67" in picture.alt and "best 0.60 in epoch 2" in picture.alt
     assert "one, training loss 2.00 to 2.00" in picture.alt
     assert show_curves(history(0.2)).alt.startswith("Learning curves: training loss")
+
+
+def test_the_loss_of_training_is_dashed(monkeypatch):
+    drawn, real = [], Axes.plot
+    monkeypatch.setattr(
+        Axes, "plot", lambda *values, **options: drawn.append((values, options)) or real(*values, **options)
+    )
+    show_curves(history(0.2, 0.5))
+    (_, _, train), (_, _, valid), (_, _, score), (_, epoch, best) = (values for values, _ in drawn[:4])
+    assert [list(each) for each in (train, valid, score)] == [[2, 1], [2.2, 1.1], [0.2, 0.5]]
+    assert [options.get("linestyle", "-") for _, options in drawn[:3]] == ["--", "-", "-"]
+    assert (epoch, best) == (2, 0.5)
 
 
 @pytest.mark.parametrize("low", [0.1, 0.9])
@@ -497,6 +539,17 @@ def test_layers_with_equally_many_channels_show_the_same_ones(scenes):
         words.split("shown ")[1] for words in show_feature_maps(model, scenes[0][0], "012").alt.split("; ")
     )
     assert first == second and third != first and len(first.split(", ")) == 6
+
+
+def test_the_maps_that_vary_most_are_shown_under_their_numbers(scenes, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(Axes, "imshow", lambda self, shown, **options: drawn.append(shown))
+    model, image = nn.Sequential(nn.Conv2d(3, 9, 3)), scenes[0][0]
+    told = show_feature_maps(model, image, ["0"]).alt.removesuffix(".").split("shown ")[1]
+    maps = feature_maps(model, image, ["0"])["0"]
+    most = maps.std(dim=(1, 2)).argsort(descending=True)[:6].tolist()
+    assert told == ", ".join(map(str, most))
+    np.testing.assert_array_equal(drawn[1:], maps[most])
 
 
 def test_feature_maps_of_unknown_or_flat_layers_are_refused(model, scenes):

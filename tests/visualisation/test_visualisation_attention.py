@@ -113,6 +113,17 @@ def test_attention_on_a_picture_says_where(model, data):
         vis.show_attention(model, data[0][0], SELF, {"moon": (32, 0)})
 
 
+def test_the_place_that_asks_is_found_on_the_smaller_map(model, data, monkeypatch):
+    weights = torch.full((4, 6, 2, 3), 1 / 6)
+    weights[3, 4] = torch.tensor([[0.05, 0.1, 0.05], [0.1, 0.3, 0.4]])
+    monkeypatch.setattr("nbhelpers.visualisation.attention.attention_weights", lambda *_: weights)
+    alt = vis.show_attention(model, data[0][0], SELF, {"a": (31, 39), "b": (31, 40)}).alt
+    assert (
+        "row 31 and column 39, takes half from 33 % of the 2 x 3 places, most from row 16, column 32" in alt
+    )
+    assert "row 31 and column 40, takes half from 50 %" in alt
+
+
 def test_gates_on_pictures_say_their_range(model, data):
     images = [data[index][0] for index in range(3)]
     gate = vis.place_gate(model, images[0], PLACES)

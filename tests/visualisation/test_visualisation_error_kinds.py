@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from matplotlib.axes import Axes
+from PIL.ImageColor import getrgb
 from torch import nn
 
 from nbhelpers.datasets.dataset import IGNORE, SegmentationDataset
@@ -136,13 +138,20 @@ class Always(nn.Module):
         return nn.functional.one_hot(ids, 11).permute(2, 0, 1)[None].float()
 
 
-def test_shares_and_the_picture_count_the_same(truth):
+def test_shares_and_the_picture_count_the_same(truth, monkeypatch):
+    painted, real = [], Axes.imshow
+    monkeypatch.setattr(
+        Axes, "imshow", lambda self, shown, **options: painted.append(shown) or real(self, shown, **options)
+    )
     scenes, scored = Scenes(truth), truth.size - 4
     shares = error_shares(Always(ROAD), scenes)
     assert shares == {"misnamed": 0, "swallowed": 32 / scored, "outline": 0, "patch": 0}
     picture = show_error_kinds({"road": Always(ROAD), "car": Always(CAR)}, scenes, 0)
     assert "road: misnamed 0 %, swallowed 5 %, outline 0 %, patch 0 % of the scored pixels" in picture.alt
     assert "car: misnamed 95 %" in picture.alt  # the road, as large as what is predicted
+    _, _, swallowed, misnamed = painted
+    assert (swallowed[truth == CAR] == getrgb(KINDS["swallowed"])).all()
+    assert (misnamed[truth == ROAD] == getrgb(KINDS["misnamed"])).all()
 
 
 def test_of_void_alone_nothing_is_scored(truth):

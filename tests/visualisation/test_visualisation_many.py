@@ -1,5 +1,7 @@
 """However many runs, bars or kinds there are, each is drawn and told, and no two look alike."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -85,6 +87,27 @@ def test_rows_of_a_comparison_share_a_colour_all_or_none(monkeypatch):
         colours.clear()
         vis.show_comparison({name: [0.5] for name in NAMES[:count]})
         assert len(set(colours)) == different
+
+
+def test_of_a_study_the_eighth_way_is_dashed_and_each_tells_its_seeds(monkeypatch):
+    drawn, real = [], Axes.plot
+    monkeypatch.setattr(
+        Axes,
+        "plot",
+        lambda self, x, y, *more, **options: (
+            drawn.append((list(x), options.get("linestyle"))),
+            real(self, x, y, *more, **options),
+        )[1],
+    )
+    scores = {f"way{index}": [0.4, 0.6 + index / 100] for index in range(8)}
+    curves = {name: [{10: 0.1, 20: 0.2}] * 2 for name in scores}
+    study = SimpleNamespace(scores=lambda: scores, curves=lambda: curves)
+    alt = vis.show_study(study).alt
+    assert "way0 0.500 (0.400 to 0.600, 2 seeds)" in alt and "way7 0.535 (0.400 to 0.670, 2 seeds)" in alt
+    styles = [style for x, style in drawn if x == [10, 20]]
+    assert styles == ["-"] * 14 + ["--"] * 2
+    with pytest.raises(ValueError, match="the study has no rows yet"):
+        vis.show_study(SimpleNamespace(scores=dict))
 
 
 @pytest.mark.parametrize("values", [(9.2, 9.7), (-9.7, -9.2), (-2.0, 3.0)])
