@@ -6,6 +6,7 @@ switch SMP's to ours, and change nothing else in it.
 """
 
 import math
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -233,6 +234,18 @@ def test_gcn_parameters_are_those_of_a_public_implementation():
     """yassouali/pytorch-segmentation has 24,468,464: two batch norms in each of 9 refinements, a last 1 x 1
     layer."""
     assert count(on_meta(GCN, kernel_size=11)) == 24_468_464 - 9 * 2 * 2 * 11 - (11 + 1) * 11
+
+
+def test_gcn_equals_figure_2_written_out():
+    model, images = GCN(num_classes=3, encoder="squeezenet", kernel_size=3).eval(), torch.rand(1, 3, 65, 98)
+    grown = partial(F.interpolate, mode="bilinear", align_corners=False)
+    first, second, half, full = model.refiners
+    with torch.inference_mode():
+        features = model.encoder(images)
+        c4, c3, c2 = (scorer(features[name]) for scorer, name in zip(model.scorers, ("c4", "c3", "c2")))
+        x = second(grown(first(grown(c4, (9, 13)) + c3), (17, 25)) + c2)
+        expected = full(grown(half(grown(x, (33, 49))), (65, 98)))
+        torch.testing.assert_close(model(images), expected)
 
 
 def test_gcn_begins_near_an_even_guess():

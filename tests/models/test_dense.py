@@ -268,3 +268,18 @@ def test_a_hard_block_equals_its_links_written_out():
     three = third(two)
     four = fourth(torch.cat([three, two, x], dim=1))
     torch.testing.assert_close(block(x), torch.cat([one, three, four], dim=1))
+
+
+def test_fc_hardnet_of_two_scales_equals_its_figure_written_out():
+    """On odd sides: halved by means and rounded up, and joined with what the finer block gave, not with its mix."""
+    torch.manual_seed(0)
+    widths = {"stem_widths": (4, 8, 8, 8), "widths": (8, 16), "growth_rates": (4, 6), "layers": (4, 4)}
+    model, images = unsettle(FCHarDNet(num_classes=2, **widths)).eval(), torch.rand(1, 3, 37, 52)
+    (fine, coarse), (mix, mix_coarse) = model.downs, model.mixes_down
+    with torch.inference_mode():
+        skip = fine(model.stem(images))
+        x = mix_coarse(coarse(F.avg_pool2d(mix(skip), 2, ceil_mode=True)))
+        x = F.interpolate(x, (10, 13), mode="bilinear", align_corners=False)
+        x = model.ups[0](nn.Sequential.forward(model.joins[0], torch.cat([x, skip], dim=1)))
+        expected = F.interpolate(model.head(x), (37, 52), mode="bilinear", align_corners=False)
+        torch.testing.assert_close(model(images), expected)

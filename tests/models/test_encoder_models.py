@@ -10,10 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from nbhelpers.models.deeplabv3 import DeepLabV3
 from nbhelpers.models.deeplabv3_plus import DeepLabV3Plus
 from nbhelpers.models.encoder_fc_densenet import EncoderFCDenseNet
 from nbhelpers.models.encoder_unet import EncoderUNet, Pix2PixUNet
+from nbhelpers.models.fpn import FPN
 from nbhelpers.models.gcn import GCN
+from nbhelpers.models.maskformer import MaskFormer
 from nbhelpers.models.pspnet import PSPNet
 from nbhelpers.models.segnet import SegNet, mirrored_stages, unpool
 from nbhelpers.models.unet_plus_plus import UNetPlusPlus
@@ -67,6 +70,16 @@ def test_every_pair_of_the_collection_works(make, encoder, options):
     else:
         model = on_meta(make, encoder=encoder, **options)
         assert model(torch.rand(1, 3, 33, 47, device="meta")).shape == (1, 11, 33, 47)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [DeepLabV3, DeepLabV3Plus, EncoderFCDenseNet, EncoderUNet, FPN, GCN, MaskFormer, Pix2PixUNet, PSPNet, SegNet,
+     UNetPlusPlus],
+)  # fmt: skip
+def test_weights_are_handed_to_the_encoder(make, tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no file of weights at .*own.pth"):
+        make(num_classes=2, encoder="resnet18", weights=tmp_path / "own.pth")
 
 
 # U-Net on an encoder
@@ -207,6 +220,7 @@ def test_a_pruned_network_gives_the_mean_of_the_heads_that_are_left(encoder):
         torch.testing.assert_close(model.pruned(2)(images), model(images))
     assert not pruned.training and count(pruned) < count(model)
     assert [len(row) for row in pruned.nodes] == [2, 1]
+    assert {p.dtype for p in model.double().pruned(1).parameters()} == {torch.float64}  # and on its device
 
 
 def test_depths_that_cannot_be_are_refused():

@@ -11,7 +11,7 @@ from torch import nn
 
 from nbhelpers.models import encoders, hub
 from nbhelpers.models.blocks import BatchNorm, ConvBNReLU, Normalize, SeparableConv
-from nbhelpers.models.encoders import ENCODERS, Encoder, weights_or_none
+from nbhelpers.models.encoders import ENCODERS, Encoder, read_weights, weights_or_none
 
 NAMES = {  # those of the issue
     "vgg16", "vgg16_bn", "vgg19", "vgg19_bn",
@@ -359,6 +359,20 @@ def test_a_file_by_the_encoders_own_names_fits(name, tmp_path):
     assert all(torch.equal(state[key], ours[key]) for key in state)
 
 
+@pytest.mark.parametrize(
+    "name", ["vgg16_bn", "resnet18", "resnetv2_50", "densenet121", "efficientnet_b0", "xception"]
+)
+def test_of_a_file_the_classifier_is_left_out(name, tmp_path):
+    """Whatever timm calls it, and however many classes it has; VGG's hidden layers are a part of it."""
+    with torch.device("meta"):
+        seven, eight = (
+            timm.create_model(ENCODERS[name].timm_name, num_classes=count).state_dict() for count in (7, 8)
+        )
+    save_file({key: torch.zeros(1) for key in seven}, tmp_path / "w.safetensors")
+    features = {key for key in seven if seven[key].shape == eight[key].shape and "pre_logits" not in key}
+    assert read_weights(name, tmp_path / "w.safetensors").keys() == features
+
+
 def test_a_file_that_runs_code_is_refused(tmp_path):
     class Bomb:
         def __reduce__(self):
@@ -402,6 +416,11 @@ def test_a_cached_file_needs_no_internet(offline, monkeypatch, network, tmp_path
     )
     encoder = Encoder("resnet18", weights="imagenet")
     assert torch.equal(encoder.backbone["conv1"].weight, network.conv1.weight)
+    state = torchvision.models.squeezenet1_1(num_classes=1).state_dict()
+    (tmp_path / "checkpoints").mkdir()
+    torch.save(state, tmp_path / "checkpoints" / "squeezenet1_1-b8a52dc0.pth")
+    encoder = Encoder("squeezenet", weights="imagenet")
+    assert torch.equal(encoder.backbone[0][0].weight, state["features.0.weight"])
 
 
 def test_the_fallback_tells_what_it_chose(offline, network, tmp_path, capsys):
