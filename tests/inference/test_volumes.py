@@ -91,6 +91,7 @@ def test_some_classes_into_a_map_on_disk(tmp_path):
         ({"offsets": 1}, r"offsets is 1; it must hold numbers"),
         ({"classes": 1}, r"classes is 1; it must hold numbers"),
         ({"offsets": (-1, 1)}, r"offsets are \(-1, 1\); they must hold 0"),
+        ({"classes": ()}, r"classes are \(\); the model tells 0..1, of which some must be named"),
         ({"classes": (2,)}, r"classes are \(2,\); the model tells 0..1"),
         ({"classes": (-1,)}, r"classes are \(-1,\); the model tells 0..1"),
         ({"out": np.zeros((2, 6, 11, 14))}, r"out is float64 .* this result is float32 \(2, 6, 11, 14\)"),

@@ -47,7 +47,13 @@ def test_logits_are_as_large_as_the_image(segmenter, size):
 
 
 @pytest.mark.parametrize(
-    ("size", "expected"), [((240, 320), WORKING_SIZE), ((96, 128), WORKING_SIZE), ((200, 200), (278, 278))]
+    ("size", "expected"),
+    [
+        ((240, 320), WORKING_SIZE),
+        ((96, 128), WORKING_SIZE),
+        ((200, 200), (278, 278)),
+        ((2, 2000), (32, 8764)),
+    ],
 )
 def test_an_image_keeps_its_shape_on_the_way_in(size, expected):
     assert nearest_size(size, WORKING_SIZE) == expected
@@ -83,6 +89,25 @@ def test_a_lower_working_size_is_less_work():
     model.unet.register_forward_pre_hook(lambda _, given: seen.append(tuple(given[0].shape[1:])))
     assert model(torch.rand(1, 3, 120, 160)).shape == (1, 2, 120, 160)
     assert seen == [(12, 24, 32)]  # cells of 2 x 2 pixels of three colours
+
+
+@torch.inference_mode()
+def given_to_the_unet(images):
+    model, seen = IrisSegmenter(widths=(4, 8)).eval(), []
+    model.unet.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    model(images)
+    return seen[0]
+
+
+def test_a_large_image_is_made_smaller_from_all_its_pixels():
+    images = torch.zeros(1, 3, 960, 1280)
+    images[..., ::4, 0:640:4] = 1  # dots on the left, between which a coarse grid would look
+    seen = given_to_the_unet(images)
+    assert seen[..., :70].mean() > 0.5 and seen[..., 90:].mean() < -0.5
+
+
+def test_the_noise_of_a_blank_image_is_not_blown_up():
+    assert given_to_the_unet(0.3 + 1e-4 * torch.randn(1, 3, 240, 320)).std() < 0.01
 
 
 @torch.inference_mode()
