@@ -60,7 +60,7 @@ RECIPES = {
     "AdamW, 10 epochs": (Phase(epochs=10),),
     "Muon, 8 epochs": (by_muon(8),),
     "Muon, 30 epochs": (by_muon(30),),
-    "Muon, 12 epochs, then 7 on large photographs": (by_muon(12), enlarged(7)),
-    "Muon, 12 epochs, then 14 on large photographs": (by_muon(12), enlarged(14)),
+    "Muon, 12 epochs, 7 larger": (by_muon(12), enlarged(7)),
+    "Muon, 12 epochs, 14 larger": (by_muon(12), enlarged(14)),
     "Muon, drawings, then 6 epochs": (by_muon(6, size=SMALL, drawn=True), by_muon(6)),
 }

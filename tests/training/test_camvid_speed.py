@@ -135,4 +135,4 @@ def test_table_and_curves_have_no_trials():
         "as always",
     ]
     assert table(row("other", 0, 250, 0.5)).splitlines()[2] == "| other | 1 | 12.5 |  | 250 | 1,900 | 0.500 |"
-    assert curves(stored) == {"other": {0: 0, 625: 0.1, 1250: 0.5}, TODAY: {0: 0, 450: 0.1, 900: 0.56}}
+    assert curves(stored) == {"other": {0: 0, 6.25: 0.1, 12.5: 0.5}, TODAY: {0: 0, 25: 0.1, 50: 0.56}}
