@@ -266,7 +266,7 @@ def final(data: Data, terms: str, networks: Mapping[str, Network] = NETWORKS) ->
     if data.beside:
         steps = {row["way"]: row["steps"] for row in final(DATA[data.beside], terms, networks).rows}
         own = {name: own[name] | {"adamw_steps": steps[name]} for name in own if name in steps}
-    ways = {name: Way(build=networks[name].build, terms=terms) for name, terms in own.items()}
+    ways = {name: Way(build=networks[name].build, terms=its) for name, its in own.items()}
     return _study(data.name, terms, data.finals[terms], ways, seeds=data.seeds)
 
 
