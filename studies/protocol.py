@@ -20,11 +20,12 @@ class Protocol:
     and scored once on 200 of test. Few scenes, seen often: the curve is flat at its end after about two minutes, which
     more scenes would put off. Float32 everywhere, so that rows of different machines may stand side by side.
 
-    watched, scored: what the curve and the score are of, in words.
+    watched, scored: what the curve and the score are of, in words. timed: whether processor time is laid down, not steps.
     """
 
     watched: ClassVar[str] = "val"
     scored: ClassVar[str] = "test"
+    timed: ClassVar[bool] = False
 
     size: tuple[int, int] = (48, 64)  # (height, width), pixels
     scenes: int = 300
@@ -59,6 +60,11 @@ class Protocol:
     def steps(self) -> int:
         """As `fit` counts them: a last batch that is not full is left out."""
         return self.epochs * max(1, self.drawn // self.batch_size)
+
+    @property
+    def budget(self) -> str:
+        """What is laid down, in words."""
+        return f"{self.steps:,} steps"
 
     @property
     def rate(self) -> str:

@@ -7,6 +7,7 @@ import matplotlib
 import torch
 
 matplotlib.use("Agg")  # no windows; not by MPLBACKEND, which the kernels of notebooks would inherit
+torch.set_num_threads(1)  # tiny networks run fastest so, above all beside other tests
 hypothesis.settings.register_profile("nbhelpers", deadline=None, derandomize=True, max_examples=50)
 hypothesis.settings.load_profile("nbhelpers")
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from functools import cached_property
 from statistics import mean, median
 
-from studies.protocol import Protocol
 from studies.statistics import Spread, spread
 from studies.study import Page, Study
 from studies.which.costs import MACS, MEMORY, MILLISECONDS
@@ -154,7 +153,7 @@ class Answer:
         alike = {terms: self.alike(terms) for terms in self.ranking}
         head = ["network", "by", "parameters", "million MACs", "CPU ms", "MB in training"]
         for protocol in map(self.data.finals.get, alike):
-            head += [f"mean IoU, {_budget(protocol)}", "in steps" if _timed(protocol) else "in CPU s"]
+            head += [f"mean IoU, {protocol.budget}", "in steps" if protocol.timed else "in CPU s"]
         lines = ["| " + " | ".join(head) + " |", "|---|---|" + "---:|" * (len(head) - 2)]
         for name in self.scores(self.first):
             cells = [name, self.networks[name].source, f"{self.cost(name, PARAMETERS):,.0f}"]
@@ -170,7 +169,7 @@ class Answer:
         if name not in self.scores(terms):
             return "", ""
         text, other = f"{mean(self.scores(terms)[name]):.3f}", "cpu_seconds"
-        if _timed(self.data.finals[terms]):
+        if self.data.finals[terms].timed:
             other = "steps"
         value = median(row[other] for row in self.studies[terms].rows if row["way"] == name)
         return f"**{text}**" if name in alike else text, f"{value:,.0f}"
@@ -180,7 +179,7 @@ class Answer:
         protocol = self.data.finals[self.first]
         size = " x ".join(map(str, protocol.size))
         machines = sorted({row["machine"] for row in rows})
-        took = "".join(self._took(terms) for terms in self.ranking if _timed(self.data.finals[terms]))
+        took = "".join(self._took(terms) for terms in self.ranking if self.data.finals[terms].timed)
         return (
             f"Bold: not to be told from the best of its column. MACs and CPU milliseconds of an answer, for one picture of "
             f"{size}; MB of a training step of {protocol.batch_size}. Scored on {self.data.scored}. {took}Made on "
@@ -236,7 +235,7 @@ class Answer:
     @property
     def _wanted(self) -> dict[str, str]:
         """`WANTED`, without the seconds of a training where they are laid down."""
-        timed = _timed(self.data.finals[self.first])
+        timed = self.data.finals[self.first].timed
         return {what: words for what, words in WANTED.items() if what != SECONDS or not timed}
 
     def best(self, terms: str) -> str:
@@ -252,7 +251,7 @@ class Answer:
 
     def _when(self, terms: str) -> str:
         protocol = self.data.finals[terms]
-        return f"{'within' if _timed(protocol) else 'after'} {_budget(protocol)}"
+        return f"{'within' if protocol.timed else 'after'} {protocol.budget}"
 
     def _with(self, name: str, what: str) -> str:
         value = self.cost(name, what)
@@ -282,14 +281,3 @@ class Answer:
             return []
         one, other = map(self.ranked, self.ranking)
         return [one.agrees(other)] if len(one.scores.keys() & other.scores.keys()) > 1 else []
-
-
-def _timed(protocol: Protocol) -> bool:
-    return hasattr(protocol, "seconds")
-
-
-def _budget(protocol: Protocol) -> str:
-    if not _timed(protocol):
-        return f"{protocol.steps:,} steps"
-    whose = "AdamW's " if hasattr(protocol, "adamw_steps") else ""
-    return f"{whose}{protocol.seconds:g} CPU s"

@@ -46,7 +46,13 @@ FOUND: dict[tuple, int] = {}
 class EqualTime(Protocol):
     """As many whole epochs as come nearest to `seconds` of the processor, its looks at val included."""
 
+    timed = True
+
     seconds: float = 30.0
+
+    @property
+    def budget(self) -> str:
+        return f"{self.seconds:g} CPU s"
 
     def fitted(self, way: Way, train: Any, valid: Any) -> "EqualTime":
         """Counts the epochs: a fresh network takes a few steps that warm up, and then one epoch that is timed."""
@@ -77,8 +83,14 @@ class TimedPhotographs(Photographs):
     An epoch of all photographs can take longer than the budget, so that the number of draws is fitted, not of epochs.
     """
 
+    timed = True
+
     seconds: float = 120.0
     epochs: int = 5
+
+    @property
+    def budget(self) -> str:
+        return f"{self.seconds:g} CPU s"
 
     def fitted(self, way: Way, train: Any, valid: Any) -> "TimedPhotographs":
         """Counts the draws, once for each network and process, so that its rows are equally long whatever else runs."""
@@ -131,6 +143,10 @@ class AsLongAsAdamW(TimedPhotographs):
     """
 
     adamw_steps: int = 0
+
+    @property
+    def budget(self) -> str:
+        return f"AdamW's {super().budget}"
 
     def _draws(self, way: Way, valid: Any) -> int:
         """Both are timed in turns, and the least of each counts."""

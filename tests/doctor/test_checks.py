@@ -11,15 +11,6 @@ from nbhelpers.checks import check_masks, first_non_finite, overfit_one_batch
 from nbhelpers.models.unet import UNet
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Tiny networks run fastest so, above all beside other tests."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def masks_of(*ids):
     return torch.tensor(ids).repeat(2, 5, 1)  # (2, 5, len(ids))
 

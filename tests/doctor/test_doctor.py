@@ -53,15 +53,6 @@ def small_unet(num_classes=NUM_CLASSES):
     return UNet(num_classes=num_classes, widths=(8, 16))
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Tiny networks run fastest so, above all beside other tests."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def trained():
     """Weights after 40 steps: enough to beat the majority baseline in eval mode."""

@@ -6,6 +6,9 @@ Run it by `python -m tests.exercises.table`, with `--pairs N` for another number
 import argparse
 import ast
 import random
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from tests.exercises.inputs import INPUTS
 from tests.exercises.mutants import Solution, mutants, other_ways, solutions
@@ -24,6 +27,27 @@ COLUMNS = (
 )
 
 
+SECONDS = 10  # for one mutant: what takes longer never ends, and may fill the memory meanwhile
+
+
+@contextmanager
+def stopped_in_time() -> Iterator[None]:
+    """Inside, TimeoutError is raised after `SECONDS`; one that leaves the block has ended it, and no more."""
+
+    def stop(*_: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(SECONDS)
+    try:
+        yield
+    except TimeoutError:
+        pass
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def row(name: str, solution: Solution, others: list[Solution], pairs: int) -> dict[str, int]:
     """The counts of one exercise; a wrong function that is called right is printed."""
     codes = list(mutants(solution.tree))
@@ -36,11 +60,12 @@ def row(name: str, solution: Solution, others: list[Solution], pairs: int) -> di
             wider.append((way, edited(way, draw.randrange(10**6), draw.randrange(10**6))))
         counts[4] = len(wider)
         for way, code in wider:
-            if code and way.survives(code):
-                arguments = differs(name, solution, way, code)
-                counts[5 if arguments is None else 6] += 1
-                if arguments is not None:
-                    print(f"{name} is called right, but differs for {arguments}:\n{code}\n")
+            with stopped_in_time():
+                if code and way.survives(code):
+                    arguments = differs(name, solution, way, code)
+                    counts[5 if arguments is None else 6] += 1
+                    if arguments is not None:
+                        print(f"{name} is called right, but differs for {arguments}:\n{code}\n")
     return dict(zip(COLUMNS, counts))
 
 

@@ -29,15 +29,6 @@ from nbhelpers.training.engine import PRECISIONS, fastest_precision
 from tests.shared_data import REPOSITORY
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Networks as small as these only lose time by sharing it out."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 class Discs(SegmentationDataset):
     """Bright discs on dark ground, deterministic by index, with a void ring: a network learns them in seconds."""
 
