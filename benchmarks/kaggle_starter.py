@@ -32,9 +32,11 @@ from tools.record import RESULTS, machine, record
 NOTEBOOK = ROOT / "notebooks" / "18_kaggle_starter.ipynb"
 PARTS = 5  # each held out once
 OFF = "switches = set()"  # how the notebook's line begins
-TOP_HAT = "    same[..., 1] = kaggle.top_hat(same)\n"
-WITHOUT = "no top-hat"  # the page as it was before that
-SWITCHES = ("", WITHOUT, "ema", "hard", "stains", "tiles", "copy-paste", "pseudo")  # "" is the page as it is
+BEFORE = {  # the page as it was before something: what that is, the words it has on the page, and those instead
+    "AdamW": ("Muon", '"lr": 2e-2, "batch_size": 8, "optimizer": "muon"', '"lr": 8e-3, "batch_size": 8'),
+    "no top-hat": ("top-hat", "    same[..., 1] = kaggle.top_hat(same)\n", ""),
+}
+SWITCHES = ("", *BEFORE, "ema", "hard", "stains", "tiles", "copy-paste", "pseudo")  # "" is the page as it is
 ROWS = "kaggle_starter"
 SCORE = "the Bowl's score"
 
@@ -51,20 +53,20 @@ def held_out(pictures: kaggle.TrainImages, part: int = 0) -> tuple[np.ndarray, i
 
 
 def switched(notebook: nbformat.NotebookNode, switches: str) -> nbformat.NotebookNode:
-    """The notebook with switches on, "ema+hard"; ValueError where it has not the one line for them."""
+    """The notebook with switches on, "ema+hard"; ValueError where it has not the words for them exactly once."""
     names = set(filter(None, switches.split("+")))
-    if WITHOUT in names:
-        _replace(notebook, TOP_HAT, "")
-    on = sorted(names - {WITHOUT})
+    for name in names & BEFORE.keys():
+        _replace(notebook, *BEFORE[name][1:])
+    on = sorted(names - BEFORE.keys())
     _replace(notebook, OFF, f"switches = {on!r}" if on else OFF)
     return notebook
 
 
-def _replace(notebook: nbformat.NotebookNode, line: str, by: str) -> None:
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and line in cell.source]
-    if len(cells) != 1 or cells[0].source.count(line) != 1:
-        raise ValueError(f"{NOTEBOOK.name} has {line.strip()!r} in {len(cells)} cells; it must have it once")
-    cells[0].source = cells[0].source.replace(line, by)
+def _replace(notebook: nbformat.NotebookNode, words: str, by: str) -> None:
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and words in cell.source]
+    if len(cells) != 1 or cells[0].source.count(words) != 1:
+        raise ValueError(f"{NOTEBOOK.name} has {words.strip()!r} in {len(cells)} cells; it must have it once")
+    cells[0].source = cells[0].source.replace(words, by)
 
 
 def run(switches: str = "", part: int = 0) -> dict:
@@ -123,13 +125,13 @@ def stored_rows() -> list[dict]:
 def gains(rows: list[dict]) -> dict[str, dict]:
     """What each switch changed of either score of an image, and of the CPU seconds, against none in the same fifths.
 
-    The top-hat is on the page, so its gain is that of the page over the page without it.
+    What is on the page, as the top-hat, gains what the page does over the page `BEFORE` it.
     """
     by_key = {(row["switches"], row["part"]): row for row in rows}
     found = {}
     for switches in dict.fromkeys(row["switches"] for row in rows if row["switches"]):
         parts = [part for part in range(PARTS) if {(switches, part), ("", part)} <= by_key.keys()]
-        name, *sides = ("top-hat", WITHOUT, "") if switches == WITHOUT else (switches, "", switches)
+        name, *sides = (BEFORE[switches][0], switches, "") if switches in BEFORE else (switches, "", switches)
         pairs = [tuple(by_key[side, part] for side in sides) for part in parts]
         if not pairs:
             continue
