@@ -23,7 +23,7 @@ SAMPLE = 240  # points of the outline that judge a proposal
 ALIGNED = 0.7  # least cosine between the outline's normal and the ellipse's
 # how near an edge explains a point: in radii, of a proposal and of a fit, plus SUBPIXEL
 COARSE, FINE = 0.05, 0.02
-CLEAN = 0.9  # share of its outline that a pair must explain to be taken without a search
+CLEAN = 0.6  # share of its outline that a round limbus must explain to be taken without a search
 SUBPIXEL = 0.75
 PARTS = 72  # of a circle: which of them an outline shows
 
