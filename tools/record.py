@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import shlex
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -38,7 +39,7 @@ def record(name: str, results: dict, command: str | None = None) -> Path:
     """Write `results` to benchmarks/results/<name>.json, and return the path."""
     path = RESULTS / f"{name}.json"
     path.parent.mkdir(exist_ok=True)
-    command = command or " ".join(["python -m", f"benchmarks.{Path(sys.argv[0]).stem}", *sys.argv[1:]])
+    command = command or shlex.join(["python", "-m", f"benchmarks.{Path(sys.argv[0]).stem}", *sys.argv[1:]])
     content = provenance(command) | {"results": results}
     path.write_text(json.dumps(content, indent=1) + "\n")
     return path

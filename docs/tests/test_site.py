@@ -23,13 +23,14 @@ import pytest
 import torch
 
 from nbhelpers.datasets import Street
+from nbhelpers.iris import load_segmenter
 from tools.classroom import slides
 from tools.classroom.__main__ import REVEAL
 from tools.execution import ROOT
 from tools.lesson_map import lessons
 from tools.page import page as page_of
 from tools.site.__main__ import OUT
-from tools.site.networks import LARGEST, eyes, iris_finder
+from tools.site.networks import LARGEST, eyes
 from tools.train_street import street_network
 
 PAGES = sorted(path.relative_to(OUT).as_posix() for path in OUT.rglob("*.html"))
@@ -155,7 +156,7 @@ def test_every_page_says_what_made_it():
 
 
 def test_the_iris_in_the_page_is_pythons(seen):
-    network, data = iris_finder(), eyes()
+    network, data = load_segmenter(), eyes()
     for one in seen["iris"]:
         index = int(re.search(r"\d+", one["eye"])[0])
         with torch.inference_mode():

@@ -15,6 +15,7 @@ from nbhelpers.models.unet import UNet
 WEIGHTS = "segmenter.safetensors"
 WORKING_SIZE = (240, 320)  # pixels; a picture of another shape is brought to the same area
 CELL = 2  # the U-Net works on cells of 2 x 2 pixels: a quarter of the work, and no pixel is thrown away
+WIDTHS = (16, 32, 96, 128, 160)
 PARTS, IRIS = 4, 2  # background, sclera, iris, pupil, as in Eyes(parts=True): it learns sooner from all four
 
 
@@ -25,25 +26,35 @@ class IrisSegmenter(nn.Module):
     their own shape, and each is brought to zero mean and unit deviation, so that exposure and contrast do not matter.
     """
 
-    def __init__(self, *, widths: tuple[int, ...] = (32, 48, 96, 128, 160)) -> None:
+    def __init__(self, *, widths: tuple[int, ...] = WIDTHS) -> None:
         super().__init__()
         self.working_size = WORKING_SIZE  # the training sets it lower at first, and so may who is in a hurry
         self.unet = UNet(in_channels=3 * CELL**2, num_classes=PARTS * CELL**2, widths=widths)
 
     def forward(self, images: Tensor) -> Tensor:
-        logits = self.parts(images)
-        others = [part for part in range(PARTS) if part != IRIS]
-        return torch.stack([logits[:, others].logsumexp(dim=1), logits[:, IRIS]], dim=1)
+        of_cells = self._of_cells(images)
+        parts = of_cells.unflatten(1, (PARTS, -1)).split([IRIS, 1, PARTS - IRIS - 1], dim=1)
+        others = torch.cat([parts[0], parts[2]], dim=1).logsumexp(dim=1)
+        return _of_pixels(torch.cat([others, parts[1][:, 0]], dim=1), images.shape[-2:])
 
     def parts(self, images: Tensor) -> Tensor:
         """Images as in `forward` -> logits (N, PARTS, H, W); this is what is trained."""
-        size = images.shape[-2:]
-        x = F.interpolate(images, nearest_size(size, self.working_size), mode="bilinear", antialias=True)
+        return _of_pixels(self._of_cells(images), images.shape[-2:])
+
+    def _of_cells(self, images: Tensor) -> Tensor:
+        """Images as in `forward` -> logits (N, PARTS * CELL**2, h, w) of the cells at the working size."""
+        x = F.interpolate(
+            images, nearest_size(images.shape[-2:], self.working_size), mode="bilinear", antialias=True
+        )
         x = x - x.mean(dim=(1, 2, 3), keepdim=True)
         # + 0.02: a blank one stays blank
         x = x / (x.square().mean(dim=(1, 2, 3), keepdim=True).sqrt() + 0.02)
-        logits = self.unet(F.pixel_unshuffle(x, CELL))  # (N, 12, h / 2, w / 2) -> (N, 16, h / 2, w / 2)
-        return F.interpolate(F.pixel_shuffle(logits, CELL), size, mode="bilinear")
+        return self.unet(F.pixel_unshuffle(x, CELL))
+
+
+def _of_pixels(logits: Tensor, size: tuple[int, int]) -> Tensor:
+    """Logits of cells (N, C * CELL**2, h, w) -> of pixels (N, C, *size)."""
+    return F.interpolate(F.pixel_shuffle(logits, CELL), size, mode="bilinear")
 
 
 def nearest_size(size: tuple[int, int], area: tuple[int, int]) -> tuple[int, int]:

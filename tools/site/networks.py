@@ -12,7 +12,6 @@ from nbhelpers import visualisation as vis
 from nbhelpers.datasets import Eyes, Street, in_memory
 from nbhelpers.inference import export
 from nbhelpers.iris import load_segmenter
-from nbhelpers.iris.segmenter import IrisSegmenter
 from tools.execution import ROOT
 from tools.train_street import street_network
 
@@ -21,13 +20,6 @@ RUNTIME_FILES = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-sim
 LARGEST = 4_000_000  # bytes of a network
 EYES, SCENES = (1, 3, 5, 8, 12, 17), range(24)  # of the test sets
 SHOWN = {"iris": 5, "street": 4}  # where nothing runs
-
-
-def iris_finder() -> IrisSegmenter:
-    """The stored iris network on a smaller picture: two thirds of the time, for frames of a camera."""
-    segmenter = load_segmenter()
-    segmenter.working_size = (192, 256)
-    return segmenter
 
 
 def eyes() -> Eyes:
@@ -49,7 +41,7 @@ def write_networks(stage: Path) -> dict[str, str]:
     for file in RUNTIME_FILES:
         shutil.copyfile(RUNTIME / file, runtime / file)
     told = {"RUNTIME_MB": f"{sum((runtime / file).stat().st_size for file in RUNTIME_FILES) / 1e6:.0f}"}
-    for name, network, stride in (("iris", iris_finder(), 1), ("street", street_network(), 8)):
+    for name, network, stride in (("iris", load_segmenter(), 1), ("street", street_network(), 8)):
         path = folder / f"{name}.onnx"
         export(network, path, stride=stride)
         if path.stat().st_size > LARGEST:
@@ -62,7 +54,7 @@ def write_networks(stage: Path) -> dict[str, str]:
 
 
 def _write_eyes(folder: Path) -> dict[str, str]:
-    data, network = eyes(), iris_finder()
+    data, network = eyes(), load_segmenter()
     for index in EYES:
         _save(data.read(index)[0], folder / f"eye-{index}.png")
     shown = SHOWN["iris"]
