@@ -1,7 +1,7 @@
 """Train the network that `nbhelpers.iris.load_segmenter` loads, on toy eyes alone, and score it.
 
 Run: python -m tools.train_iris
-It draws its data, trains for about 100 minutes on two cores, and writes the weights to
+It draws its data, trains for about two and a half hours on two cores, and writes the weights to
 nbhelpers/iris/segmenter.safetensors and the scores to benchmarks/results/iris_segmenter.json.
 """
 
@@ -223,8 +223,8 @@ def scores(model: torch.nn.Module, dataset: SegmentationDataset) -> dict[str, fl
 def narrowed(wide: IrisSegmenter, widths: Sequence[int]) -> IrisSegmenter:
     """A copy with fewer channels at each scale: those that matter most.
 
-    As Liu et al., 2017, "Learning Efficient Convolutional Networks through Network Slimming" (arXiv:1708.06519): the
-    factor of batch norm tells how much of a channel goes on. Where none follows, the channel's weights do.
+    As in network slimming (Liu et al., 2017, https://arxiv.org/abs/1708.06519), the factor of batch norm tells how much of a
+    channel goes on. Where none follows, the channel's weights do.
     """
     narrow = IrisSegmenter(widths=widths)
     old, new = wide.unet, narrow.unet
@@ -289,7 +289,10 @@ def train(first: int, path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument(
-        "--first", type=int, default=0, help="the stage to begin with, from the stored network"
+        "--first",
+        type=int,
+        default=0,
+        help="the stage to begin with, from the file that the one before wrote",
     )
     parser.add_argument("--score", action="store_true", help="score the stored network anew, train nothing")
     arguments = parser.parse_args()

@@ -15,7 +15,7 @@ from nbhelpers.models.unet import UNet
 WEIGHTS = "segmenter.safetensors"
 WORKING_SIZE = (240, 320)  # pixels; a picture of another shape is brought to the same area
 CELL = 2  # the U-Net works on cells of 2 x 2 pixels: a quarter of the work, and no pixel is thrown away
-WIDTHS = (16, 32, 96, 128, 160)
+WIDTHS = (16, 32, 96, 128, 160)  # channels of each scale, finest first
 PARTS, IRIS = 4, 2  # background, sclera, iris, pupil, as in Eyes(parts=True): it learns sooner from all four
 
 
@@ -32,10 +32,10 @@ class IrisSegmenter(nn.Module):
         self.unet = UNet(in_channels=3 * CELL**2, num_classes=PARTS * CELL**2, widths=widths)
 
     def forward(self, images: Tensor) -> Tensor:
-        of_cells = self._of_cells(images)
-        parts = of_cells.unflatten(1, (PARTS, -1)).split([IRIS, 1, PARTS - IRIS - 1], dim=1)
-        others = torch.cat([parts[0], parts[2]], dim=1).logsumexp(dim=1)
-        return _of_pixels(torch.cat([others, parts[1][:, 0]], dim=1), images.shape[-2:])
+        parts = self._of_cells(images).unflatten(1, (PARTS, CELL**2))
+        before, iris, after = parts.split([IRIS, 1, PARTS - IRIS - 1], dim=1)
+        others = torch.cat([before, after], dim=1).logsumexp(dim=1)
+        return _of_pixels(torch.cat([others, iris[:, 0]], dim=1), images.shape[-2:])
 
     def parts(self, images: Tensor) -> Tensor:
         """Images as in `forward` -> logits (N, PARTS, H, W); this is what is trained."""
