@@ -229,11 +229,14 @@ def narrowed(wide: IrisSegmenter, widths: Sequence[int]) -> IrisSegmenter:
     narrow = IrisSegmenter(widths=widths)
     old, new = wide.unet, narrow.unet
 
+    def strongest(weights: Tensor, count: int) -> Tensor:
+        return weights.topk(count).indices.sort().values  # in their old order
+
     def double(old: nn.Sequential, new: nn.Sequential, taken: Tensor) -> Tensor:
         """Fill both convolutions, the first of which is given the channels `taken`; which ones the second gives."""
         for place in (0, 3):
             norm = old[place + 1]
-            kept = norm.weight.abs().topk(new[place].out_channels).indices.sort().values
+            kept = strongest(norm.weight.abs(), new[place].out_channels)
             new[place].weight.copy_(old[place].weight[kept][:, taken])
             for name, value in new[place + 1].state_dict().items():
                 value.copy_(getattr(norm, name)[kept] if value.ndim else getattr(norm, name))
@@ -248,7 +251,7 @@ def narrowed(wide: IrisSegmenter, widths: Sequence[int]) -> IrisSegmenter:
             taken = double(old_down, new_down, taken)
         for old_up, new_up in zip(old.ups, new.ups):
             weight = old_up.up.weight[taken]  # (in, out, 2, 2)
-            kept = weight.square().sum((0, 2, 3)).topk(new_up.up.out_channels).indices.sort().values
+            kept = strongest(weight.square().sum((0, 2, 3)), new_up.up.out_channels)
             new_up.up.weight.copy_(weight[:, kept])
             new_up.up.bias.copy_(old_up.up.bias[kept])
             # the skip's channels come first

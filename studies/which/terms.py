@@ -42,17 +42,22 @@ SHORT, LONG, TURNS = 2, 12, 2  # steps of the trainings that are timed, and how 
 FOUND: dict[tuple, int] = {}
 
 
-@dataclass(frozen=True, kw_only=True)
-class EqualTime(Protocol):
-    """As many whole epochs as come nearest to `seconds` of the processor, its looks at val included."""
+class Timed:
+    """What protocols have in common that lay down `seconds` of the processor."""
 
     timed = True
-
-    seconds: float = 30.0
+    seconds: float
 
     @property
     def budget(self) -> str:
         return f"{self.seconds:g} CPU s"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EqualTime(Timed, Protocol):
+    """As many whole epochs as come nearest to `seconds` of the processor, its looks at val included."""
+
+    seconds: float = 30.0
 
     def fitted(self, way: Way, train: Any, valid: Any) -> "EqualTime":
         """Counts the epochs: a fresh network takes a few steps that warm up, and then one epoch that is timed."""
@@ -77,20 +82,14 @@ class Cost(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TimedPhotographs(Photographs):
+class TimedPhotographs(Timed, Photographs):
     """As many steps as come nearest to `seconds` of the processor, in `epochs` of equal length, the looks included.
 
     An epoch of all photographs can take longer than the budget, so that the number of draws is fitted, not of epochs.
     """
 
-    timed = True
-
     seconds: float = 120.0
     epochs: int = 5
-
-    @property
-    def budget(self) -> str:
-        return f"{self.seconds:g} CPU s"
 
     def fitted(self, way: Way, train: Any, valid: Any) -> "TimedPhotographs":
         """Counts the draws, once for each network and process, so that its rows are equally long whatever else runs."""
