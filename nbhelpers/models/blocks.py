@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nbhelpers.models.depthwise import DepthwiseConv
+
 
 class BatchNorm(nn.BatchNorm2d):
     """Batch norm that also trains where a channel has a single value, as in a batch of 1 pooled to 1 x 1.
@@ -61,16 +63,7 @@ class SeparableConv(nn.Sequential):
         self, in_channels: int, out_channels: int, *, kernel_size: int = 3, stride: int = 1, dilation: int = 1
     ) -> None:
         super().__init__(
-            nn.Conv2d(
-                in_channels,
-                in_channels,
-                kernel_size,
-                stride=stride,
-                padding=dilation * (kernel_size // 2),
-                dilation=dilation,
-                groups=in_channels,
-                bias=False,
-            ),
+            DepthwiseConv(in_channels, kernel_size=kernel_size, stride=stride, dilation=dilation),
             nn.Conv2d(in_channels, out_channels, kernel_size=1, bias=False),
             BatchNorm(out_channels),
             nn.ReLU(inplace=True),
