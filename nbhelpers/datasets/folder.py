@@ -20,7 +20,7 @@ class Folder(SegmentationDataset):
         TIFF stacks of as many images as masks are so many pairs.
     classes: names of the class ids 0, 1, ...
     Masks hold class ids, unless
-    binary: they hold 0 and 255 (or 0 and 1), which become 0 and 1;
+    binary: they hold 0 and 255 (or 0 and 1, or of 16 bits 0 and 65535), which become 0 and 1;
     palette: they are colours; row i of the RGB palette, (num_classes, 3), is class i's exact colour, 0..255.
     void: the id, any integer that is no class, or with `palette` the RGB colour, that becomes 255 = ignore. 255 in a
         mask of ids is ignored anyway; `void=255` says that a mask of only 0 and 255 is meant so.
@@ -154,7 +154,7 @@ class Folder(SegmentationDataset):
         values = numbers_in(mask)
         found, expected = set(values.tolist()), f"classes 0..{self.num_classes - 1}"
         if self.binary:
-            if not (found <= {0, 255} or found <= {0, 1}):
+            if not any(found <= {0, white} for white in (1, 255, np.iinfo(mask.dtype).max)):
                 raise ValueError(
                     f"{path} holds {_listed(found)}, but with binary=True a mask holds 0 and 255; "
                     "a JPEG or a smooth resize blurs masks: threshold it and save it as PNG"
