@@ -36,7 +36,7 @@ def by_mask(probability: np.ndarray, threshold: float = 0.5, min_size: int = 0, 
     mask = as_probability(probability, (2, 3), due) > threshold
     if min_size > 1:
         parts, _ = scipy.ndimage.label(mask, np.ones((3,) * mask.ndim))
-        large = np.bincount(parts.ravel()) >= min_size
+        large = np.bincount(parts.ravel(), minlength=1) >= min_size
         large[0] = False
         mask = large[parts]
     return mask if np.count_nonzero(mask) >= least else np.zeros_like(mask)

@@ -23,8 +23,11 @@ def perceptual_hash(image: np.ndarray) -> int:
     transform of the image at 32 x 32 pixels, without the mean (Zauner, 2010, "Implementation and Benchmarking of
     Perceptual Image Hash Functions", section 3.2.1). Turned, mirrored or differently cropped it is another image.
     """
-    if image.dtype != np.uint8 or not (image.ndim == 2 or image.ndim == 3 and image.shape[2] == 3):
-        raise ValueError(f"image is {image.dtype} {image.shape}; it must be uint8 (H, W, 3) or (H, W)")
+    is_picture = image.ndim == 2 or image.ndim == 3 and image.shape[2] == 3
+    if image.dtype != np.uint8 or not is_picture or not image.size:
+        raise ValueError(
+            f"image is {image.dtype} {image.shape}; it must be uint8 (H, W, 3) or (H, W), with one pixel at least"
+        )
     grey = image if image.ndim == 2 else cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
     small = cv2.resize(grey.astype(np.float32), (HASH_SIDE, HASH_SIDE), interpolation=cv2.INTER_AREA)
     low = cv2.dct(small)[:KEPT, :KEPT].ravel().round(2)  # or rounding errors would tell blank images apart

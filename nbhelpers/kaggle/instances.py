@@ -14,7 +14,10 @@ def by_components(probability: np.ndarray, threshold: float = 0.5, min_size: int
     probability: float (H, W) in 0..1. min_size: in pixels; smaller objects become background.
     Raises ValueError for other input.
     """
-    _, areas = cv2.connectedComponents(_foreground(probability, threshold), connectivity=8)
+    mask = _foreground(probability, threshold)
+    if not mask.size:  # which ends the process in OpenCV, without an error
+        return mask.astype(np.int32)
+    _, areas = cv2.connectedComponents(mask, connectivity=8)
     return _renumbered(areas, min_size)
 
 
@@ -77,7 +80,7 @@ def _foreground(probability: np.ndarray, threshold: float) -> np.ndarray:
 
 def _renumbered(labels: np.ndarray, min_size: int) -> np.ndarray:
     """Without objects of fewer pixels than `min_size`; the rest is 1..n."""
-    sizes = np.bincount(labels.ravel())
+    sizes = np.bincount(labels.ravel(), minlength=1)
     keep = (sizes > 0) & (sizes >= min_size)
     keep[0] = False
     return (np.cumsum(keep) * keep).astype(np.int32)[labels]

@@ -85,6 +85,8 @@ def test_hashes_of_what_is_no_image():
     for channels in (1, 4):
         with pytest.raises(ValueError, match=rf"image is uint8 \(8, 8, {channels}\)"):
             perceptual_hash(np.zeros((8, 8, channels), np.uint8))
+    with pytest.raises(ValueError, match=r"image is uint8 \(0, 8, 3\); .*, with one pixel at least"):
+        perceptual_hash(np.zeros((0, 8, 3), np.uint8))
 
 
 def test_blank_images_are_near_duplicates_of_each_other():
@@ -138,10 +140,16 @@ def test_a_top_hat_removes_uneven_light_and_large_things_and_keeps_small_ones():
 
 @pytest.mark.parametrize("look", [stain, alike, top_hat])
 @pytest.mark.parametrize(
-    "image", [np.zeros((9, 9), np.uint8), np.zeros((9, 9, 3)), np.zeros((9, 9, 4), np.uint8)]
+    "image",
+    [
+        np.zeros((9, 9), np.uint8),
+        np.zeros((9, 9, 3)),
+        np.zeros((9, 9, 4), np.uint8),
+        np.zeros((9, 0, 3), np.uint8),
+    ],
 )
 def test_what_is_no_picture(look, image):
-    with pytest.raises(ValueError, match=rf"image is {image.dtype} \(9, 9.*; it must be a picture, uint8"):
+    with pytest.raises(ValueError, match=rf"image is {image.dtype} \(9, [09].*; it must be a picture, uint8"):
         look(image)
 
 

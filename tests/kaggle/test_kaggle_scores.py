@@ -232,6 +232,14 @@ def test_what_is_no_probability():
         by_watershed(np.zeros((2, 4, 5), np.float32))
 
 
+@pytest.mark.parametrize("decide", [by_mask, by_components, by_watershed])
+@pytest.mark.parametrize("shape", [(0, 5), (5, 0)])
+def test_a_map_without_pixels_has_no_objects(decide, shape):
+    """A cut-out may be one; OpenCV's connectedComponents ends the process there."""
+    found = decide(np.zeros(shape), min_size=3)
+    assert found.shape == shape and found.dtype == (bool if decide is by_mask else np.int32)
+
+
 # Tuning
 
 
