@@ -27,6 +27,7 @@ from nbhelpers.kaggle import (
     near_duplicates,
     noted_folds,
     out_of_fold,
+    paired_gain,
     perceptual_hash,
     score_submission,
     stain,
@@ -260,6 +261,41 @@ def test_folds_keep_groups_together_and_spread_the_strata():
         ValueError, match=r"labels are <U5 \(3, 2\); there must be one number or text for each image"
     ):
         make_folds(range(3), pairs, 2)
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["a", "b", float("nan"), "c"], "hold nan and text"),
+        (["a", None, "b", "c"], "hold None and text"),
+        ([1, 2, float("nan"), 3], "hold nan and numbers"),
+        (["a", 2, 2, "b"], "hold numbers and text"),
+    ],
+)
+def test_a_missing_name_is_no_name(names, told):
+    """As pandas gives a column of patients of whom some are not known: all of these are not one patient."""
+    names = np.array(names, object)
+    with pytest.raises(ValueError, match=f"^groups {told}; they must be all numbers or all text"):
+        make_folds(names, [0, 1, 0, 1], 2)
+    with pytest.raises(ValueError, match=f"^labels {told}; "):
+        make_folds(range(4), names, 2)
+    with pytest.raises(ValueError, match=f"^groups {told}; "):
+        paired_gain([1, 2, 3, 4], [2, 3, 4, 5], groups=names)
+
+
+def test_names_of_one_kind_are_well():
+    for names in (["a", "b", np.str_("c"), "d"], [1, np.int64(2), False, 3.5]):
+        assert sorted(make_folds(np.array(names, object), [0, 1, 0, 1], 2)) == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize("shares", [[0.1, 0.2, 0.3, 0.4], [0.5, 0.5, 0.25, 0.25]])
+def test_amounts_are_no_labels(shares):
+    """Each alone of its kind they would not be spread at all."""
+    with pytest.raises(
+        ValueError, match=f"labels hold {shares[0]}; they must be kinds, .* strata makes some"
+    ):
+        make_folds(range(4), shares, 2)
+    assert np.bincount(make_folds(range(4), np.array([0.0, 0.0, 1.0, 1.0]), 2)).tolist() == [2, 2]
 
 
 @pytest.mark.filterwarnings("ignore:The least populated class")
