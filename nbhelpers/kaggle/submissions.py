@@ -172,7 +172,11 @@ def shortened(faults: list[str]) -> list[str]:
 
 
 def check_size(image_id: str, mask: np.ndarray, size: tuple[int, int]) -> None:
-    """Raise ValueError for a mask of another size than its image."""
+    """Raise ValueError for a mask of another size than its image, and for what is no size."""
+    if len(size) != 2:
+        raise ValueError(
+            f"the size of {image_id} is {tuple(size)}; it must be (height, width): of an array image.shape[:2]"
+        )
     if tuple(mask.shape) != tuple(size):
         raise ValueError(
             f"the mask of {image_id} is {' x '.join(map(str, mask.shape))}, but its image {size[0]} x {size[1]}; "

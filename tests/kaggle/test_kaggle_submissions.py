@@ -97,6 +97,8 @@ def test_a_mask_of_another_size(rows):
         list(rows("a", IDS, (3, 4)))
     with pytest.raises(ValueError, match="the mask of a is 3 x 3"):
         list(class_rows("a", IDS, {1: "x"}, (4, 3)))
+    with pytest.raises(ValueError, match=r"size of a is \(3, 3, 3\); .* \(height, width\): .*image.shape\[:2\]"):
+        list(rows("a", IDS, (3, 3, 3)))
 
 
 def test_there_and_back(tmp_path):
