@@ -114,6 +114,13 @@ def failing(rows, error):
     raise error
 
 
+def test_the_blank_of_pandas_is_no_code(tmp_path):
+    path = tmp_path / "submission.csv"
+    with pytest.raises(ValueError, match=r"row 2 holds nan, \('b', nan\); an empty mask must be written as"):
+        write_submission(path, [("a", "1 2"), ("b", float("nan"))])
+    assert not path.exists()
+
+
 def test_whatever_stops_it_leaves_no_half_file(tmp_path):
     path = tmp_path / "submission.csv"
     write_submission(path, [("old", "1 1")])
