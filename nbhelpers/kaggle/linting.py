@@ -40,8 +40,9 @@ def lint_submission(
 ) -> list[str]:
     """Everything for which Kaggle would refuse or misread the file at `path`, one sentence each; [] if it is well.
 
-    sample: the competition's sample submission, for the header and the ids. Of its columns one holds the codes, whose
-        name has pixel, rle, predict or mask in it, or the last; the others together are the id: image, class, size.
+    sample: the competition's sample submission, for the header and the ids; one that is a header alone, as where all images
+        are hidden, tells no ids. Of its columns one holds the codes, whose name has pixel, rle, predict or mask in it, or
+        the last; the others together are the id: image, class, size.
     sizes: {first column: (height, width)} of the images; without them runs beyond an image's end are not seen. Where rows are
         of classes, a_Fish, {"a": (height, width)} will do.
     rows: "instance", several rows an id, or "one" row an id. overlap: whether rows of one id may share pixels.
@@ -61,6 +62,7 @@ def lint_submission(
         )
     wanted_header, place, wanted = _read_sample(sample)
     shown = {code.strip() for lines in wanted.values() for _, code in lines if is_empty(code)}
+    tells_ids = bool(wanted)
     empties = shown or {""} if convention is None else {how.empty}
     header, found, faults = read_table(Path(path), len(wanted_header))
     if header is not None and header != wanted_header:
@@ -77,7 +79,8 @@ def lint_submission(
             {name: lines for name, lines in ids.items() if _image(name, there) in known}
             for ids in (wanted, by_id)
         )
-    faults += _against_sample(by_id, judged, wanted)
+    if tells_ids:
+        faults += _against_sample(by_id, judged, wanted)
     codes: list[str] = []
     for name, lines in by_id.items():
         size = _known(name, sizes or {})

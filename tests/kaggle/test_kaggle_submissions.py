@@ -97,7 +97,9 @@ def test_a_mask_of_another_size(rows):
         list(rows("a", IDS, (3, 4)))
     with pytest.raises(ValueError, match="the mask of a is 3 x 3"):
         list(class_rows("a", IDS, {1: "x"}, (4, 3)))
-    with pytest.raises(ValueError, match=r"size of a is \(3, 3, 3\); .* \(height, width\): .*image.shape\[:2\]"):
+    with pytest.raises(
+        ValueError, match=r"size of a is \(3, 3, 3\); .* \(height, width\): .*image.shape\[:2\]"
+    ):
         list(rows("a", IDS, (3, 3, 3)))
 
 
@@ -509,6 +511,15 @@ def test_rows_are_told_by_their_whole_id(sample):
         "'a, bowel' of the sample is missing; each image needs a row, an empty one too",
         "row 3: 'a, liver' is not in the sample",
     ]
+
+
+def test_a_sample_of_a_header_alone(sample):
+    """As that of UW-Madison, whose images are all hidden."""
+    sample.write_text("id,class,predicted\n")
+    assert lint(sample, "id,class,predicted\na,stomach,1 2\na,bowel,\n", sizes={"a": (3, 3)}) == []
+    found = lint(sample, "id,class,predicted\na,stomach,1 99\n", sizes={"a": (3, 3)})
+    assert len(found) == 1 and "ends at pixel 99, but the image of 3 x 3 pixels" in found[0]
+    assert lint(sample, HEADER + "a,1 2\n")[0].startswith("row 1: the header is ['ImageId', ")
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n", "\n\n"])
