@@ -15,6 +15,7 @@ from nbhelpers.kaggle.submissions import read_table, shortened
 CODES = re.compile("pixel|rle|predict|mask", re.IGNORECASE)  # what competitions call the column of the codes
 # what an id may have of its file, and a class behind that: a.jpg_Fish; what else follows a dot is the id's: 1.2.276
 SUFFIX = re.compile(rf"({'|'.join(map(re.escape, (*SUFFIXES, '.dcm')))})(_[^.]*)?$", re.IGNORECASE)
+TEXTS = (".json", ".csv", ".txt", ".xml")  # what lies beside images and is none
 Runs = tuple[int, np.ndarray, np.ndarray]  # the row's number, the starts and the lengths
 
 
@@ -48,8 +49,9 @@ def lint_submission(
     rows: "instance", several rows an id, or "one" row an id. overlap: whether rows of one id may share pixels.
     convention: of `rle_encode`, all but "coco"; None is that of "dsb-2018", but for an empty mask, which must then be
         written as in the sample, or as "" if that has none.
-    images: the folder of the test images, or a zip of it: a file or a folder each, named as in the first column. When a
-        competition scores, it may hold others than the sample, which is then stale: what lies there counts.
+    images: the folder of the test images, or a zip of it: a file or a folder each, named as in the first column; files of
+        text beside them are none. When a competition scores, it may hold others than the sample, which is then stale: what
+        lies there counts.
     Rows are numbered as in an editor: the header is row 1. FileNotFoundError if one of the files is missing.
     """
     if rows not in ("instance", "one"):
@@ -118,7 +120,7 @@ def _files(folder: Path) -> dict[str, str]:
     images = {}
     for path in (_unzipped(folder) if folder.is_file() else folder).iterdir():
         name = Path(path.name)
-        if not path.name.startswith("."):
+        if not path.name.startswith(".") and name.suffix.lower() not in TEXTS:
             is_whole = path.is_dir() or name.suffix[1:].isdecimal()  # a DICOM id may be a file's whole name
             images[path.name] = path.name if is_whole else name.stem
     return images | {image: image for image in images.values()}

@@ -212,6 +212,15 @@ def test_rows_are_counted_against_the_files_on_disk(sample, tmp_path):
     ]
 
 
+def test_texts_beside_the_images_are_none(sample, tmp_path):
+    """As HuBMAP's outlines of the anatomy."""
+    folder = tmp_path / "test"
+    folder.mkdir()
+    for name in ("a.tiff", "b.tiff", "a-anatomical-structure.json", "b.CSV", "Thumbs.xml"):
+        (folder / name).touch()
+    assert lint(sample, HEADER + "a,1 2\nb,\n", images=folder) == []
+
+
 @pytest.mark.parametrize(
     ("files", "ids"),
     [
