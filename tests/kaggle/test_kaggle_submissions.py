@@ -329,7 +329,7 @@ def test_objects_that_share_pixels_are_not_scored(sample, second):
         ),
         (HEADER + "a,1 two\nb,\n", {}, "row 2: 'a': 'two' in a run-length code is no whole number"),
         (HEADER + "a,1 2 3\nb,\n", {}, "row 2: 'a': a run-length code has 3 numbers, an odd count"),
-        (HEADER + "a,1 0\nb,\n", {}, "row 2: 'a': run 1, '1 0', has length zero"),
+        (HEADER + "a,2 0\nb,\n", {}, "row 2: 'a': run 1, '2 0', has length zero"),
         (HEADER + "a,0 1\nb,\n", {}, "row 2: 'a': run 1, '0 1', begins before the first pixel, 1"),
         (HEADER + "a,1 2\nb\n", {}, "row 3: has 1 values; it must have 2, with an id and its runs"),
         (HEADER + "a,1,2\nb,\n", {}, "row 2: has 3 values"),
@@ -415,7 +415,7 @@ def test_files_that_are_not_there(sample):
 # Conventions of other competitions
 
 
-@pytest.mark.parametrize("empty", ["", "-", "-1"])
+@pytest.mark.parametrize("empty", ["", "-", "-1", "1 0"])
 def test_each_way_to_write_an_empty_mask(tmp_path, empty):
     path, sizes = tmp_path / "submission.csv", {"a": (3, 3), "b": (2, 4)}
     rows = [
@@ -436,6 +436,8 @@ def test_each_way_to_write_an_empty_mask(tmp_path, empty):
     ("shown", "code", "options", "fault"),
     [
         ("-", "-", {}, None),
+        ("1 0", "1 0", {}, None),
+        ("1 1", "1 0", {}, "row 3: 'b' has '1 0' for an empty mask; it must be ''"),
         (
             "-",
             "",
