@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from nbhelpers.kaggle.decisions import as_probability
+from nbhelpers.kaggle.decisions import as_probability, check_thresholds
 
 NEIGHBOURS = np.ones((3, 3), np.uint8)  # a pixel and the eight around it
 
@@ -74,6 +74,7 @@ def _peaks(height: np.ndarray, depth: float) -> np.ndarray:
 
 def _foreground(probability: np.ndarray, threshold: float) -> np.ndarray:
     """Where the probability is above the threshold: uint8 (H, W)."""
+    check_thresholds(threshold=threshold)
     due = "(H, W): that of the foreground, predict(model, image)[1], or [0] of a model of one channel"
     return (as_probability(probability, [2], due) > threshold).astype(np.uint8)
 

@@ -462,6 +462,18 @@ def test_logits_and_nan_are_no_probabilities(decide, value, message):
         by_presence((np.zeros((4, 5)), value))
 
 
+@pytest.mark.parametrize("threshold", [50, -0.1, np.nan])
+def test_thresholds_that_no_probability_reaches(threshold):
+    """Every mask would be empty, or full, and score well where most truths are."""
+    probability = np.full((4, 5), 0.5)
+    for decide in (by_mask, by_components, by_watershed):
+        with pytest.raises(ValueError, match=f"threshold is {threshold}; it must lie in 0..1"):
+            decide(probability, threshold)
+        assert not decide(probability, 1).any() and decide(probability, 0).all()
+    with pytest.raises(ValueError, match=f"present is {threshold}; it must lie in 0..1"):
+        by_presence((probability, 0.5), present=threshold)
+
+
 def test_means_of_probabilities_may_be_rounded():
     full = np.full((4, 5), np.nextafter(np.float32(1), np.float32(2)))
     assert by_mask(full).all() and by_components(full).all() and (sure_mask(full) == 1).all()
