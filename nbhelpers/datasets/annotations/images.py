@@ -78,7 +78,8 @@ class ImageFiles:
                 "missing, or pass images= with a mapping from names to paths"
             )
         raise FileNotFoundError(
-            f"{self.folder} holds no image {picture.name!r}; pass images= with the folder that does"
+            f"{self.folder} holds no image {picture.name!r}; pass images= with the folder that does or, where its file is named "
+            "otherwise, with a mapping from names to paths"
         )
 
     def find_all(self, pictures: Sequence[Picture], *, embedded: bool) -> list[Path | None]:
