@@ -65,6 +65,8 @@ def lint_submission(
     wanted_header, place, wanted = _read_sample(sample)
     shown = {code.strip() for lines in wanted.values() for _, code in lines if is_empty(code)}
     tells_ids = bool(wanted)
+    if sizes is not None:  # pandas reads the id 10078 as a number
+        sizes = {str(name): size for name, size in sizes.items()}
     empties = shown or {""} if convention is None else {how.empty}
     header, found, faults = read_table(Path(path), len(wanted_header))
     if header is not None and header != wanted_header:
@@ -86,7 +88,7 @@ def lint_submission(
     codes: list[str] = []
     for name, lines in by_id.items():
         size = _known(name, sizes or {})
-        if sizes is not None and size is None and name in wanted:
+        if sizes is not None and size is None and (name in wanted or not tells_ids):
             codes.append(f"row {lines[0][0]}: the size of {name[0]!r} is not known; add it to sizes")
         codes += _lint_image(name, lines, size, rows, overlap, how, empties)
     return faults + shortened(codes)

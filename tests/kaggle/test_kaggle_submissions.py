@@ -277,6 +277,15 @@ def test_rows_of_classes_are_well(sample, tmp_path, name, key):
     assert len(found) == 2 and all("image of 2 x 4 pixels ends at 8" in fault for fault in found)
 
 
+def test_ids_that_pandas_read_as_numbers(sample):
+    sample.write_text(HEADER + "10078,\n7,\n")
+    sizes = {10078: (3, 3), np.int64(7): (2, 4)}
+    assert lint(sample, HEADER + "10078,1 9\n7,1 8\n", sizes=sizes) == []
+    assert (
+        "ends at pixel 9, but the image of 2 x 4" in lint(sample, HEADER + "10078,\n7,1 9\n", sizes=sizes)[0]
+    )
+
+
 @pytest.mark.parametrize("inside", ["{image}.png", "test/{image}.png", "{image}/images/{image}.png"])
 def test_images_in_a_zip(sample, tmp_path, inside):
     archive = tmp_path / "test.zip"
@@ -531,6 +540,8 @@ def test_a_sample_of_a_header_alone(sample):
     found = lint(sample, "id,class,predicted\na,stomach,1 99\n", sizes={"a": (3, 3)})
     assert len(found) == 1 and "ends at pixel 99, but the image of 3 x 3 pixels" in found[0]
     assert lint(sample, HEADER + "a,1 2\n")[0].startswith("row 1: the header is ['ImageId', ")
+    found = lint(sample, "id,class,predicted\nc,stomach,1 99\n", sizes={"a": (3, 3)})
+    assert found == ["row 2: the size of 'c' is not known; add it to sizes"]
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n", "\n\n"])
