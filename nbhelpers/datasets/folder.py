@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from nbhelpers.datasets.dataset import IGNORE, SegmentationDataset, checked_classes
-from nbhelpers.datasets.files import checked_range, count_frames, read_mask, read_samples
+from nbhelpers.datasets.depth import Depth
+from nbhelpers.datasets.files import count_frames, read_mask, read_samples
 from nbhelpers.datasets.pairs import find_masks
 from nbhelpers.datasets.palette import categorical, number_of_rgb, rgb_of_number
 from nbhelpers.datasets.samples import numbers_in
@@ -20,7 +21,7 @@ class Folder(SegmentationDataset):
         TIFF stacks of as many images as masks are so many pairs.
     classes: names of the class ids 0, 1, ...
     Masks hold class ids, unless
-    binary: they hold 0 and 255 (or 0 and 1), which become 0 and 1;
+    binary: they hold 0 and 255 (or 0 and 1, or of 16 bits 0 and 65535), which become 0 and 1;
     palette: they are colours; row i of the RGB palette, (num_classes, 3), is class i's exact colour, 0..255.
     void: the id, any integer that is no class, or with `palette` the RGB colour, that becomes 255 = ignore. 255 in a
         mask of ids is ignored anyway; `void=255` says that a mask of only 0 and 255 is meant so.
@@ -64,7 +65,6 @@ class Folder(SegmentationDataset):
             raise ValueError("several_masks=True joins black and white masks; pass binary=True with it")
         self.binary = binary
         self.void = _checked_void(void, self.classes, palette is not None)
-        self.in_channels, self.value_range = in_channels, checked_range(value_range)
         self.colours: dict[int, int] | None = None  # RGB as one number -> class id
         if palette is None:
             self.palette = categorical(len(self.classes))
@@ -86,12 +86,16 @@ class Folder(SegmentationDataset):
             mask, frames = of_image[0], _equal_frames(image, of_image)
             self.pairs += [(image, mask)] * frames
             self.frames += range(frames) if frames > 1 else [None]
-        self._eight_bits = False  # all images, so that one of more is noticed
-        if self.value_range is None:
-            self.value_range = self._find_range()
+        places = [(image, frame) for (image, _), frame in zip(self.pairs, self.frames)]
+        self.depth = Depth(places, in_channels, value_range)
 
     def __len__(self) -> int:
         return len(self.pairs)
+
+    @property
+    def value_range(self) -> tuple[float, float] | None:
+        """The numbers that become 0 and 255, as given or found; None for images of 8 bits."""
+        return self.depth.value_range
 
     def name(self, index: int) -> str:
         """The image's path, of a stack with the number of the frame."""
@@ -100,10 +104,7 @@ class Folder(SegmentationDataset):
 
     def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         (image_path, mask_path), frame = self.pairs[index], self.frames[index]
-        samples = read_samples(image_path, image_path, frame)
-        if self._eight_bits and samples.bits > 8:
-            raise _mixed_depths(image_path, samples.bits, self.pairs[0][0])
-        image = samples.image(self.in_channels, self.value_range)
+        image = self.depth.image(read_samples(image_path, image_path, frame))
         mask = self._read_mask(mask_path, frame, image.shape, image_path)
         for path in self.more_masks.get(image_path, ()):
             mask |= self._read_mask(path, frame, image.shape, image_path)
@@ -123,38 +124,11 @@ class Folder(SegmentationDataset):
             )
         return self._checked_ids(mask, path) if self.colours is None else self._ids_of_colours(mask, path)
 
-    def _find_range(self) -> tuple[float, float] | None:
-        """The range of the bits that whole numbers of more than 8 bits use in all images; None for any other."""
-        used = 0
-        for number, ((path, _), frame) in enumerate(zip(self.pairs, self.frames)):
-            try:
-                samples = read_samples(path, path, frame)
-            except ValueError:
-                if number:
-                    raise
-                return None  # whoever reads it will say so
-            if samples.bits <= 8 and number:
-                raise _mixed_depths(self.pairs[0][0], 16, path)
-            self._eight_bits = samples.bits <= 8
-            if self._eight_bits or samples.values.dtype.kind == "f":
-                return None
-            samples.image(self.in_channels)  # raises for what is below 0 or above 65535
-            used = max(used, int(samples.values.max()).bit_length())
-            if used > 14:
-                return 0, 65535
-        bits = next(n for n in (8, 10, 12, 14) if n >= used)
-        top = 2**bits - 1
-        print(
-            f"{self.pairs[0][0].parent}: the images use {bits} of their {samples.bits} bits, so {top} becomes white; pass "
-            f"value_range=(0, {top}) to every split, and they are not searched again"
-        )
-        return 0, top
-
     def _checked_ids(self, mask: np.ndarray, path: Path) -> np.ndarray:
         values = numbers_in(mask)
         found, expected = set(values.tolist()), f"classes 0..{self.num_classes - 1}"
         if self.binary:
-            if not (found <= {0, 255} or found <= {0, 1}):
+            if not any(found <= {0, white} for white in (1, 255, np.iinfo(mask.dtype).max)):
                 raise ValueError(
                     f"{path} holds {_listed(found)}, but with binary=True a mask holds 0 and 255; "
                     "a JPEG or a smooth resize blurs masks: threshold it and save it as PNG"
@@ -251,13 +225,6 @@ def _frames(path: Path) -> int:
         return count_frames(path)
     except ValueError:
         return 1  # damaged, reading says so
-
-
-def _mixed_depths(deep: Path, bits: int, shallow: Path) -> ValueError:
-    return ValueError(
-        f"{deep} has {bits} bits, but {shallow} has 8 or fewer: keep images of 8 bits and of more apart, because one "
-        "range of numbers cannot be black and white of both"
-    )
 
 
 def _size(shape: tuple[int, ...]) -> str:

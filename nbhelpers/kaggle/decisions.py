@@ -22,21 +22,29 @@ def as_probability(probability: np.ndarray, dimensions: Sequence[int], due: str)
     return probability
 
 
+def check_thresholds(**thresholds: float) -> None:
+    """Raise ValueError for what no probability can be compared with, such as 50 per cent or 128 of 255."""
+    for name, threshold in thresholds.items():
+        if not 0 <= threshold <= 1:
+            raise ValueError(f"{name} is {threshold}; it must lie in 0..1, as probabilities do")
+
+
 def by_mask(probability: np.ndarray, threshold: float = 0.5, min_size: int = 0, least: int = 0) -> np.ndarray:
     """Where the probability is above `threshold`: bool (H, W), or (D, H, W) for a volume.
 
     min_size: parts of fewer pixels are left out; pixels that touch, be it at a corner, are one part.
     least: a mask of fewer pixels than this becomes empty. Where a score gives 1 to an empty mask that is rightly empty, a
         handful of pixels is a bad bet.
-    Raises ValueError for what is no probability.
+    Raises ValueError for what is no probability, and for a threshold outside 0..1.
     """
+    check_thresholds(threshold=threshold)
     due = (
         "(H, W) or (D, H, W): those of one class, predict(model, image)[1], or [0] of a model of one channel"
     )
     mask = as_probability(probability, (2, 3), due) > threshold
     if min_size > 1:
         parts, _ = scipy.ndimage.label(mask, np.ones((3,) * mask.ndim))
-        large = np.bincount(parts.ravel()) >= min_size
+        large = np.bincount(parts.ravel(), minlength=1) >= min_size
         large[0] = False
         mask = large[parts]
     return mask if np.count_nonzero(mask) >= least else np.zeros_like(mask)
@@ -52,8 +60,9 @@ def by_presence(
     """`by_mask` of a pair (probability of the pixels, probability that the class is there): empty if that is below `present`.
 
     The second comes from `presence`, or from a classifier of its own. `present=0` leaves it out.
-    Raises ValueError where one of them is no probability.
+    Raises ValueError where one of them is no probability, and for a threshold outside 0..1.
     """
+    check_thresholds(present=present)
     probability, there = prediction
     as_probability(float(there), (0,), "")
     mask = by_mask(probability, threshold, min_size, least)

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from numbers import Real
 from pathlib import Path
 
 import cv2
@@ -23,8 +24,11 @@ def perceptual_hash(image: np.ndarray) -> int:
     transform of the image at 32 x 32 pixels, without the mean (Zauner, 2010, "Implementation and Benchmarking of
     Perceptual Image Hash Functions", section 3.2.1). Turned, mirrored or differently cropped it is another image.
     """
-    if image.dtype != np.uint8 or not (image.ndim == 2 or image.ndim == 3 and image.shape[2] == 3):
-        raise ValueError(f"image is {image.dtype} {image.shape}; it must be uint8 (H, W, 3) or (H, W)")
+    is_picture = image.ndim == 2 or image.ndim == 3 and image.shape[2] == 3
+    if image.dtype != np.uint8 or not is_picture or not image.size:
+        raise ValueError(
+            f"image is {image.dtype} {image.shape}; it must be uint8 (H, W, 3) or (H, W), with one pixel at least"
+        )
     grey = image if image.ndim == 2 else cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
     small = cv2.resize(grey.astype(np.float32), (HASH_SIDE, HASH_SIDE), interpolation=cv2.INTER_AREA)
     low = cv2.dct(small)[:KEPT, :KEPT].ravel().round(2)  # or rounding errors would tell blank images apart
@@ -90,13 +94,20 @@ def _median(histogram: np.ndarray) -> int:
 def make_folds(groups: Sequence[int], labels: Sequence[int], n_splits: int = 5, seed: int = 0) -> np.ndarray:
     """The fold 0..n_splits-1 of each image, (n,): no group is in two folds, labels are spread as evenly as that allows.
 
-    scikit-learn's StratifiedGroupKFold, but no fold is empty. Raises ValueError for fewer groups than folds.
+    groups: what each image is of, numbers or names; labels: its kind, such as `strata` makes it.
+    scikit-learn's StratifiedGroupKFold, but no fold is empty. Raises ValueError for fewer groups than folds, for a missing
+    group or label, and for labels that are fractions.
     """
     from sklearn.model_selection import StratifiedGroupKFold  # slow to import, and only this needs it
 
     groups, labels = np.asarray(groups), np.asarray(labels)
     check_names(groups, "groups")
     check_names(labels, "labels")
+    if labels.dtype.kind == "f" and (labels != labels.round()).any():
+        raise ValueError(
+            f"labels hold {labels[labels != labels.round()][0]:g}; they must be kinds, to be spread over the folds: of "
+            "amounts, such as shares of foreground, strata makes some"
+        )
     if len(groups) != len(labels):
         raise ValueError(
             f"{len(groups)} groups and {len(labels)} labels; there must be one of each for every image"
@@ -241,6 +252,19 @@ def check_names(names: np.ndarray, what: str) -> None:
             f"{what} are {names.dtype} {names.shape}; there must be one number or text for each image: join the parts "
             'of a name, f"{case}_{day}"'
         )
+    kinds = {_kind(name) for name in names.tolist()}
+    if len(kinds) > 1 or kinds & {"nan", "None"}:
+        raise ValueError(
+            f"{what} hold {' and '.join(sorted(kinds))}; they must be all numbers or all text, none of them missing: give "
+            "an image of which nothing is known a name of its own"
+        )
+
+
+def _kind(name: object) -> str:
+    """What two names must share to be compared; what pandas has for a missing one is a kind of its own."""
+    if isinstance(name, str | Real):
+        return "nan" if name != name else "text" if isinstance(name, str) else "numbers"
+    return "None" if name is None else type(name).__name__
 
 
 def _checked_prediction(prediction: object, index: int) -> np.ndarray:

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from nbhelpers.kaggle.decisions import as_probability
+from nbhelpers.kaggle.decisions import as_probability, check_thresholds
 
 NEIGHBOURS = np.ones((3, 3), np.uint8)  # a pixel and the eight around it
 
@@ -14,7 +14,10 @@ def by_components(probability: np.ndarray, threshold: float = 0.5, min_size: int
     probability: float (H, W) in 0..1. min_size: in pixels; smaller objects become background.
     Raises ValueError for other input.
     """
-    _, areas = cv2.connectedComponents(_foreground(probability, threshold), connectivity=8)
+    mask = _foreground(probability, threshold)
+    if not mask.size:  # which ends the process in OpenCV, without an error
+        return mask.astype(np.int32)
+    _, areas = cv2.connectedComponents(mask, connectivity=8)
     return _renumbered(areas, min_size)
 
 
@@ -71,13 +74,14 @@ def _peaks(height: np.ndarray, depth: float) -> np.ndarray:
 
 def _foreground(probability: np.ndarray, threshold: float) -> np.ndarray:
     """Where the probability is above the threshold: uint8 (H, W)."""
+    check_thresholds(threshold=threshold)
     due = "(H, W): that of the foreground, predict(model, image)[1], or [0] of a model of one channel"
     return (as_probability(probability, [2], due) > threshold).astype(np.uint8)
 
 
 def _renumbered(labels: np.ndarray, min_size: int) -> np.ndarray:
     """Without objects of fewer pixels than `min_size`; the rest is 1..n."""
-    sizes = np.bincount(labels.ravel())
+    sizes = np.bincount(labels.ravel(), minlength=1)
     keep = (sizes > 0) & (sizes >= min_size)
     keep[0] = False
     return (np.cumsum(keep) * keep).astype(np.int32)[labels]

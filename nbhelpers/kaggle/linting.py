@@ -15,6 +15,7 @@ from nbhelpers.kaggle.submissions import read_table, shortened
 CODES = re.compile("pixel|rle|predict|mask", re.IGNORECASE)  # what competitions call the column of the codes
 # what an id may have of its file, and a class behind that: a.jpg_Fish; what else follows a dot is the id's: 1.2.276
 SUFFIX = re.compile(rf"({'|'.join(map(re.escape, (*SUFFIXES, '.dcm')))})(_[^.]*)?$", re.IGNORECASE)
+TEXTS = (".json", ".csv", ".txt", ".xml")  # what lies beside images and is none
 Runs = tuple[int, np.ndarray, np.ndarray]  # the row's number, the starts and the lengths
 
 
@@ -40,15 +41,17 @@ def lint_submission(
 ) -> list[str]:
     """Everything for which Kaggle would refuse or misread the file at `path`, one sentence each; [] if it is well.
 
-    sample: the competition's sample submission, for the header and the ids. Of its columns one holds the codes, whose
-        name has pixel, rle, predict or mask in it, or the last; the others together are the id: image, class, size.
+    sample: the competition's sample submission, for the header and the ids; one that is a header alone, as where all images
+        are hidden, tells no ids. Of its columns one holds the codes, whose name has pixel, rle, predict or mask in it, or
+        the last; the others together are the id: image, class, size.
     sizes: {first column: (height, width)} of the images; without them runs beyond an image's end are not seen. Where rows are
         of classes, a_Fish, {"a": (height, width)} will do.
     rows: "instance", several rows an id, or "one" row an id. overlap: whether rows of one id may share pixels.
     convention: of `rle_encode`, all but "coco"; None is that of "dsb-2018", but for an empty mask, which must then be
         written as in the sample, or as "" if that has none.
-    images: the folder of the test images, or a zip of it: a file or a folder each, named as in the first column. When a
-        competition scores, it may hold others than the sample, which is then stale: what lies there counts.
+    images: the folder of the test images, or a zip of it: a file or a folder each, named as in the first column; files of
+        text beside them are none. When a competition scores, it may hold others than the sample, which is then stale: what
+        lies there counts.
     Rows are numbered as in an editor: the header is row 1. FileNotFoundError if one of the files is missing.
     """
     if rows not in ("instance", "one"):
@@ -61,6 +64,9 @@ def lint_submission(
         )
     wanted_header, place, wanted = _read_sample(sample)
     shown = {code.strip() for lines in wanted.values() for _, code in lines if is_empty(code)}
+    tells_ids = bool(wanted)
+    if sizes is not None:  # pandas reads the id 10078 as a number
+        sizes = {str(name): size for name, size in sizes.items()}
     empties = shown or {""} if convention is None else {how.empty}
     header, found, faults = read_table(Path(path), len(wanted_header))
     if header is not None and header != wanted_header:
@@ -77,11 +83,12 @@ def lint_submission(
             {name: lines for name, lines in ids.items() if _image(name, there) in known}
             for ids in (wanted, by_id)
         )
-    faults += _against_sample(by_id, judged, wanted)
+    if tells_ids:
+        faults += _against_sample(by_id, judged, wanted)
     codes: list[str] = []
     for name, lines in by_id.items():
         size = _known(name, sizes or {})
-        if sizes is not None and size is None and name in wanted:
+        if sizes is not None and size is None and (name in wanted or not tells_ids):
             codes.append(f"row {lines[0][0]}: the size of {name[0]!r} is not known; add it to sizes")
         codes += _lint_image(name, lines, size, rows, overlap, how, empties)
     return faults + shortened(codes)
@@ -115,7 +122,7 @@ def _files(folder: Path) -> dict[str, str]:
     images = {}
     for path in (_unzipped(folder) if folder.is_file() else folder).iterdir():
         name = Path(path.name)
-        if not path.name.startswith("."):
+        if not path.name.startswith(".") and name.suffix.lower() not in TEXTS:
             is_whole = path.is_dir() or name.suffix[1:].isdecimal()  # a DICOM id may be a file's whole name
             images[path.name] = path.name if is_whole else name.stem
     return images | {image: image for image in images.values()}

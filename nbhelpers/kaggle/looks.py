@@ -54,7 +54,8 @@ def top_hat(image: np.ndarray, size: int = 81) -> np.ndarray:
 
 
 def _check_picture(image: np.ndarray) -> None:
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
         raise ValueError(
-            f"image is {image.dtype} {image.shape}; it must be a picture, uint8 (H, W, 3): of RGBA take image[..., :3]"
+            f"image is {image.dtype} {image.shape}; it must be a picture, uint8 (H, W, 3), with one pixel at least: of "
+            "RGBA take image[..., :3]"
         )

@@ -85,7 +85,8 @@ def write_submission(path: str | Path, rows: Iterable[Row], header: Sequence[str
     """Write header and rows as csv; returns the number of rows.
 
     `rows` may be a generator that predicts as it goes. Whatever stops it, an error in a prediction, a full disk,
-    Ctrl-C, the file at `path` stays as it was. Raises OSError where it cannot be written, ValueError for no rows.
+    Ctrl-C, the file at `path` stays as it was. Raises OSError where it cannot be written, ValueError for no rows, for
+    rows of other columns, and for nan, which pandas reads where a table has a blank.
     """
     with written_whole(path) as temporary:
         count = 0
@@ -96,6 +97,11 @@ def write_submission(path: str | Path, rows: Iterable[Row], header: Sequence[str
                 if len(row) != len(header):
                     raise ValueError(
                         f"row {count + 1} has {len(row)} values for the {len(header)} columns {header}"
+                    )
+                if any(value != value for value in row):
+                    raise ValueError(
+                        f"row {count + 1} holds nan, {tuple(row)}; an empty mask must be written as the competition does: "
+                        "'', '-' or another text, see conventions_table()"
                     )
                 writer.writerow(row)
                 count += 1
@@ -172,7 +178,11 @@ def shortened(faults: list[str]) -> list[str]:
 
 
 def check_size(image_id: str, mask: np.ndarray, size: tuple[int, int]) -> None:
-    """Raise ValueError for a mask of another size than its image."""
+    """Raise ValueError for a mask of another size than its image, and for what is no size."""
+    if len(size) != 2:
+        raise ValueError(
+            f"the size of {image_id} is {tuple(size)}; it must be (height, width): of an array image.shape[:2]"
+        )
     if tuple(mask.shape) != tuple(size):
         raise ValueError(
             f"the mask of {image_id} is {' x '.join(map(str, mask.shape))}, but its image {size[0]} x {size[1]}; "

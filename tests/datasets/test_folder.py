@@ -118,6 +118,20 @@ def test_binary_masks_of_0_and_255_or_0_and_1(folders):
         assert np.array_equal(data.read(index)[1], IDS > 1)
 
 
+def test_binary_masks_whose_white_has_16_bits(folders):
+    """As those of TGS Salt Identification."""
+    images, masks = folders
+    white = (IDS > 1).astype(np.uint16) * 65535
+    save(white, masks / "a.png")
+    (masks / "b.png").write_bytes(encoded(Image.fromarray(white), "TIFF"))
+    data = Folder(images, masks, ("Background", "Object"), binary=True)
+    for index in range(2):
+        assert np.array_equal(data.read(index)[1], IDS > 1)
+    save(white // 2, masks / "a.png")
+    with pytest.raises(ValueError, match=r"a\.png holds 0 and 32767, but with binary=True"):
+        data.read(0)
+
+
 def test_colour_masks_become_ids(folders):
     images, masks = folders
     palette = [(128, 0, 0), (0, 128, 0), (0, 0, 128)]

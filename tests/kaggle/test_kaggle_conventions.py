@@ -44,6 +44,7 @@ BY_HAND = {  # the codes of MASK, of LAST, and of a mask without foreground
     "uw-madison-page": COLUMNS,
     "contrails": (*COLUMNS[:2], "-"),
     "vesuvius": ROWS,
+    "sennet": (*ROWS[:2], "1 0"),
     # counts outside, inside, ... (0 2 1 2 1; 5 1; 6), a digit each; from the fourth on less the one before last
     "hpa-single-cell": ("02100", "51", "6"),
 }

@@ -27,6 +27,7 @@ from nbhelpers.kaggle import (
     near_duplicates,
     noted_folds,
     out_of_fold,
+    paired_gain,
     perceptual_hash,
     score_submission,
     stain,
@@ -85,6 +86,8 @@ def test_hashes_of_what_is_no_image():
     for channels in (1, 4):
         with pytest.raises(ValueError, match=rf"image is uint8 \(8, 8, {channels}\)"):
             perceptual_hash(np.zeros((8, 8, channels), np.uint8))
+    with pytest.raises(ValueError, match=r"image is uint8 \(0, 8, 3\); .*, with one pixel at least"):
+        perceptual_hash(np.zeros((0, 8, 3), np.uint8))
 
 
 def test_blank_images_are_near_duplicates_of_each_other():
@@ -138,10 +141,16 @@ def test_a_top_hat_removes_uneven_light_and_large_things_and_keeps_small_ones():
 
 @pytest.mark.parametrize("look", [stain, alike, top_hat])
 @pytest.mark.parametrize(
-    "image", [np.zeros((9, 9), np.uint8), np.zeros((9, 9, 3)), np.zeros((9, 9, 4), np.uint8)]
+    "image",
+    [
+        np.zeros((9, 9), np.uint8),
+        np.zeros((9, 9, 3)),
+        np.zeros((9, 9, 4), np.uint8),
+        np.zeros((9, 0, 3), np.uint8),
+    ],
 )
 def test_what_is_no_picture(look, image):
-    with pytest.raises(ValueError, match=rf"image is {image.dtype} \(9, 9.*; it must be a picture, uint8"):
+    with pytest.raises(ValueError, match=rf"image is {image.dtype} \(9, [09].*; it must be a picture, uint8"):
         look(image)
 
 
@@ -252,6 +261,41 @@ def test_folds_keep_groups_together_and_spread_the_strata():
         ValueError, match=r"labels are <U5 \(3, 2\); there must be one number or text for each image"
     ):
         make_folds(range(3), pairs, 2)
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["a", "b", float("nan"), "c"], "hold nan and text"),
+        (["a", None, "b", "c"], "hold None and text"),
+        ([1, 2, float("nan"), 3], "hold nan and numbers"),
+        (["a", 2, 2, "b"], "hold numbers and text"),
+    ],
+)
+def test_a_missing_name_is_no_name(names, told):
+    """As pandas gives a column of patients of whom some are not known: all of these are not one patient."""
+    names = np.array(names, object)
+    with pytest.raises(ValueError, match=f"^groups {told}; they must be all numbers or all text"):
+        make_folds(names, [0, 1, 0, 1], 2)
+    with pytest.raises(ValueError, match=f"^labels {told}; "):
+        make_folds(range(4), names, 2)
+    with pytest.raises(ValueError, match=f"^groups {told}; "):
+        paired_gain([1, 2, 3, 4], [2, 3, 4, 5], groups=names)
+
+
+def test_names_of_one_kind_are_well():
+    for names in (["a", "b", np.str_("c"), "d"], [1, np.int64(2), False, 3.5]):
+        assert sorted(make_folds(np.array(names, object), [0, 1, 0, 1], 2)) == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize("shares", [[0.1, 0.2, 0.3, 0.4], [0.5, 0.5, 0.25, 0.25]])
+def test_amounts_are_no_labels(shares):
+    """Each alone of its kind they would not be spread at all."""
+    with pytest.raises(
+        ValueError, match=f"labels hold {shares[0]}; they must be kinds, .* strata makes some"
+    ):
+        make_folds(range(4), shares, 2)
+    assert np.bincount(make_folds(range(4), np.array([0.0, 0.0, 1.0, 1.0]), 2)).tolist() == [2, 2]
 
 
 @pytest.mark.filterwarnings("ignore:The least populated class")

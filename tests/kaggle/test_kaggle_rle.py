@@ -88,7 +88,19 @@ def test_blanks_around_a_code():
 
 
 def test_empty_codes():
-    for nothing in ("", "  ", None, float("nan"), "-", " -1 ", -1, np.int64(-1), -1.0, np.float32("nan")):
+    for nothing in (
+        "",
+        "  ",
+        None,
+        float("nan"),
+        "-",
+        " -1 ",
+        "1 0",
+        -1,
+        np.int64(-1),
+        -1.0,
+        np.float32("nan"),
+    ):
         assert not rle_decode(nothing, (3, 4)).any()
 
 
@@ -101,7 +113,7 @@ def test_empty_codes():
         ("3 2 3 2", "overlaps"),
         ("10 3", "run 1, '10 3', ends at pixel 12, but the image of 3 x 3 pixels ends at 9"),
         ("9 2", "ends at pixel 10"),
-        ("1 0", "run 1, '1 0', has length zero"),
+        ("2 0", "run 1, '2 0', has length zero"),
         ("0 1", "begins before the first pixel, 1; is the base another"),
         ("1 x", "'x' in a run-length code is no whole number"),
         ("1.0 2", "'1.0' in a run-length code is no whole number"),

@@ -232,6 +232,14 @@ def test_what_is_no_probability():
         by_watershed(np.zeros((2, 4, 5), np.float32))
 
 
+@pytest.mark.parametrize("decide", [by_mask, by_components, by_watershed])
+@pytest.mark.parametrize("shape", [(0, 5), (5, 0)])
+def test_a_map_without_pixels_has_no_objects(decide, shape):
+    """A cut-out may be one; OpenCV's connectedComponents ends the process there."""
+    found = decide(np.zeros(shape), min_size=3)
+    assert found.shape == shape and found.dtype == (bool if decide is by_mask else np.int32)
+
+
 # Tuning
 
 
@@ -452,6 +460,18 @@ def test_logits_and_nan_are_no_probabilities(decide, value, message):
         ValueError, match=message.replace("0 to 2.5", "2.5 to 2.5").replace("-0.7 to 0", "-0.7 to -0.7")
     ):
         by_presence((np.zeros((4, 5)), value))
+
+
+@pytest.mark.parametrize("threshold", [50, -0.1, np.nan])
+def test_thresholds_that_no_probability_reaches(threshold):
+    """Every mask would be empty, or full, and score well where most truths are."""
+    probability = np.full((4, 5), 0.5)
+    for decide in (by_mask, by_components, by_watershed):
+        with pytest.raises(ValueError, match=f"threshold is {threshold}; it must lie in 0..1"):
+            decide(probability, threshold)
+        assert not decide(probability, 1).any() and decide(probability, 0).all()
+    with pytest.raises(ValueError, match=f"present is {threshold}; it must lie in 0..1"):
+        by_presence((probability, 0.5), present=threshold)
 
 
 def test_means_of_probabilities_may_be_rounded():

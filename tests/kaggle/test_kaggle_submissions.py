@@ -97,6 +97,10 @@ def test_a_mask_of_another_size(rows):
         list(rows("a", IDS, (3, 4)))
     with pytest.raises(ValueError, match="the mask of a is 3 x 3"):
         list(class_rows("a", IDS, {1: "x"}, (4, 3)))
+    with pytest.raises(
+        ValueError, match=r"size of a is \(3, 3, 3\); .* \(height, width\): .*image.shape\[:2\]"
+    ):
+        list(rows("a", IDS, (3, 3, 3)))
 
 
 def test_there_and_back(tmp_path):
@@ -110,6 +114,13 @@ def test_there_and_back(tmp_path):
 def failing(rows, error):
     yield from rows
     raise error
+
+
+def test_the_blank_of_pandas_is_no_code(tmp_path):
+    path = tmp_path / "submission.csv"
+    with pytest.raises(ValueError, match=r"row 2 holds nan, \('b', nan\); an empty mask must be written as"):
+        write_submission(path, [("a", "1 2"), ("b", float("nan"))])
+    assert not path.exists()
 
 
 def test_whatever_stops_it_leaves_no_half_file(tmp_path):
@@ -201,6 +212,15 @@ def test_rows_are_counted_against_the_files_on_disk(sample, tmp_path):
     ]
 
 
+def test_texts_beside_the_images_are_none(sample, tmp_path):
+    """As HuBMAP's outlines of the anatomy."""
+    folder = tmp_path / "test"
+    folder.mkdir()
+    for name in ("a.tiff", "b.tiff", "a-anatomical-structure.json", "b.CSV", "Thumbs.xml"):
+        (folder / name).touch()
+    assert lint(sample, HEADER + "a,1 2\nb,\n", images=folder) == []
+
+
 @pytest.mark.parametrize(
     ("files", "ids"),
     [
@@ -257,6 +277,15 @@ def test_rows_of_classes_are_well(sample, tmp_path, name, key):
     assert len(found) == 2 and all("image of 2 x 4 pixels ends at 8" in fault for fault in found)
 
 
+def test_ids_that_pandas_read_as_numbers(sample):
+    sample.write_text(HEADER + "10078,\n7,\n")
+    sizes = {10078: (3, 3), np.int64(7): (2, 4)}
+    assert lint(sample, HEADER + "10078,1 9\n7,1 8\n", sizes=sizes) == []
+    assert (
+        "ends at pixel 9, but the image of 2 x 4" in lint(sample, HEADER + "10078,\n7,1 9\n", sizes=sizes)[0]
+    )
+
+
 @pytest.mark.parametrize("inside", ["{image}.png", "test/{image}.png", "{image}/images/{image}.png"])
 def test_images_in_a_zip(sample, tmp_path, inside):
     archive = tmp_path / "test.zip"
@@ -309,7 +338,7 @@ def test_objects_that_share_pixels_are_not_scored(sample, second):
         ),
         (HEADER + "a,1 two\nb,\n", {}, "row 2: 'a': 'two' in a run-length code is no whole number"),
         (HEADER + "a,1 2 3\nb,\n", {}, "row 2: 'a': a run-length code has 3 numbers, an odd count"),
-        (HEADER + "a,1 0\nb,\n", {}, "row 2: 'a': run 1, '1 0', has length zero"),
+        (HEADER + "a,2 0\nb,\n", {}, "row 2: 'a': run 1, '2 0', has length zero"),
         (HEADER + "a,0 1\nb,\n", {}, "row 2: 'a': run 1, '0 1', begins before the first pixel, 1"),
         (HEADER + "a,1 2\nb\n", {}, "row 3: has 1 values; it must have 2, with an id and its runs"),
         (HEADER + "a,1,2\nb,\n", {}, "row 2: has 3 values"),
@@ -395,7 +424,7 @@ def test_files_that_are_not_there(sample):
 # Conventions of other competitions
 
 
-@pytest.mark.parametrize("empty", ["", "-", "-1"])
+@pytest.mark.parametrize("empty", ["", "-", "-1", "1 0"])
 def test_each_way_to_write_an_empty_mask(tmp_path, empty):
     path, sizes = tmp_path / "submission.csv", {"a": (3, 3), "b": (2, 4)}
     rows = [
@@ -416,6 +445,8 @@ def test_each_way_to_write_an_empty_mask(tmp_path, empty):
     ("shown", "code", "options", "fault"),
     [
         ("-", "-", {}, None),
+        ("1 0", "1 0", {}, None),
+        ("1 1", "1 0", {}, "row 3: 'b' has '1 0' for an empty mask; it must be ''"),
         (
             "-",
             "",
@@ -500,6 +531,17 @@ def test_rows_are_told_by_their_whole_id(sample):
         "'a, bowel' of the sample is missing; each image needs a row, an empty one too",
         "row 3: 'a, liver' is not in the sample",
     ]
+
+
+def test_a_sample_of_a_header_alone(sample):
+    """As that of UW-Madison, whose images are all hidden."""
+    sample.write_text("id,class,predicted\n")
+    assert lint(sample, "id,class,predicted\na,stomach,1 2\na,bowel,\n", sizes={"a": (3, 3)}) == []
+    found = lint(sample, "id,class,predicted\na,stomach,1 99\n", sizes={"a": (3, 3)})
+    assert len(found) == 1 and "ends at pixel 99, but the image of 3 x 3 pixels" in found[0]
+    assert lint(sample, HEADER + "a,1 2\n")[0].startswith("row 1: the header is ['ImageId', ")
+    found = lint(sample, "id,class,predicted\nc,stomach,1 99\n", sizes={"a": (3, 3)})
+    assert found == ["row 2: the size of 'c' is not known; add it to sizes"]
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n", "\n\n"])

@@ -6,7 +6,7 @@ submissions have been copied from the competitions' evaluation pages by the repo
 
 from dataclasses import dataclass
 
-EMPTY = ("", "-", "-1")  # what competitions write for an empty mask; no code of runs looks like it
+EMPTY = ("", "-", "-1", "1 0")  # what competitions write for an empty mask; no code of runs looks like it
 FORMS = ("absolute", "relative", "coco")
 
 
@@ -169,6 +169,12 @@ CONVENTIONS = {
         + "vesuvius-challenge-ink-detection/description.md: left to right, then top to bottom; 2 is pixel "
         "(1,2).",
         note=SILENT,
+    ),
+    "sennet": Convention(
+        order="C",
+        empty="1 0",
+        source="SlipknotTN/kaggle_sennet_vessels, data/rle.py, compares every code of train_rles.csv with its label: along "
+        "the rows, from 1, and '1 0' for a slice without vessels.",
     ),
     "hpa-single-cell": Convention(
         base=0,

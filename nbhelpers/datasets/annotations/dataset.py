@@ -12,6 +12,7 @@ from nbhelpers.datasets.annotations.images import ImageFiles, read_picture
 from nbhelpers.datasets.annotations.paint import Rules, paint
 from nbhelpers.datasets.annotations.shapes import Picture
 from nbhelpers.datasets.dataset import IGNORE, SegmentationDataset, checked_classes
+from nbhelpers.datasets.depth import Depth
 from nbhelpers.datasets.palette import categorical
 
 UNLABELLED = ("empty", "error", "skip")
@@ -38,6 +39,7 @@ class Annotated(SegmentationDataset):
         unlabelled: an image without an object is "empty" (all background), an "error", or left out ("skip"). That is also
             one that lies beside others and has no text file (YOLO), or no row (Kaggle's tables). None: "empty", but images
             without a row are left out, since they may be another fold's, and `odd` counts them.
+        value_range: (black, white) of images of more than 8 bits, as in `Folder`: searched where it is not given.
 
     A pixel belongs to an object if its centre does. `counts` tells how many objects each label has, `odd` what was
     passed over. Raises FileNotFoundError for images that are missing and ValueError for all else, naming file and
@@ -61,6 +63,7 @@ class Annotated(SegmentationDataset):
         width: float | None = None,
         centres: bool = False,
         unlabelled: str | None = None,
+        value_range: tuple[float, float] | None = None,
         transform: Callable | None = None,
     ) -> None:
         super().__init__(transform)
@@ -95,6 +98,7 @@ class Annotated(SegmentationDataset):
         if not self.pictures:
             raise ValueError(f"{path} holds no annotated image")
         self.files = files.find_all(self.pictures, embedded=images is None)
+        self.depth = Depth([(file, None) for file in self.files if file is not None], 3, value_range)
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -105,7 +109,7 @@ class Annotated(SegmentationDataset):
 
     def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         picture, path = self.pictures[index], self.files[index]
-        image, size, turn = read_picture(path, picture)
+        image, size, turn = read_picture(path, picture, self.depth)
         if picture.painted is None:
             mask = paint(picture.objects, size, self.ids, self.background, self.rules)
         else:

@@ -8,7 +8,8 @@ import numpy as np
 
 from nbhelpers.datasets.annotations.formats.label_studio import original_name
 from nbhelpers.datasets.annotations.shapes import Picture
-from nbhelpers.datasets.files import ORIENTATION, SUFFIXES, opened, read_image, upright
+from nbhelpers.datasets.depth import Depth
+from nbhelpers.datasets.files import ORIENTATION, SUFFIXES, opened, read_samples, upright
 
 SIDES_SWAPPED = (5, 6, 7, 8)  # the EXIF orientations of photographs that lie on their side
 
@@ -77,7 +78,8 @@ class ImageFiles:
                 "missing, or pass images= with a mapping from names to paths"
             )
         raise FileNotFoundError(
-            f"{self.folder} holds no image {picture.name!r}; pass images= with the folder that does"
+            f"{self.folder} holds no image {picture.name!r}; pass images= with the folder that does or, where its file is named "
+            "otherwise, with a mapping from names to paths"
         )
 
     def find_all(self, pictures: Sequence[Picture], *, embedded: bool) -> list[Path | None]:
@@ -112,7 +114,7 @@ class ImageFiles:
 
 
 def read_picture(
-    path: Path | None, picture: Picture
+    path: Path | None, picture: Picture, depth: Depth
 ) -> tuple[np.ndarray, tuple[int, int], Callable[[np.ndarray], np.ndarray]]:
     """The image as it is shown, the size (height, width) of the mask to paint, and what turns the mask to the image.
 
@@ -121,7 +123,7 @@ def read_picture(
     """
     data = picture.embedded if path is None else path.read_bytes()
     where = f"the image in {picture.where}" if path is None else path
-    image = read_image(data, where)
+    image = depth.image(read_samples(data, where))
     shown = image.shape[:2]
     if picture.size in (None, shown):
         return image, shown, lambda mask: mask

@@ -43,7 +43,7 @@ def rle_encode(mask: np.ndarray, *, convention: str | Convention = "dsb-2018") -
 def rle_decode(
     text: str | float | None, shape: tuple[int, int], *, convention: str | Convention = "dsb-2018"
 ) -> np.ndarray:
-    """The mask uint8 (H, W) of 0 and 1 that `rle_encode` made `text` of. None, nan, "", "-" and "-1" are the empty mask.
+    """The mask uint8 (H, W) of 0 and 1 that `rle_encode` made `text` of. None, nan, "", "-", "-1" and "1 0" are the empty mask.
 
     shape: (height, width). convention: a name of `CONVENTIONS`, or a `Convention`. Raises ValueError for what is no
     whole number, an odd count, a run of length zero, runs that are not sorted or overlap, and runs beyond the last

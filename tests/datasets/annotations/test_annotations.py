@@ -475,7 +475,9 @@ def test_only_the_ending_of_an_image_is_cut_off_a_name(tmp_path):
     text = (path / "scene.txt").rename(path / "v1.25.txt").read_text()
     (path / "v1.50.txt").write_text(text)
     save_image(tmp_path / "images", "v1.png")
-    with pytest.raises(FileNotFoundError, match="images holds no image 'v1.25'; pass images="):
+    with pytest.raises(
+        FileNotFoundError, match="images holds no image 'v1.25'; pass images=.* mapping from names to"
+    ):
         Annotated(path, tmp_path / "images")
     for name in ("v1.25", "v1.50"):
         save_image(tmp_path / "images", f"{name}.png")

@@ -5,7 +5,7 @@ import pytest
 
 from nbhelpers.datasets.annotations import CONVENTIONS, Annotated
 from nbhelpers.datasets.annotations.__main__ import main
-from tests.datasets.annotations.writers import NAME, SIZE, kaggle, save_image
+from tests.datasets.annotations.writers import NAME, SIZE, kaggle, png, save_image
 
 MASK = np.random.default_rng(0).random(SIZE) < 0.3
 
@@ -80,6 +80,25 @@ def test_images_without_a_row(tmp_path, images, place, unlabelled):
     expected = [elsewhere] * (place == "" and unlabelled != "skip") + [told] * (unlabelled is None)
     assert len(data.odd) == len(expected)
     assert all(found.startswith(begin) for found, begin in zip(data.odd, expected))
+
+
+def test_images_of_12_bits_are_read_by_the_range_that_they_use(tmp_path, images, capsys):
+    """As the slices of UW-Madison: by the range of their type, 65535, they would be all but black."""
+    grey = np.arange(SIZE[0] * SIZE[1], dtype=np.uint16).reshape(SIZE) * 3  # up to 3597
+    (images / NAME).write_bytes(png(np.minimum(grey, 1023)))
+    (images / "b.png").write_bytes(png(grey))
+    path = table(tmp_path, f"ImageId,EncodedPixels\n{NAME},1 2\nb.png,1 2")
+    data = Annotated(path, images, convention="uw-madison")
+    found = capsys.readouterr().out
+    assert (
+        "use 12 of their 16 bits, so 4095 becomes white; pass value_range=(0, 4095) to every split" in found
+    )
+    assert np.abs(data.read(1)[0][..., 0] - grey * (255 / 4095)).max() <= 0.5 and data.read(0)[0].max() == 64
+    given = Annotated(path, images, convention="uw-madison", value_range=(0, 1023))
+    assert given.read(0)[0].max() == 255 and not capsys.readouterr().out
+    save_image(images, "b.png")
+    with pytest.raises(ValueError, match=r"b\.png has 8 or fewer: keep images of 8 bits and of more apart"):
+        Annotated(path, images, convention="uw-madison")
 
 
 def test_classes_that_pandas_wrote_as_floats(tmp_path, images):
