@@ -9,10 +9,13 @@ from collections.abc import Sequence
 import torch
 
 from studies.running import fit_budgets, run_seed
+from studies.which import times
 from studies.which.answers import Answer
 from studies.which.networks import NETWORKS
 from studies.which.terms import DATA, TUNING, Data, TimedPhotographs, final, tuning
 
+# of the pictures whose answers are timed: those of each table's first terms
+SIZES = tuple(dict.fromkeys(next(iter(data.finals.values())).size for data in DATA.values()))
 # What every processor of the last ten years can do: seconds and rounding are alike from machine to machine
 PLAIN = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
 
@@ -21,6 +24,8 @@ def run(data: Data, names: Sequence[str], seeds: int | None, minutes: float) -> 
     """Make what is missing of `names`: tuning, then the terms in turn; all of one seed before the next."""
     end = time.monotonic() + 60 * minutes
     networks = {name: network for name, network in NETWORKS.items() if name in names}
+    if any(networks.keys() - times.stored(size).keys() for size in SIZES):
+        times.measure(SIZES)
     run_seed(tuning(data, networks), 0, end)
     for terms in data.finals:
         if isinstance(data.finals[terms], TimedPhotographs):
@@ -31,7 +36,12 @@ def run(data: Data, names: Sequence[str], seeds: int | None, minutes: float) -> 
 
 def main(argv: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m studies.which", description="Which network?")
-    parser.add_argument("action", nargs="?", choices=("run",), help="make rows; without it, show the table")
+    parser.add_argument(
+        "action",
+        nargs="?",
+        choices=("run", "time"),
+        help="make rows, or time the answers of all networks anew; without it, show the table",
+    )
     parser.add_argument(
         "--data", choices=DATA, default="street", help="CamVid is looked for in $NBHELPERS_DATA"
     )
@@ -41,8 +51,11 @@ def main(argv: Sequence[str]) -> None:
     arguments = parser.parse_args(argv)
     if unknown := set(arguments.only or ()) - set(NETWORKS):
         parser.error(f"no network {', '.join(sorted(unknown))}; there are {', '.join(NETWORKS)}")
+    torch.set_num_threads(1)
+    if arguments.action == "time":
+        times.measure(SIZES)
+        return
     if arguments.action == "run":
-        torch.set_num_threads(1)
         run(DATA[arguments.data], arguments.only or list(NETWORKS), arguments.seeds, arguments.minutes)
         return
     networks = {name: NETWORKS[name] for name in arguments.only or NETWORKS}

@@ -9,13 +9,14 @@ from statistics import mean, median
 
 from studies.statistics import Spread, spread
 from studies.study import Page, Study
-from studies.which.costs import MACS, MEMORY, MILLISECONDS
+from studies.which import times
+from studies.which.costs import MACS, MEMORY
 from studies.which.networks import NETWORKS, Network
 from studies.which.orders import Ranked, enumerated
 from studies.which.terms import DATA, chosen, final, tried, tuning
 
 NOTHING = "*No network has two seeds yet: make rows by `{command}`.*"
-PARAMETERS, SECONDS = "parameters", "CPU s"
+PARAMETERS, SECONDS, MILLISECONDS = "parameters", "CPU s", "CPU ms"
 WANTED = {  # the least of what: how the sentence begins
     PARAMETERS: "Fewest parameters",
     MACS: "Fewest operations",
@@ -117,11 +118,22 @@ class Answer:
         return [name for name, each in scores.items() if best - mean(each) < least or mean(each) == best]
 
     def cost(self, name: str, what: str) -> float:
-        """Of a network on the first terms: a key of `WANTED`, the median over seeds."""
+        """Of a network on the first terms: a key of `WANTED`, the median over seeds.
+
+        Raises ValueError where the time of its answer is not stored.
+        """
+        if what == MILLISECONDS:
+            if name not in self._times:
+                raise ValueError(f"the time of {name}'s answer is not stored; make it by {times.COMMAND}")
+            return self._times[name]
         rows = [row for row in self.studies[self.first].rows if row["way"] == name]
         if what == SECONDS:
             return median(row["cpu_seconds"] for row in rows)
         return median(row[PARAMETERS] if what == PARAMETERS else row["measures"][what] for row in rows)
+
+    @cached_property
+    def _times(self) -> dict[str, float]:
+        return times.stored(self.data.finals[self.first].size)
 
     def per_class(self, terms: str) -> dict[str, dict[str, float]]:
         """IoU of each class, the mean over seeds: {network: {class: fraction}}, the best network first."""
@@ -182,7 +194,7 @@ class Answer:
         took = "".join(self._took(terms) for terms in self.ranking if self.data.finals[terms].timed)
         return (
             f"Bold: not to be told from the best of its column. MACs and CPU milliseconds of an answer, for one picture of "
-            f"{size}; MB of a training step of {protocol.batch_size}. Scored on {self.data.scored}. {took}Made on "
+            f"{size}, all timed in turns; MB of a training step of {protocol.batch_size}. Scored on {self.data.scored}. {took}Made on "
             f"{'; '.join(machines)}."
         )
 
@@ -261,14 +273,14 @@ class Answer:
     def _front(self) -> list[str]:
         """The networks that no other beats in time and score at once, the fastest first."""
         scores = {name: mean(each) for name, each in self.scores(self.first).items()}
-        times = {name: self.cost(name, MILLISECONDS) for name in scores}
-        fastest = sorted(scores, key=lambda name: (times[name], -scores[name]))
+        taken = {name: self.cost(name, MILLISECONDS) for name in scores}
+        fastest = sorted(scores, key=lambda name: (taken[name], -scores[name]))
         front = [
             name
             for place, name in enumerate(fastest)
             if all(scores[name] > scores[other] for other in fastest[:place])
         ]
-        listed = enumerated([f"**{name}** ({times[name]:.1f} CPU ms, {scores[name]:.3f})" for name in front])
+        listed = enumerated([f"**{name}** ({taken[name]:.1f} CPU ms, {scores[name]:.3f})" for name in front])
         return [f"Beaten by none in both speed and score: {listed}."] if len(scores) > 1 else []
 
     def ranked(self, terms: str, name: str = "") -> Ranked:

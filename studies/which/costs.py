@@ -1,9 +1,7 @@
-"""What a network costs, beside its parameters: operations, time of an answer, memory of a step of training."""
+"""What a network costs, beside its parameters and its time: operations, and the memory of a step of training."""
 
 import copy
-import time
 from dataclasses import dataclass
-from statistics import median
 
 import torch
 from torch import nn
@@ -12,43 +10,29 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from nbhelpers.visualisation.costs import LiveBytes
 
-MACS, MILLISECONDS, MEMORY = "million MACs", "CPU ms", "MB"
-REPEATS = 9
+MACS, MEMORY = "million MACs", "MB"
 
 
 @dataclass(frozen=True)
 class Costs:
     """A measure of a study: numbers by name, for one picture of `size` (height, width), or a step of `batch_size`.
 
-    MACS: multiplications with their additions, of an answer. MILLISECONDS: of an answer, processor time on one thread,
-    the median of nine. MEMORY: the most bytes that live in a step of training with AdamW, in 10^6, counted tensor by
-    tensor on torch's meta device; so it is the same on every machine, and does not see what kernels take for a moment.
+    MACS: multiplications with their additions, of an answer. MEMORY: the most bytes that live in a step of training with
+    AdamW, in 10^6, counted tensor by tensor on torch's meta device; so it is the same on every machine, and does not see
+    what kernels take for a moment.
     """
 
     size: tuple[int, int]
     batch_size: int
 
     def __call__(self, network: nn.Module, test: Dataset) -> dict[str, float]:
-        return {
-            MACS: self.macs(network) / 1e6,
-            MILLISECONDS: 1e3 * self.seconds(network),
-            MEMORY: self.bytes(network) / 1e6,
-        }
+        return {MACS: self.macs(network) / 1e6, MEMORY: self.bytes(network) / 1e6}
 
     def macs(self, network: nn.Module) -> int:
         model = copy.deepcopy(network).to("meta").eval()
         with FlopCounterMode(display=False) as count, torch.no_grad():
             model(torch.rand(1, 3, *self.size, device="meta"))
         return count.get_total_flops() // 2
-
-    def seconds(self, network: nn.Module) -> float:
-        images, found = torch.rand(1, 3, *self.size).to(memory_format=torch.channels_last), []
-        with torch.inference_mode():
-            for _ in range(1 + REPEATS):  # the first warms up
-                started = time.process_time()
-                network(images)
-                found.append(time.process_time() - started)
-        return median(found[1:])
 
     def bytes(self, network: nn.Module) -> int:
         with LiveBytes() as live:

@@ -15,8 +15,9 @@ from studies import Protocol, Way
 from studies.running import make_row
 from studies.statistics import difference, spread
 from studies.which import __main__ as command
+from studies.which import times
 from studies.which.answers import NOTHING, Answer
-from studies.which.costs import MACS, MEMORY, MILLISECONDS, Costs
+from studies.which.costs import MACS, MEMORY, Costs
 from studies.which.networks import NETWORKS, Network
 from studies.which.orders import Ranked
 from studies.which.terms import (
@@ -70,17 +71,41 @@ def test_networks_of_others_see_normalised_images():
 def test_costs_by_hand():
     found = Costs((8, 4), 2)(Flat(), None)
     assert found[MACS] == pytest.approx(8 * 4 * 3 * 11 / 1e6)
-    assert found[MILLISECONDS] > 0
     weights = 4 * (3 * 11 + 11)
     images, logits = 4 * 2 * 3 * 8 * 4, 4 * 2 * 11 * 8 * 4
     least = 3 * weights + images + logits  # the weights, and what AdamW keeps of them
     assert least <= 1e6 * found[MEMORY] <= least + 2 * weights + 2 * logits
 
 
-def test_the_time_of_an_answer_is_the_median_of_nine_after_a_first(monkeypatch):
-    clock = iter(np.cumsum([0, 100] + [each for seconds in range(1, 10) for each in (0, seconds)]).tolist())
-    monkeypatch.setattr("studies.which.costs.time", SimpleNamespace(process_time=lambda: next(clock)))
-    assert Costs((8, 4), 2).seconds(Flat()) == 5
+def test_answers_are_timed_in_turns_and_the_least_of_each_counts_after_a_first(monkeypatch):
+    answers = [(0.001, 0.001), (9, 4), (7, 5), (8, 6)]  # seconds of A and B, in each round
+    clock = iter(np.cumsum([each for pair in answers for seconds in pair for each in (0, seconds)]).tolist())
+    monkeypatch.setattr("studies.which.times.time", SimpleNamespace(process_time=lambda: next(clock)))
+    found = times.in_turns(A | B, (8, 4), rounds=3)
+    assert found == pytest.approx({"A": 7000, "B": 4000})
+
+
+def test_times_are_stored_by_size(rows, monkeypatch):
+    monkeypatch.setattr(times, "in_turns", lambda networks, size: dict.fromkeys(networks, float(size[0])))
+    times.measure([(8, 4), (16, 4)], A)
+    assert times.stored((16, 4)) == {"A": 16.0} and times.stored((8, 4)) == {"A": 8.0}
+    assert times.stored((9, 9)) == {}
+
+
+def test_a_network_that_is_not_timed_is_told(rows):
+    rows(TUNING, tuned("A"))
+    rows(STEPS, scored(A=[0.5, 0.52]))
+    times_of()
+    with pytest.raises(
+        ValueError, match=r"the time of A's answer is not stored; make it by python -m studies\.which"
+    ):
+        _ = Answer(networks=THREE).table
+
+
+@pytest.mark.parametrize("size", command.SIZES)
+def test_the_answers_of_all_networks_are_timed(size):
+    assert list(times.stored(size)) == list(NETWORKS)
+    assert min(times.stored(size).values()) > 0
 
 
 class WithAux(Flat):
@@ -159,7 +184,7 @@ def test_a_row_at_equal_time_counts_its_own_seconds(monkeypatch):
     study = replace(final(DATA["street"], TIME, {}), ways={"A": Way(build=Flat)}, protocol=few)
     row = make_row(study, "A", 0)
     assert row["steps"] == 1 and len(row["curve"]) == 1
-    assert set(row["measures"]) == {"mean IoU", MACS, MILLISECONDS, MEMORY}
+    assert set(row["measures"]) == {"mean IoU", MACS, MEMORY}
     assert row["command"] == "python -m studies.which run"
 
 
@@ -167,10 +192,16 @@ def test_a_row_at_equal_time_counts_its_own_seconds(monkeypatch):
 
 
 def row(way, seed, score, **more) -> dict:
-    costs = {MACS: 60.0, MILLISECONDS: 2.0, MEMORY: 30.0}
+    costs = {MACS: 60.0, MEMORY: 30.0}
     fields = {"way": way, "seed": seed, "measures": {"mean IoU": score} | costs, "parameters": 1000}
     fields |= {"cpu_seconds": 30.0, "steps": 608, "machine": "a machine", "protocol": "", "curve": [[1, 0.1]]}
     return fields | {"iou": {"Sky": score, "Car": score / 2}} | more
+
+
+def times_of(**milliseconds: float) -> None:
+    """Store the times of answers, the same for pictures of both sizes."""
+    path = times.study.RESULTS / times.NAME
+    path.write_text(json.dumps({"results": dict.fromkeys(("48 x 64", "96 x 128"), milliseconds)}))
 
 
 @pytest.fixture
@@ -182,6 +213,7 @@ def rows(tmp_path, monkeypatch):
         path = tmp_path / f"24_street_{terms.replace(' ', '_')}.json"
         path.write_text(json.dumps(stored))
 
+    times_of(A=2.0, B=2.0, C=2.0)
     return store
 
 
@@ -270,8 +302,8 @@ def test_what_follows(rows):
     steps = scored(A=[0.50, 0.51, 0.52], B=[0.49, 0.50, 0.51], C=[0.30, 0.31, 0.32])
     for each in steps:
         each["parameters"] = {"A": 3000, "B": 2000, "C": 2500}[each["way"]]
-        each["measures"] |= {MILLISECONDS: {"A": 2.0, "B": 3.0, "C": 1.5}[each["way"]]}
     rows(STEPS, steps)
+    times_of(A=2.0, B=3.0, C=1.5)
     rows(TIME, scored(A=[0.40, 0.41, 0.42], B=[0.39, 0.40, 0.41], C=[0.60, 0.61, 0.62]))
     answer = Answer(networks=THREE)
     assert list(answer.scores(STEPS)) == ["A", "B", "C"] and list(answer.scores(TIME)) == ["C", "A", "B"]
@@ -366,9 +398,8 @@ def test_the_best_is_so_on_average_and_costs_are_medians(rows):
 def test_who_is_slower_and_no_better_is_not_at_the_front(rows):
     rows(TUNING, tuned())
     stored = scored(A=[0.5, 0.5], B=[0.5, 0.5])
-    for each in stored:
-        each["measures"] |= {MILLISECONDS: {"A": 2.0, "B": 1.0}[each["way"]]}
     rows(STEPS, stored)
+    times_of(A=2.0, B=1.0)
     assert "speed and score: **B** (1.0 CPU ms, 0.500)." in Answer(networks=THREE).decisions
 
 
