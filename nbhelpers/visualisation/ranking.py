@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from statistics import mean
+from typing import Literal
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -25,7 +26,8 @@ def show_ranking(terms: Mapping[str, Mapping[str, Sequence[float]]], least: Mapp
         )
     names = list(dict.fromkeys(name for scores in terms.values() for name in scores))
     figure = Figure(figsize=(WIDTH * 0.9, 1.1 + 0.36 * len(names)), dpi=DPI, layout="constrained")
-    axes, words = figure.add_subplot(xlabel="mean IoU, faint: each seed"), []
+    label = "mean IoU; faint strokes: each seed; in the band of its colour: not to be told from the best"
+    axes, words = figure.add_subplot(xlabel=label), []
     lanes = (np.arange(len(terms)) - (len(terms) - 1) / 2) * 0.3  # or equal means would hide each other
     looks = runs_and(MARKERS, len(terms))
     for (what, scores), (colour, marker), lane in zip(terms.items(), looks, lanes, strict=True):
@@ -33,6 +35,7 @@ def show_ranking(terms: Mapping[str, Mapping[str, Sequence[float]]], least: Mapp
         best = max(means.values())
         if np.isfinite(least[what]):
             axes.axvspan(best - least[what], best, color=colour, alpha=0.1, linewidth=0)
+            axes.axvline(best - least[what], color=colour, alpha=0.4, linewidth=1)
         for name, values in scores.items():
             row = names.index(name) + lane
             axes.plot(values, [row] * len(values), "|", color=colour, alpha=0.5, markersize=8)
@@ -48,11 +51,14 @@ def show_ranking(terms: Mapping[str, Mapping[str, Sequence[float]]], least: Mapp
 
 
 @styled
-def show_heat(scores: Mapping[str, Mapping[str, float]], label: str) -> Picture:
+def show_heat(
+    scores: Mapping[str, Mapping[str, float]], label: str, best: Literal["column", "row"] = "column"
+) -> Picture:
     """A row for each network, a column for each class or rate, the percent in each cell, the darker the better.
 
-    scores: {network: {column: a fraction, or nan where there is none}}. The best of a column is bold. Raises
-    ValueError where there is nothing to show, or networks have other columns than the first.
+    scores: {network: {column: a fraction, or nan where there is none}}. Bold is the best of each column, which compares
+    networks, or of each row, which compares what was tried with one. Raises ValueError where there is nothing to show,
+    or networks have other columns than the first.
     """
     columns = list(next(iter(scores.values()), {}))
     if not columns or any(list(each) != columns for each in scores.values()):
@@ -64,21 +70,25 @@ def show_heat(scores: Mapping[str, Mapping[str, float]], label: str) -> Picture:
     figure = Figure(figsize=(WIDTH * 0.9, 1.2 + 0.27 * len(scores)), dpi=DPI, layout="constrained")
     axes = figure.add_subplot()
     axes.imshow(1 - (1 - np.array(RIGHT)) * np.nan_to_num(values)[..., None], aspect="auto")
-    best = [np.nanargmax(column) if np.isfinite(column).any() else -1 for column in values.T]
+    names = [list(scores), columns]
+    lines, judged, others = (values.T, *reversed(names)) if best == "column" else (values, *names)
+    places = [np.nanargmax(line) if np.isfinite(line).any() else -1 for line in lines]
     for (row, column), value in np.ndenumerate(values):
         text = "·" if np.isnan(value) else f"{100 * value:.0f}"
-        colour, weight = ("white" if value > 0.55 else INK), ("bold" if row == best[column] else "normal")
+        is_best = row == places[column] if best == "column" else column == places[row]
+        colour, weight = ("white" if value > 0.55 else INK), ("bold" if is_best else "normal")
         axes.text(column, row, text, ha="center", va="center", size=9, color=colour, weight=weight)
     axes.set_xticks(range(len(columns)), columns, rotation=45, ha="left")
     axes.set_yticks(range(len(scores)), list(scores))
     axes.xaxis.tick_top()
+    axes.set_xlabel(f"{label}, percent; bold: the best of its {best}")
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     words = [
-        f"{name} {list(scores)[row]} ({100 * values[row, column]:.0f})"
-        for column, (name, row) in enumerate(zip(columns, best, strict=True))
-        if row >= 0
+        f"{name} {others[place]} ({100 * line[place]:.0f})"
+        for name, place, line in zip(judged, places, lines, strict=True)
+        if place >= 0
     ]
     return Picture(
-        figure, f"{label} in percent, a row for each network. The best, by column: {'; '.join(words)}."
+        figure, f"{label} in percent, a row for each network. The best, by {best}: {'; '.join(words)}."
     )

@@ -39,6 +39,19 @@ def test_a_heat_map_tells_the_best_of_each_column():
     assert alt == "IoU in percent, a row for each network. The best, by column: sky a (90); car b (50)."
 
 
+def test_a_heat_map_of_trials_tells_the_best_of_each_row(monkeypatch):
+    scores = {"a": {"0.1": 0.9, "0.3": 0.2}, "b": {"0.1": 0.7, "0.3": 0.8}}
+    picture = show_heat(scores, "mean IoU", best="row")
+    assert (
+        picture.alt
+        == "mean IoU in percent, a row for each network. The best, by row: a 0.1 (90); b 0.3 (80)."
+    )
+    monkeypatch.setattr("nbhelpers.visualisation.ranking.Picture", lambda figure, alt: figure)
+    (axes,) = show_heat(scores, "mean IoU", best="row").axes
+    assert {text.get_text() for text in axes.texts if text.get_weight() == "bold"} == {"90", "80"}
+    assert axes.get_xlabel() == "mean IoU, percent; bold: the best of its row"
+
+
 @pytest.mark.parametrize("scores", [{}, {"a": {}}, {"a": {"sky": 0.1}, "b": {"car": 0.1}}])
 def test_a_heat_map_of_unequal_columns_is_refused(scores):
     with pytest.raises(ValueError, match="the same columns in the same order, one at least"):
