@@ -3,8 +3,8 @@
 Recipes take turns, each training in a process of its own, on one thread, in float32 and with AVX2 alone, so that machines
 compare.
 Each row is stored in studies/results/24_budget.json as soon as it is there; what is there is not made again.
-Its curve has mean IoU on all of val at 360 x 480 beside the CPU seconds of training so far, without those of scoring;
-the verdict is by the score at the end. Decoding and drawing of the pictures is not counted.
+Its curve has mean IoU on all of val at 360 x 480 beside the CPU seconds of training so far, without those of scoring, and
+the operations so far; the verdict is by the score at the end. Decoding and drawing of the pictures is not counted.
 Run: NBHELPERS_DATA=folder python -m benchmarks.camvid_speed run [--only NAME] [--seeds 3] [--scale 0.1]
 Without `run`: the table of the rows that are there. A scale shortens all epochs, for trials, and is told in the row.
 """
@@ -54,10 +54,18 @@ class Clock:
         self.wall += time.perf_counter() - self._started[1]
 
 
-def operations(phases: tuple[Phase, ...]) -> int:
-    """Multiplications of all passes forward over what is trained on; those backward take about twice as many."""
-    network = unet()
-    return round(sum(phase.epochs * phase.pictures * Costs(phase.size, 1).macs(network) for phase in phases))
+def operations(phases: tuple[Phase, ...], scale: float = 1) -> list[int]:
+    """Multiplications so far at each look, of all passes forward over what was trained on.
+
+    Those backward take about twice as many.
+    """
+    network, before, found = unet(), 0, []
+    for phase in phases:
+        epochs, limit = shortened(phase, scale)
+        epoch = (limit or phase.pictures) * Costs(phase.size, 1).macs(network)
+        found += [before + stop * epoch for stop in stops(epochs)]
+        before = found[-1]
+    return found
 
 
 def shortened(phase: Phase, scale: float) -> tuple[int, int | None]:
@@ -77,7 +85,7 @@ def measure(phases: tuple[Phase, ...], seed: int, scale: float) -> dict:
     """One training in `phases`; what it scores and costs."""
     setup(seed, "camvid")
     pictures = in_memory(CamVid("val"), limit=None if scale >= 0.1 else 8)
-    network, clock, curve = unet(), Clock(), []
+    network, clock, curve, macs = unet(), Clock(), [], iter(operations(phases, scale))
     for number, phase in enumerate(phases):
         epochs, limit = shortened(phase, scale)
         train, valid = phase.train(limit), in_memory(pictures, phase.seen_at, limit=WATCHED)
@@ -100,7 +108,8 @@ def measure(phases: tuple[Phase, ...], seed: int, scale: float) -> dict:
                         seed=100 * seed + number,
                         quiet=True,
                     )
-                curve.append([round(clock.cpu, 1), round(_score(network, pictures, phase.seen_at), 4)])
+                score = round(_score(network, pictures, phase.seen_at), 4)
+                curve.append([round(clock.cpu, 1), score, next(macs)])
     by_size = {" x ".join(map(str, size)): round(_score(network, pictures, size), 4) for size in SEEN_AT}
     return {
         "mean_iou": curve[-1][1],
@@ -108,7 +117,7 @@ def measure(phases: tuple[Phase, ...], seed: int, scale: float) -> dict:
         "cpu_seconds": curve[-1][0],
         "seconds": round(clock.wall, 1),
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-        "macs": operations(phases),
+        "macs": curve[-1][2],
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "curve": curve,
         "recipe": ", then ".join(str(phase).removeprefix("Phase") for phase in phases),

@@ -23,12 +23,11 @@ def by_recipe(stored: dict[str, dict]) -> dict[str, list[dict]]:
 
 
 def curves(stored: dict[str, dict]) -> dict[str, dict[float, float]]:
-    """{recipe: {10^12 MACs so far: mean IoU}}, of the first seed; so far by the share of its CPU seconds."""
-    found = {}
-    for name, (row, *_) in by_recipe(stored).items():
-        rate = row["macs"] / 1e12 / row["cpu_seconds"]
-        found[name] = {0.0: 0.0} | {round(rate * seconds, 2): iou for seconds, iou in row["curve"]}
-    return found
+    """{recipe: {10^12 MACs so far: mean IoU}}, of the first seed."""
+    return {
+        name: {round(macs / 1e12, 2): iou for _, iou, macs in row["curve"]}
+        for name, (row, *_) in by_recipe(stored).items()
+    }
 
 
 def table(stored: dict[str, dict]) -> Page:

@@ -37,7 +37,7 @@ LONGER = {TODAY, "Muon, 30 epochs", *(name for name in RECIPES if "large" in nam
 @pytest.mark.parametrize("name", RECIPES)
 def test_how_much_each_may_calculate(name):
     """A third of the first's operations, for speed; or four times as many at most, for the score."""
-    share = operations(RECIPES[name]) / operations(RECIPES[TODAY])
+    share = operations(RECIPES[name])[-1] / operations(RECIPES[TODAY])[-1]
     assert 1 <= share <= 4 if name in LONGER else 0.25 < share <= 0.335
 
 
@@ -81,9 +81,10 @@ def test_a_row(monkeypatch):
     assert scored[:6] == [(5, (36, 48), (32, 48))] * 6 and len(row["curve"]) == 6
     assert scored[6:] == [(5, (36, 48), size) for size in camvid_speed.SEEN_AT]
     assert list(row["mean_iou_seen_at"]) == ["144 x 192", "192 x 256", "240 x 320", "288 x 384"]
-    assert row["macs"] == 3 * 11 * 8 * (
-        2 * 32 * 40 + 4 * 32 * 48
-    )  # channels, pictures, and the epochs' pixels
+    a_pixel = 3 * 11 * 8  # the channels, and the pictures
+    pixels = [1 * 32 * 40, 2 * 32 * 40] + [2 * 32 * 40 + epochs * 32 * 48 for epochs in (1, 2, 3, 4)]
+    assert [each[2] for each in row["curve"]] == [a_pixel * each for each in pixels]
+    assert row["macs"] == a_pixel * pixels[-1]
     assert row["mean_iou"] == row["curve"][-1][1] and row["cpu_seconds"] == row["curve"][-1][0]
     assert [each[0] for each in row["curve"]] == sorted(each[0] for each in row["curve"])
     trained = {size for training, size, _ in networks[0].seen if training}
@@ -121,8 +122,9 @@ def test_rows_are_made_once_each_in_a_process_of_its_own(monkeypatch):
 def test_table_and_curves_have_no_trials():
     def row(name, seed, seconds, score, scale=1.0):
         each = {"name": name, "seed": seed, "scale": scale, "cpu_seconds": seconds, "peak_mb": 1900}
-        each |= {"protocol": "as always", "curve": [[seconds / 2, 0.1], [seconds, score]]}
-        each["macs"] = {TODAY: 50e12, "other": 12.5e12, "trial": 1e11}[name]
+        macs = {TODAY: 50e12, "other": 12.5e12, "trial": 1e11}[name]
+        each |= {"protocol": "as always", "macs": macs}
+        each["curve"] = [[seconds / 2, 0.1, macs / 5], [seconds, score, macs]]
         return {key(name, seed, scale): each | {"mean_iou": score}}
 
     stored = row(TODAY, 0, 900, 0.56) | row(TODAY, 1, 1100, 0.58) | row("other", 0, 1250, 0.5)
@@ -135,4 +137,4 @@ def test_table_and_curves_have_no_trials():
         "as always",
     ]
     assert table(row("other", 0, 250, 0.5)).splitlines()[2] == "| other | 1 | 12.5 |  | 250 | 1,900 | 0.500 |"
-    assert curves(stored) == {"other": {0: 0, 6.25: 0.1, 12.5: 0.5}, TODAY: {0: 0, 25: 0.1, 50: 0.56}}
+    assert curves(stored) == {"other": {2.5: 0.1, 12.5: 0.5}, TODAY: {10: 0.1, 50: 0.56}}
