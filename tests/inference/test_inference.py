@@ -317,7 +317,7 @@ def test_a_deep_image_is_read_until_it_is_bright():
 
 def test_views_are_counted_once():
     assert [len(tta.views) for tta in (TTA(), TTA("h"), TTA("hv"), TTA(turns=True))] == [1, 2, 4, 4]
-    assert len(TTA("h", turns=True).views) == len(TTA("hv", turns=True).views) == 8
+    assert [len(TTA(flips, turns=True).views) for flips in ("h", "v", "hv")] == [8] * 3
     assert len(TTA("hv", scales=(0.5, 1.0)).views) == 8
 
 
@@ -397,12 +397,23 @@ def test_views_that_do_not_exist(wrong):
 # Ensembles
 
 
-@pytest.mark.parametrize("num_classes", [1, 3])
+@pytest.mark.parametrize("num_classes", [1, 2, 3])
 def test_an_ensemble_averages_probabilities(num_classes):
     models = [network(num_classes, seed) for seed in range(3)]
     image = torch.rand(3, 40, 56)
     mean = torch.stack([predict(model, image) for model in models]).mean(0)
     assert torch.allclose(predict(Ensemble(models), image), mean, atol=1e-6)
+
+
+def test_logits_of_an_ensemble_are_the_logarithms_of_the_mean_in_full_precision():
+    """Also where members answer in half precision, which would round them."""
+    images, members = torch.rand(1, 3, 8, 12), [Seen(2.0), Seen(-3.0)]
+    for member in members:
+        member.register_forward_hook(lambda model, images, logits: logits.half())
+    with torch.no_grad():
+        logits = Ensemble(members)(images)
+        mean = torch.stack([member(images).double().softmax(1) for member in members]).mean(0)
+    assert logits.dtype == torch.float32 and torch.allclose(logits.exp().double(), mean, atol=1e-6)
 
 
 @pytest.mark.parametrize("num_classes", [1, 3])
@@ -430,6 +441,10 @@ def test_ensembles_that_cannot_be():
         Ensemble([])
     with pytest.raises(ValueError, match=r"shapes \[\(1, 2, 32, 32\), \(1, 3, 32, 32\)\]"):
         predict(Ensemble([network(2), network(3)]), torch.rand(3, 32, 32))
+    with pytest.raises(
+        ValueError, match=r"shapes \[\(1, 3, 32, 32\), \(1, 3, 16, 16\)\]; .* classes and sizes"
+    ):
+        predict(Ensemble([network(3), nn.MaxPool2d(2)]), torch.rand(3, 32, 32))
     for answer, words in (
         (lambda logits: {"out": logits}, r'gives dict; .* picks them, output\["out"\]'),
         (lambda logits: (logits, None), r"gives tuple; .* picks them, output\[0\]"),
