@@ -27,7 +27,7 @@ def show_study(study: HasCurvesAndScores) -> Picture:
     There are 7 colours; the curves of an eighth way and of those after it are dashed, which its name says.
     Raises ValueError for a study without rows.
     """
-    scores = study.scores()
+    scores, curves = study.scores(), study.curves()
     if not scores:
         raise ValueError("the study has no rows yet: train them by python -m studies run")
     height = max(2.8, 1.1 + 0.42 * len(scores))
@@ -40,7 +40,7 @@ def show_study(study: HasCurvesAndScores) -> Picture:
     }
     means = draw_dots(right, labelled, mean, 3, size=8)
     for row, ((name, values), centre) in enumerate(zip(scores.items(), means, strict=True)):
-        for curve in study.curves()[name]:
+        for curve in curves[name]:
             style = {"color": RUNS[row % len(RUNS)], "linestyle": "--" if row >= dashed else "-"}
             left.plot(curve.keys(), curve.values(), linewidth=1.2, alpha=0.7, **style)
         words.append(f"{name} {centre:.3f} ({min(values):.3f} to {max(values):.3f}, {len(values)} seeds)")
