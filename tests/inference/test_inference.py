@@ -1,5 +1,6 @@
 """Predicting: any size and type of image, tiles without seams, views averaged, models together."""
 
+import itertools
 import re
 import sys
 import tracemalloc
@@ -602,6 +603,12 @@ def test_every_window_is_predicted_once():
     assert seen.shapes == [(3, 3, 64, 64), (1, 3, 64, 64)]
 
 
+def test_by_default_a_window_of_512_pixels_shares_128():
+    seen = Seen()
+    predict_tiled(seen, np.zeros((32, 900, 3), np.uint8), progress=False)
+    assert seen.shapes == [(1, 3, 32, 512)] * 3  # from 0, 384, and 416 = 928 - 512
+
+
 def test_memory_maps_in_and_out(tmp_path):
     model = network()
     pixels = np.random.default_rng(0).integers(0, 256, (150, 210, 3), np.uint8)
@@ -612,6 +619,21 @@ def test_memory_maps_in_and_out(tmp_path):
     expected = predict(model, pixels, ids=True, stride=16)
     assert torch.equal(result, expected)
     assert np.array_equal(np.load(tmp_path / "ids.npy"), expected.numpy())
+
+
+def test_probabilities_fill_an_array():
+    image, out = torch.rand(3, 64, 160), np.empty((3, 64, 160), np.float32)
+    result = predict_tiled(Seen(), image, 64, 32, out=out, progress=False)
+    assert result.data_ptr() == out.ctypes.data and np.allclose(out, image.softmax(0), atol=1e-6)
+
+
+def test_the_windows_of_a_column_are_those_that_touch_it():
+    axis = Axis(160, 64, 32, 32)
+    assert (
+        axis.starts == [0, 32, 64, 96]
+        and axis.within(64, 96) == [1, 2]
+        and axis.within(63, 97) == [0, 1, 2, 3]
+    )
 
 
 def test_only_windows_are_read():
@@ -647,6 +669,28 @@ def test_the_bar_counts_windows(capsys):
 def test_grids_that_do_not_fit(tile, overlap, words):
     with pytest.raises(ValueError, match=words):
         predict_tiled(Seen(), torch.rand(3, 64, 64), tile, overlap)
+
+
+def test_the_grid_that_an_error_names_fits():
+    named = 0
+    for tile, overlap, stride in itertools.product(range(-10, 100, 7), range(-10, 100, 9), (1, 5, 16, 32)):
+        try:
+            tiled_module.check_grid(tile, overlap, stride)
+        except ValueError as error:
+            if such := re.search(r"tile=(\d+), overlap=(\d+)", str(error)):
+                tiled_module.check_grid(*map(int, such.groups()), stride)
+                named += 1
+    assert named > 300
+
+
+def test_a_grey_array_has_as_many_channels_as_the_model_takes():
+    image = np.random.default_rng(0).integers(0, 256, (64, 96), np.uint8)
+    for model in (nn.Conv2d(1, 2, 1), network()):
+        tiled = predict_tiled(model, image, 64, 32, stride=16, progress=False)
+        assert (
+            tiled.shape[1:] == (64, 96)
+            and (tiled[:, 20, :30] - predict(model, image)[:, 20, :30]).abs().max() < 1e-5
+        )
 
 
 def test_an_out_that_does_not_fit():
