@@ -27,13 +27,13 @@ def show_study(study: HasCurvesAndScores) -> Picture:
     There are 7 colours; the curves of an eighth way and of those after it are dashed, which its name says.
     Raises ValueError for a study without rows.
     """
-    scores, curves = study.scores(), study.curves()
+    scores = study.scores()
     if not scores:
         raise ValueError("the study has no rows yet: train them by python -m studies run")
     height = max(2.8, 1.1 + 0.42 * len(scores))
     figure = Figure(figsize=(WIDTH, height), dpi=DPI, layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.1))
-    words = []
+    curves, words = study.curves(), []
     dashed = len(RUNS)  # from this row on, where the colours come again
     labelled = {
         f"{name}{' (dashed)' * (row >= dashed)}": each for row, (name, each) in enumerate(scores.items())
