@@ -15,16 +15,16 @@ from nbhelpers.checks import cure_of_type, evaluating, logits_of
 from nbhelpers.inference.writing import written_whole
 
 LARGE = 1000  # numbers in a tensor whose bytes count
-TOLERANCE = 1e-4  # of the largest logit: the two may add up in another order
+TOLERANCE = 1e-4  # of the largest logit, or of 1: the two may add up in another order
 
 
 def export(model: nn.Module, path: str | Path, *, in_channels: int = 3, stride: int = 32) -> None:
     """Write `model` to `path` (.onnx): images float (N, in_channels, H, W) in 0..1 -> logits, any N, H and W.
 
     Before the file is kept, onnxruntime runs it at two sizes and batch sizes and must agree with torch to 1e-4 of the
-    largest logit. Both run on the CPU, because GPUs convolve in TF32, which differs by more. `stride` is stored in the
-    file, for `OnnxModel`. Weights that half precision holds exactly take half the bytes, and compute as before:
-    `export(model.half().float(), path)` makes a small file. The model keeps mode and device.
+    largest logit, or to 1e-4 where none is above 1. Both run on the CPU, because GPUs convolve in TF32, which differs by
+    more. `stride` is stored in the file, for `OnnxModel`. Weights that half precision holds exactly take half the bytes,
+    and compute as before: `export(model.half().float(), path)` makes a small file. The model keeps mode and device.
     Raises ValueError for another ending and for a model that gives no logits, RuntimeError where the model cannot run on
     images of these channels and stride, cannot be exported, or not for every size, or where the two disagree; no file
     is left then.
@@ -61,7 +61,7 @@ def export(model: nn.Module, path: str | Path, *, in_channels: int = 3, stride: 
         program.model.metadata_props["stride"] = str(stride)
         with written_whole(path) as temporary:
             program.save(temporary, external_data=False)
-            session = OnnxModel(temporary)
+            session = OnnxModel(temporary, device=None)
             for one in images:
                 _check_equal(model(one), session(one), tuple(one.shape), path)
 
@@ -168,12 +168,12 @@ class OnnxModel(nn.Module):
     """An exported model, run by onnxruntime: images float (N, in_channels, H, W) -> logits, as the model gave them.
 
     It goes where a model goes: `predict(OnnxModel(path), image)`. `stride` is what `export` was told, `in_channels`
-    what the file says (3 where it leaves it open). Where
-    onnxruntime has CUDA (the package onnxruntime-gpu), it runs on that GPU, number `device`; tensors pass through
-    the CPU. Raises FileNotFoundError, and ValueError for a file that is no ONNX model.
+    what the file says (3 where it leaves it open). Where onnxruntime has CUDA (the package onnxruntime-gpu), it runs on
+    the GPU of number `device`, unless that is None; tensors pass through the CPU. Raises FileNotFoundError, and
+    ValueError for a file that is no ONNX model.
     """
 
-    def __init__(self, path: str | Path, device: int = 0) -> None:
+    def __init__(self, path: str | Path, device: int | None = 0) -> None:
         import onnxruntime  # only those who use the exported file need it
 
         super().__init__()
@@ -186,7 +186,7 @@ class OnnxModel(nn.Module):
         # its threads would burn a tenth more while they wait for work, which reading and writing images needs
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         providers: list = ["CPUExecutionProvider"]
-        if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        if device is not None and "CUDAExecutionProvider" in onnxruntime.get_available_providers():
             providers.insert(0, ("CUDAExecutionProvider", {"device_id": device}))
         try:
             self.session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=providers)

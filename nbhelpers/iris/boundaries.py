@@ -146,7 +146,7 @@ def _fit(mask: np.ndarray, pieces: np.ndarray) -> _Fit:
     numbers = pieces[y, x]
     held = pair.holds(np.stack([x + 0.5, y + 0.5], axis=-1))
     at_home = np.bincount(numbers, held) > 0.5 * np.bincount(numbers)  # pieces mostly in the ring
-    home = at_home[pieces] & (pieces > 0)
+    home = at_home[pieces]  # False for 0, which counts nothing
     share = held[home[y, x]].mean() if home.any() else 0.0
     if share < HELD or 2 * home.sum() < seen:
         raise NoIris(

@@ -118,10 +118,10 @@ def show_error_kinds(models: Mapping[str, nn.Module], dataset: SegmentationDatas
     """
     classes, palette = class_names_and_colours(dataset)
     image, mask = dataset[index]
-    image, truth = as_rgb(image), as_ids(mask, len(palette))
+    truth = as_ids(mask, len(palette))
     legend = KINDS | class_patches([truth], classes, palette)
     figure, (row,) = panels(1, 2 + len(models), truth.shape, head=0.3, legend=legend)
-    draw_image(row[0], image)
+    draw_image(row[0], as_rgb(image))
     draw_mask(row[1], truth, palette)
     row[0].set_title(f"image {index}", pad=4)
     row[1].set_title("truth", pad=4)
@@ -129,7 +129,7 @@ def show_error_kinds(models: Mapping[str, nn.Module], dataset: SegmentationDatas
     colours = [getrgb(colour) for colour in KINDS.values()]
     words = []
     for panel, (name, model) in zip(row[2:], models.items(), strict=True):
-        kinds = error_kinds(predict_ids(model, dataset[index][0]), truth)
+        kinds = error_kinds(predict_ids(model, image), truth)
         painted = pale.copy()
         for kind, colour in enumerate(colours, start=1):
             painted[kinds == kind] = colour

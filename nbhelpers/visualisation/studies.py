@@ -33,14 +33,14 @@ def show_study(study: HasCurvesAndScores) -> Picture:
     height = max(2.8, 1.1 + 0.42 * len(scores))
     figure = Figure(figsize=(WIDTH, height), dpi=DPI, layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.1))
-    words = []
+    curves, words = study.curves(), []
     dashed = len(RUNS)  # from this row on, where the colours come again
     labelled = {
         f"{name}{' (dashed)' * (row >= dashed)}": each for row, (name, each) in enumerate(scores.items())
     }
     means = draw_dots(right, labelled, mean, 3, size=8)
     for row, ((name, values), centre) in enumerate(zip(scores.items(), means, strict=True)):
-        for curve in study.curves()[name]:
+        for curve in curves[name]:
             style = {"color": RUNS[row % len(RUNS)], "linestyle": "--" if row >= dashed else "-"}
             left.plot(curve.keys(), curve.values(), linewidth=1.2, alpha=0.7, **style)
         words.append(f"{name} {centre:.3f} ({min(values):.3f} to {max(values):.3f}, {len(values)} seeds)")

@@ -1,5 +1,6 @@
 """Predicting: any size and type of image, tiles without seams, views averaged, models together."""
 
+import itertools
 import re
 import sys
 import tracemalloc
@@ -317,7 +318,7 @@ def test_a_deep_image_is_read_until_it_is_bright():
 
 def test_views_are_counted_once():
     assert [len(tta.views) for tta in (TTA(), TTA("h"), TTA("hv"), TTA(turns=True))] == [1, 2, 4, 4]
-    assert len(TTA("h", turns=True).views) == len(TTA("hv", turns=True).views) == 8
+    assert [len(TTA(flips, turns=True).views) for flips in ("h", "v", "hv")] == [8] * 3
     assert len(TTA("hv", scales=(0.5, 1.0)).views) == 8
 
 
@@ -397,12 +398,23 @@ def test_views_that_do_not_exist(wrong):
 # Ensembles
 
 
-@pytest.mark.parametrize("num_classes", [1, 3])
+@pytest.mark.parametrize("num_classes", [1, 2, 3])
 def test_an_ensemble_averages_probabilities(num_classes):
     models = [network(num_classes, seed) for seed in range(3)]
     image = torch.rand(3, 40, 56)
     mean = torch.stack([predict(model, image) for model in models]).mean(0)
     assert torch.allclose(predict(Ensemble(models), image), mean, atol=1e-6)
+
+
+def test_logits_of_an_ensemble_are_the_logarithms_of_the_mean_in_full_precision():
+    """Also where members answer in half precision, which would round them."""
+    images, members = torch.rand(1, 3, 8, 12), [Seen(2.0), Seen(-3.0)]
+    for member in members:
+        member.register_forward_hook(lambda model, images, logits: logits.half())
+    with torch.no_grad():
+        logits = Ensemble(members)(images)
+        mean = torch.stack([member(images).double().softmax(1) for member in members]).mean(0)
+    assert logits.dtype == torch.float32 and torch.allclose(logits.exp().double(), mean, atol=1e-6)
 
 
 @pytest.mark.parametrize("num_classes", [1, 3])
@@ -430,6 +442,10 @@ def test_ensembles_that_cannot_be():
         Ensemble([])
     with pytest.raises(ValueError, match=r"shapes \[\(1, 2, 32, 32\), \(1, 3, 32, 32\)\]"):
         predict(Ensemble([network(2), network(3)]), torch.rand(3, 32, 32))
+    with pytest.raises(
+        ValueError, match=r"shapes \[\(1, 3, 32, 32\), \(1, 3, 16, 16\)\]; .* classes and sizes"
+    ):
+        predict(Ensemble([network(3), nn.MaxPool2d(2)]), torch.rand(3, 32, 32))
     for answer, words in (
         (lambda logits: {"out": logits}, r'gives dict; .* picks them, output\["out"\]'),
         (lambda logits: (logits, None), r"gives tuple; .* picks them, output\[0\]"),
@@ -587,6 +603,12 @@ def test_every_window_is_predicted_once():
     assert seen.shapes == [(3, 3, 64, 64), (1, 3, 64, 64)]
 
 
+def test_by_default_a_window_of_512_pixels_shares_128():
+    seen = Seen()
+    predict_tiled(seen, np.zeros((32, 900, 3), np.uint8), progress=False)
+    assert seen.shapes == [(1, 3, 32, 512)] * 3  # from 0, 384, and 416 = 928 - 512
+
+
 def test_memory_maps_in_and_out(tmp_path):
     model = network()
     pixels = np.random.default_rng(0).integers(0, 256, (150, 210, 3), np.uint8)
@@ -597,6 +619,21 @@ def test_memory_maps_in_and_out(tmp_path):
     expected = predict(model, pixels, ids=True, stride=16)
     assert torch.equal(result, expected)
     assert np.array_equal(np.load(tmp_path / "ids.npy"), expected.numpy())
+
+
+def test_probabilities_fill_an_array():
+    image, out = torch.rand(3, 64, 160), np.empty((3, 64, 160), np.float32)
+    result = predict_tiled(Seen(), image, 64, 32, out=out, progress=False)
+    assert result.data_ptr() == out.ctypes.data and np.allclose(out, image.softmax(0), atol=1e-6)
+
+
+def test_the_windows_of_a_column_are_those_that_touch_it():
+    axis = Axis(160, 64, 32, 32)
+    assert (
+        axis.starts == [0, 32, 64, 96]
+        and axis.within(64, 96) == [1, 2]
+        and axis.within(63, 97) == [0, 1, 2, 3]
+    )
 
 
 def test_only_windows_are_read():
@@ -632,6 +669,28 @@ def test_the_bar_counts_windows(capsys):
 def test_grids_that_do_not_fit(tile, overlap, words):
     with pytest.raises(ValueError, match=words):
         predict_tiled(Seen(), torch.rand(3, 64, 64), tile, overlap)
+
+
+def test_the_grid_that_an_error_names_fits():
+    named = 0
+    for tile, overlap, stride in itertools.product(range(-10, 100, 7), range(-10, 100, 9), (1, 5, 16, 32)):
+        try:
+            tiled_module.check_grid(tile, overlap, stride)
+        except ValueError as error:
+            if such := re.search(r"tile=(\d+), overlap=(\d+)", str(error)):
+                tiled_module.check_grid(*map(int, such.groups()), stride)
+                named += 1
+    assert named > 300
+
+
+def test_a_grey_array_has_as_many_channels_as_the_model_takes():
+    image = np.random.default_rng(0).integers(0, 256, (64, 96), np.uint8)
+    for model in (nn.Conv2d(1, 2, 1), network()):
+        tiled = predict_tiled(model, image, 64, 32, stride=16, progress=False)
+        assert (
+            tiled.shape[1:] == (64, 96)
+            and (tiled[:, 20, :30] - predict(model, image)[:, 20, :30]).abs().max() < 1e-5
+        )
 
 
 def test_an_out_that_does_not_fit():

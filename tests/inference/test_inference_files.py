@@ -7,7 +7,7 @@ import subprocess
 import sys
 import weakref
 import zlib
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +36,7 @@ from nbhelpers.inference import (
     written_whole,
 )
 from nbhelpers.inference.__main__ import main
+from nbhelpers.inference.export import _check_equal
 from nbhelpers.inference.folder import predict_folder
 from nbhelpers.iris.segmenter import nearest_size
 from nbhelpers.models.unet import UNet
@@ -231,6 +232,8 @@ def test_onnxruntime_runs_on_its_own_gpu_on_threads_that_do_not_spin(monkeypatch
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: names)
     OnnxModel(exported, device=1)
     (options, on_cpu), (_, on_gpu) = asked
+    OnnxModel(exported, device=None)
+    assert asked[2][1] == names[1:]
     assert on_cpu == names[1:] and on_gpu == [(names[0], {"device_id": 1}), names[1]]
     assert options.intra_op_num_threads == torch.get_num_threads()
     assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
@@ -373,9 +376,15 @@ def test_a_model_on_a_gpu_is_compared_on_the_cpu(tmp_path, monkeypatch):
         yield torch.device(model.place)
 
     monkeypatch.setattr(sys.modules["nbhelpers.inference.export"], "evaluating", evaluating)
+    places = []
+    monkeypatch.setattr(
+        sys.modules["nbhelpers.inference.export"],
+        "OnnxModel",
+        lambda path, device=0: places.append(device) or OnnxModel(path),
+    )
     model = OnGpu()
     export(model, tmp_path / "gpu.onnx")
-    assert model.journey == ["cpu", "cuda:0"]
+    assert model.journey == ["cpu", "cuda:0"] and places == [None]  # nor by onnxruntime's CUDA
     with pytest.raises(RuntimeError, match="cannot be exported"):
         export(model, tmp_path / "gpu.onnx", in_channels=4)
     assert model.journey == ["cpu", "cuda:0"] * 2  # back to its GPU all the same
@@ -403,6 +412,45 @@ def test_what_cannot_be_exported_leaves_no_file(tmp_path):
     with pytest.raises(ValueError, match="must end in .onnx"):
         export(network(), tmp_path / "unet.pt2")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("largest", "off", "fits"),
+    [
+        (0.01, 9e-5, True),
+        (0.01, 2e-4, False),
+        (100.0, 9e-3, True),
+        (100.0, 2e-2, False),
+        (1.0, np.nan, False),
+    ],
+)
+def test_answers_may_differ_by_a_share_of_the_largest_logit_or_of_one(largest, off, fits):
+    """At one place of many."""
+    expected = torch.full((2, 3, 20, 30), -largest)
+    found = expected.clone()
+    found[1, 2, 19, 29] += off
+    with nullcontext() if fits else pytest.raises(RuntimeError, match="differ by .*, with logits up to"):
+        _check_equal(expected, found, (2, 3, 20, 30), "a.onnx")
+    with pytest.raises(
+        RuntimeError, match=r"gives \(1, 3, 20, 30\), torch \(2, 3, 20, 30\); the model fixes"
+    ):
+        _check_equal(expected, expected[:1], (2, 3, 20, 30), "a.onnx")
+
+
+@pytest.mark.parametrize(("channels", "taken"), [("C", 3), (5, 5)])
+def test_a_file_of_another_maker_has_stride_32_and_the_channels_it_says(tmp_path, channels, taken):
+    places = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["N", channels, "H", "W"])
+        for name in ("images", "logits")
+    ]
+    node = onnx.helper.make_node("Neg", ["images"], ["logits"])
+    graph = onnx.helper.make_graph([node], "negative", places[:1], places[1:])
+    versions = {"ir_version": 8, "opset_imports": [onnx.helper.make_opsetid("", 17)]}
+    onnx.save(onnx.helper.make_model(graph, **versions), tmp_path / "other.onnx")
+    loaded = OnnxModel(tmp_path / "other.onnx")
+    assert (loaded.stride, loaded.in_channels) == (32, taken)
+    images = torch.rand(1, 6, 4, taken).permute(0, 3, 1, 2)  # channels last
+    assert torch.equal(loaded(images), -images)
 
 
 def test_files_that_are_no_models(tmp_path, exported):

@@ -7,7 +7,19 @@ import torch
 from nbhelpers.datasets import Eyes
 from nbhelpers.datasets.toy.eye_scene import Ellipse
 from nbhelpers.iris import Boundaries, NoIris, degrade, fit_boundaries
-from nbhelpers.iris.fitting import RATIOS, Outline, Pair, _scores, arcs, outline_of, refine
+from nbhelpers.iris.boundaries import _ellipse, matrix_of
+from nbhelpers.iris.fitting import (
+    AS_ROUND,
+    RATIOS,
+    Outline,
+    Pair,
+    _distances,
+    _scores,
+    arcs,
+    outline_of,
+    refine,
+)
+from nbhelpers.iris.fitting import ROUND as ROUNDNESS
 from tests.iris.iris_masks import ASLANT, ROUND, SHAPE, SMALL, farthest, inside, ring, under_lids, with_lashes
 
 EYES = {"round": ROUND, "aslant": ASLANT, "small": SMALL}
@@ -63,6 +75,22 @@ def test_known_ellipses_come_back(eye, hide, pixels, share):
     assert farthest(found.pupil, eye.pupil) < allowed
 
 
+def elsewhere(kind):
+    """Beside a round iris: a second one of less than a tenth of it, or more than a tenth, but no iris."""
+    if kind == "a small eye":
+        return two_eyes(0.15), Boundaries(Ellipse(80, 120, 15, 15, 0), Ellipse(80, 120, 40, 40, 0))
+    mask = ring(ROUND)
+    mask[4:16, 20:150] = True  # a brow of a sixth
+    return mask, ROUND
+
+
+@pytest.mark.parametrize("kind", ["a small eye", "a brow"])
+def test_what_is_small_or_no_iris_is_no_second_eye(kind):
+    mask, eye = elsewhere(kind)
+    found = fit_boundaries(mask)
+    assert farthest(found.limbus, eye.limbus) < 0.25 and farthest(found.pupil, eye.pupil) < 0.25
+
+
 def test_an_iris_cut_by_the_border():
     shifted = Boundaries(ROUND.pupil._replace(x=23), ROUND.limbus._replace(x=20))
     found = fit_boundaries(ring(shifted))
@@ -82,6 +110,9 @@ def test_the_same_mask_is_fitted_alike_and_left_alone():
 def test_the_ellipse_is_written_as_the_toy_eyes_write_it():
     limbus = fit_boundaries(ring(ASLANT)).limbus
     assert limbus.a > limbus.b and limbus.angle == pytest.approx(ASLANT.limbus.angle, abs=1)
+    for angle in (10, 80, 100, 170):
+        ellipse = Ellipse(3, 4, 6, 5, angle)
+        assert _ellipse(np.array([3, 4]), matrix_of(ellipse)) == pytest.approx(ellipse)
 
 
 def two_eyes(size=0.5):
@@ -191,6 +222,54 @@ def test_arcs_are_what_is_seen_of_both_edges_from_their_own_side():
     assert pupil == pytest.approx(np.arccos(3 / 24) / np.pi, abs=0.03)
 
 
+def test_an_edge_seen_all_around_is_seen_once():
+    """Also where a point lies exactly to the left, at the angle where the circle is cut."""
+    eye = Boundaries(ROUND.pupil._replace(y=118.5), ROUND.limbus._replace(y=120.5))
+    assert arcs(outline_of(ring(eye)), eye.pair) == (1, 1)
+
+
+@pytest.mark.parametrize("eye", EYES.values(), ids=EYES)
+def test_a_pair_holds_the_pixels_of_its_ring_and_knows_its_area(eye):
+    y, x = np.indices(SHAPE) + 0.5
+    held = eye.pair.holds(np.stack([x.ravel(), y.ravel()], -1)).reshape(SHAPE)
+    assert (held == ring(eye)).all()
+    assert np.pi * eye.pair.radius**2 == pytest.approx(np.pi * eye.limbus.a * eye.limbus.b)
+    assert eye.pair.ratio * eye.pair.radius == pytest.approx((eye.pupil.a * eye.pupil.b) ** 0.5)
+
+
+def seen_in_part(scale, pupil=0.5):
+    """Points of a limbus about (0, 0), and of an arc of a pupil at 0.1 of its radius to the right: no pixels."""
+    around, arc = np.linspace(0, 2 * np.pi, 200), np.linspace(-pupil, pupil, 30)
+    limbus, edge = (np.stack([np.cos(turn), np.sin(turn)], -1) for turn in (around, arc))
+    return Outline(scale * np.concatenate([limbus, 0.4 * edge + (0.1, 0)]), np.concatenate([limbus, -edge]))
+
+
+def test_what_the_points_leave_open_is_centred_whatever_the_size():
+    start = Pair(np.zeros(2), np.eye(2), np.array([0.08, 0.03]), 0.42)
+    found = {}
+    for scale in (40.0, 400.0):
+        outline, pair = seen_in_part(scale), start._replace(matrix=scale * np.eye(2))
+        found[scale] = refine(outline, pair, first=0.2, rounds=8)
+        limbus = Outline(outline.points[:200], outline.normals[:200])
+        assert np.abs(refine(limbus, pair, first=0.2, rounds=8).pupil).max() < 1e-3
+    small, large = found.values()
+    assert small.pupil == pytest.approx(large.pupil, abs=2e-3) and 0 < small.pupil[0] < 0.05
+
+
+def test_roundness_is_half_the_difference_of_the_axes():
+    for a, b, d in ((3.0, 0.0, 2.0), (2.0, 0.7, 2.0), (5.0, -1.0, 1.5)):
+        short, long = np.linalg.eigvalsh([[a, b], [b, d]])
+        values = np.array([7, 8, a, b, d, 0.1, 0.2, 0.3])
+        assert values @ AS_ROUND @ values == pytest.approx((ROUNDNESS * (long - short) / 2) ** 2)
+
+
+def test_points_whose_outline_runs_in_another_direction_have_no_say():
+    outline = outline_of(ring(ASLANT))
+    for normals in (-outline.normals, outline.normals[:, ::-1] * (1, -1)):  # turned round, and along the edge
+        residuals, slopes = _distances(Outline(outline.points, normals), ASLANT.pair, 5.0)
+        assert len(residuals) > 200 and not residuals.any() and not slopes.any()
+
+
 def test_a_fit_that_runs_away_keeps_what_was_fitted_so_far():
     """Towards a pupil that is smaller than any eye's."""
     eye = Boundaries(Ellipse(160, 120, 4, 4, 0), ROUND.limbus)
@@ -201,8 +280,6 @@ def test_a_fit_that_runs_away_keeps_what_was_fitted_so_far():
 
 def test_gauss_newton_slopes_are_derivatives():
     """The slopes against differences of the distances, on one point of each ellipse's neighbourhood."""
-    from nbhelpers.iris.fitting import _distances
-
     outline = outline_of(ring(ASLANT)).thinned(40)
     pair = Pair(np.array([151.0, 119]), np.array([[58.0, 5], [5, 73]]), np.array([0.02, 0.01]), 0.41)
     distances, slopes = _distances(outline, pair, np.inf)  # so wide that all weights are 1
@@ -220,8 +297,6 @@ def test_gauss_newton_slopes_are_derivatives():
 
 
 def farthest_of(pair, eye=ASLANT):
-    from nbhelpers.iris.boundaries import _ellipse
-
     return farthest(_ellipse(pair.centre, pair.matrix), eye.limbus)
 
 

@@ -367,6 +367,78 @@ def test_iou_takes_named_baselines(scenes, confusion):
     assert "without skips: mean 0.46" in show_iou(confusion, scenes, {"without skips": confusion}).alt
 
 
+@pytest.fixture
+def figures(monkeypatch):
+    """The figures of charts, in the order they are made."""
+    made = []
+    monkeypatch.setattr(
+        "nbhelpers.visualisation.charts.Picture", lambda figure, alt: made.append(figure) or figure
+    )
+    return made
+
+
+def texts(labels):
+    return [label.get_text() for label in labels]
+
+
+def test_each_row_of_iou_has_its_class_bar_score_and_baseline(scenes, confusion, figures):
+    baseline = ConfusionMatrix(11)  # as the mean of what is drawn, not the confusion's own
+    baseline.counts[SKY, SKY] = baseline.counts[SKY, ROAD] = 100
+    show_iou(confusion, scenes, {"other": baseline})
+    (axes,) = figures[0].axes
+    assert texts(axes.get_yticklabels()) == list(CAMVID_CLASSES) and axes.yaxis_inverted()
+    assert axes.get_xlabel() == "IoU" and axes.get_xlim() == (0, 1)
+    iou = {SKY: 900 / 1400, BUILDING: 0.0, ROAD: 1600 / 2150}
+    for row, (bar, score) in enumerate(zip(axes.patches, axes.texts, strict=True)):
+        assert bar.get_width() == pytest.approx(iou.get(row, 0)) and bar.get_y() < row < bar.get_y() + 0.8
+        assert bar.get_facecolor()[:3] == pytest.approx(CAMVID[row] / 255)
+        assert score.get_position()[1] == row
+        assert score.get_text() == (f"{iou[row]:.2f}" if row in iou else "absent")
+    mean, marks = axes.lines
+    assert mean.get_xdata() == pytest.approx([sum(iou.values()) / 3] * 2) and mean.get_label() == "mean 0.46"
+    assert marks.get_xdata() == pytest.approx([0.5] + 2 * [np.nan] + [0] + 7 * [np.nan], nan_ok=True)
+    assert list(marks.get_ydata()) == list(range(11)) and marks.get_label() == "other: mean 0.25"
+
+
+def test_the_baseline_is_the_most_frequent_class_of_truth(scenes):
+    matrix = ConfusionMatrix(11)
+    matrix.counts[SKY, ROAD], matrix.counts[SKY, SKY], matrix.counts[ROAD, ROAD] = 50, 10, 40
+    assert "always Sky: mean 0.30." in show_iou(matrix, scenes).alt  # 60 of 100 pixels, of two classes
+
+
+def test_each_cell_of_the_confusion_has_its_percent(scenes, figures):
+    matrix = ConfusionMatrix(11)
+    matrix.counts[SKY, [SKY, ROAD, BUILDING, CAR]] = torch.tensor([900, 66, 30, 4])
+    matrix.counts[ROAD, ROAD], matrix.counts[ROAD, SKY] = 60, 40
+    show_confusion(matrix, scenes)
+    (axes,) = figures[0].axes
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "true")
+    assert texts(axes.get_xticklabels()) == texts(axes.get_yticklabels()) == list(CAMVID_CLASSES)
+    assert axes.yaxis_inverted()
+    cells = {cell.get_position()[::-1]: cell for cell in axes.texts}
+    written = {place: cell.get_text() for place, cell in cells.items()}
+    expected = {
+        (SKY, SKY): "90",
+        (SKY, BUILDING): "3",
+        (SKY, ROAD): "7",
+        (ROAD, ROAD): "60",
+        (ROAD, SKY): "40",
+    }
+    assert {place: text for place, text in written.items() if text.isdigit()} == expected
+    assert written[SKY, CAR] == written[SKY, 2] == "·"  # 0.4 %, and none
+    assert written[CAR, 5] == "absent" and written[CAR, CAR] == ""
+    assert cells[SKY, SKY].get_weight() == "bold" and cells[SKY, ROAD].get_weight() == "normal"
+    swatches = {(*line.get_xdata(), *line.get_ydata()): line.get_color() for line in axes.lines}
+    for index, colour in enumerate(CAMVID / 255):
+        assert swatches[index, -0.72] == pytest.approx(colour) == swatches[-0.72, index]
+
+
+def test_without_confusion_there_is_no_largest_one(scenes):
+    matrix = ConfusionMatrix(11)
+    matrix.counts[SKY, SKY] = 1
+    assert "largest confusion" not in show_confusion(matrix, scenes).alt
+
+
 def test_confusion_is_in_shares_of_the_true_class(scenes, confusion):
     alt = show_confusion(confusion, scenes).alt
     assert "Sky 90 %, Building 0 %, Pole absent, Road 80 %" in alt
@@ -400,6 +472,43 @@ def test_curves_tell_the_best_epoch_and_bear_a_missing_score():
     assert "plain, training loss 2.00 to 0.67" in picture.alt and "best 0.60 in epoch 2" in picture.alt
     assert "one, training loss 2.00 to 2.00" in picture.alt
     assert show_curves(history(0.2)).alt.startswith("Learning curves: training loss")
+
+
+def test_curves_have_the_titles_legends_and_epochs_of_their_runs(figures):
+    """Also of a run that was resumed, whose rows begin later, and of losses below 0."""
+    late = history(0.1, 0.7, 0.3)
+    late.rows = [row | {"epoch": row["epoch"] + 10, "valid_loss": -1.0} for row in late.rows]
+    show_curves({"first": history(0.2, 0.1), "late": late})
+    loss, iou = figures[0].axes
+    assert [axes.get_title(loc="left") for axes in (loss, iou)] == ["loss", "mean IoU on validation"]
+    assert texts(figures[0].legends[0].get_texts()) == [
+        "first: best 0.20 in epoch 1",
+        "late: best 0.70 in epoch 12",
+    ]
+    assert [(line.get_label(), line.get_linestyle()) for line in loss.lines[-2:]] == [
+        ("training", "--"),
+        ("validation", "-"),
+    ]
+    assert [tuple(map(list, line.get_data())) for line in iou.lines] == [
+        ([1, 2], [0.2, 0.1]),
+        ([1], [0.2]),
+        ([11, 12, 13], [0.1, 0.7, 0.3]),
+        ([12], [0.7]),
+    ]
+    assert loss.get_xlim() == iou.get_xlim() == (0.5, 13.5) and iou.get_ylim() == (0, 1)
+    assert loss.get_ylim()[0] < -1
+    show_curves(history(0.2))
+    assert figures[1].axes[0].get_ylim()[0] == 0
+
+
+def test_alt_text_of_curves_tells_first_and_last():
+    run = history(0.2, 0.6, 0.4)
+    run.rows[1]["train_loss"] = 0.1
+    assert show_curves(run).alt == (
+        "Learning curves: training loss 2.00 to 0.67, validation loss 2.20 to 0.73, mean IoU 0.20 to 0.40, best 0.60 in "
+        "epoch 2."
+    )
+    assert "best nan in epoch 1" in show_curves(history(float("nan"))).alt
 
 
 def test_the_loss_of_training_is_dashed(monkeypatch):

@@ -66,6 +66,17 @@ def test_live_bytes_by_hand():
     assert (live.now, live.peak) == (0, 800)
 
 
+def test_live_bytes_counts_each_of_many_that_come_to_lie_where_others_were():
+    x = torch.rand(100)
+    with vis.LiveBytes() as live:
+        for _ in range(50):
+            y = x + 1
+            assert live.now == 400
+            del y
+        few = torch.ones(10)
+    assert (live.now, live.peak) == (few.nbytes, 400)
+
+
 def test_live_bytes_sees_what_the_backward_pass_waits_for():
     with torch.device("meta"), vis.LiveBytes() as live:
         convolution = nn.Conv2d(3, 8, 3, padding=1)
@@ -102,6 +113,40 @@ def test_one_quantity_has_one_scale():
     blue, orange = (0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00)
     assert longest(own, orange) == pytest.approx(longest(own, blue), rel=0.05)
     assert longest(shared, orange) == pytest.approx(longest(shared, blue) * 7 / 90, rel=0.1)
+
+
+def test_panels_of_measures_have_each_number_beside_its_bar(monkeypatch):
+    """Of six measures in two lines of three panels, the largest value the longest bar, and 0 no trouble."""
+    monkeypatch.setattr("nbhelpers.visualisation.costs.Picture", lambda figure, alt: figure)
+    measures = {f"m{number}": {"a": 4.0 * number, "b": number} for number in range(6)}
+    panels = vis.show_measures(measures).axes
+    assert [panel.get_title(loc="left") for panel in panels] == list(measures) and len(panels) == 6
+    assert [label.get_text() for label in panels[0].get_yticklabels()] == ["a", "b"]
+    for number, panel in enumerate(panels):
+        assert [bar.get_width() for bar in panel.patches] == [4 * number, number]
+        assert [bar.get_y() + bar.get_height() / 2 for bar in panel.patches] == pytest.approx([0, 1])
+        written = [(text.get_position()[1], float(text.get_text())) for text in panel.texts]
+        assert written == [(0, 4 * number), (1, number)] and panel.yaxis_inverted()
+        assert panel.get_xlim() == pytest.approx((0, 1.32 * (4 * number or 1)))
+
+
+def test_lines_are_drawn_through_their_points_with_their_names_at_the_right(monkeypatch):
+    monkeypatch.setattr("nbhelpers.visualisation.costs.Picture", lambda figure, alt: figure)
+    lines = {"high": {1: 2.0, 4: 3.0}, "low": {2: 1.0, 3: -1.0}}
+    (axes,) = vis.show_lines(lines, x="k", y="gain").axes
+    assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_xlim()[0]) == ("k", "gain", 0)
+    high, low, zero = axes.lines
+    assert [list(map(list, line.get_data())) for line in (high, low)] == [[[1, 4], [2, 3]], [[2, 3], [1, -1]]]
+    assert list(zero.get_ydata()) == [0, 0]
+    names = {name.get_text(): (name.xy, name.get_color()) for name in axes.texts}
+    assert names["high"] == ((4, pytest.approx(3)), high.get_color())
+    assert names["low"] == ((4, pytest.approx(-1)), low.get_color())
+
+
+def test_numbers_have_three_figures():
+    values = {1: 12345, 2: 123.4, 3: 10, 4: 1.234, 5: -0.0567, 6: 0}
+    told = "12,345 at 1, 123 at 2, 10.0 at 3, 1.23 at 4, -0.0567 at 5, 0 at 6"
+    assert vis.show_lines({"a": values}, x="x", y="y").alt == f"Lines of y over x. a: {told}."
 
 
 def test_lines_are_told_in_the_alt_text():

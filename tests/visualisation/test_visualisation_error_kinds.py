@@ -1,5 +1,7 @@
 """Errors are sorted by hand-made cases, and the picture says what it shows."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -86,6 +88,34 @@ def test_a_border_that_is_off_is_outline_and_a_blob_is_a_patch(truth):
     assert (kinds > 0).sum() == 16 + 8
 
 
+def test_an_outline_reaches_two_pixels_to_each_side():
+    truth = np.full((9, 12), ROAD, dtype=np.uint8)
+    truth[:, 6:] = CAR
+    for column, kind in enumerate([PATCH, PATCH, PATCH, PATCH] + [OUTLINE] * 4 + [PATCH] * 4):
+        prediction = truth.copy()
+        prediction[4, column] = PERSON
+        assert error_kinds(prediction, truth)[4, column] == kind, column
+
+
+def test_pieces_of_one_class_on_a_thing_are_its_shape_together(truth):
+    truth[2:5, 20:28] = CAR  # a second car
+    prediction = np.where(truth == CAR, PERSON, truth).astype(np.uint8)
+    prediction[8:12, 13:15] = CAR  # cuts the first: of its 32 pixels, 12 on either side
+    kinds = error_kinds(prediction, truth)
+    assert (kinds[8:12, 10:13] == MISNAMED).all() and (kinds[8:12, 15:18] == MISNAMED).all()
+
+
+def test_a_small_part_of_a_thing_has_not_its_shape():
+    """Under a class that was predicted for just over half of it: an IoU of 17 / 33, and less with what lies beside."""
+    truth = np.full((20, 30), ROAD, dtype=np.uint8)
+    truth[8:12, 10:18] = CAR
+    prediction = truth.copy()
+    prediction[8:12, 10:14] = prediction[8, 14] = PERSON
+    assert (error_kinds(prediction, truth) == MISNAMED).sum() == 17
+    prediction[7, 10:14] = PERSON  # 17 of 21 predicted pixels, but of a union of 36
+    assert (error_kinds(prediction, truth)[8:12, 10:14] == SWALLOWED).all()
+
+
 def test_void_is_no_border():
     mask = np.full((9, 9), ROAD, dtype=np.uint8)
     mask[:, 4] = 255
@@ -152,6 +182,37 @@ def test_shares_and_the_picture_count_the_same(truth, monkeypatch):
     _, _, swallowed, misnamed = painted
     assert (swallowed[truth == CAR] == getrgb(KINDS["swallowed"])).all()
     assert (misnamed[truth == ROAD] == getrgb(KINDS["misnamed"])).all()
+
+
+def test_panels_show_what_their_titles_say_of_one_sample(truth, monkeypatch):
+    """The network sees the very image that is shown, read once: another read may be augmented otherwise."""
+    made, drawn, seen = [], [], []
+    module = sys.modules["nbhelpers.visualisation.error_kinds"]  # the package has a function of that name
+    monkeypatch.setattr(module, "Picture", lambda figure, alt: made.append(figure))
+    for call in ("draw_image", "draw_mask"):
+        monkeypatch.setattr(module, call, lambda axes, shown, *_: drawn.append((axes, shown)))
+
+    class Brighter(Scenes):
+        def read(self, index):
+            seen.append(index)
+            return np.full((*truth.shape, 3), 10 * len(seen), dtype=np.uint8), truth
+
+    class Watching(Always):
+        def forward(self, images):
+            seen.append(int((images * 255).round().max()))
+            return super().forward(images)
+
+    show_error_kinds({"first": Always(ROAD), "second": Watching(ROAD)}, Brighter(truth), 1)
+    assert seen == [1, 10]
+    image, mask, first, second = made[0].axes
+    assert [panel.get_title() for panel in made[0].axes] == ["image 1", "truth", "first", "second"]
+    assert [axes for axes, _ in drawn] == [image, mask]
+    assert (drawn[0][1] == 10).all() and np.array_equal(drawn[1][1], truth)
+    painted = second.images[0].get_array()
+    pale = CAMVID[ROAD] / 4 + 0.75 * 255
+    assert np.abs(painted[truth == ROAD] - pale).max() <= 1 and (painted[truth == IGNORE] == 255).all()
+    legend = [text.get_text() for text in made[0].legends[0].get_texts()]
+    assert legend == [*KINDS, CAMVID_CLASSES[ROAD], CAMVID_CLASSES[CAR], "void, not scored"]
 
 
 def test_of_void_alone_nothing_is_scored(truth):

@@ -12,7 +12,7 @@ from nbhelpers.datasets import Cells
 from nbhelpers.iris import roc
 from nbhelpers.kaggle import paired_gain
 from nbhelpers.metrics import ConfusionMatrix
-from nbhelpers.visualisation.charts import DASHES, MARKERS, runs_and
+from nbhelpers.visualisation.charts import DASHES, MARKERS, RUNS, runs_and
 
 MANY = 9  # more than there are colours, markers and dashes
 KINDS = [f"kind{index:02}" for index in range(22)]  # and more than colours of kinds
@@ -89,6 +89,38 @@ def test_rows_of_a_comparison_share_a_colour_all_or_none(monkeypatch):
         assert len(set(colours)) == different
 
 
+@pytest.mark.parametrize(("each", "middle", "name"), [("seed", -0.5, "mean"), ("round", -0.4, "median")])
+def test_each_row_of_a_comparison_has_its_name_dots_bar_and_number(each, middle, name, monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        "nbhelpers.visualisation.comparison.Picture", lambda figure, alt: made.append((figure, alt))
+    )
+    vis.show_comparison({"low": [-0.9, -0.4, -0.2], "high": [0.1, 0.5, 1.0]}, "gain", each)
+    ((figure, alt),) = made
+    (axes,) = figure.axes
+    high = 1.6 / 3 if each == "seed" else 0.5
+    told = f"low {middle:.3f} (-0.900 to -0.200); high {high:.3f} (0.100 to 1.000)"
+    assert alt == f"gain over {each}s, {name} and range: {told}."
+    assert axes.get_xlabel() == f"gain, one dot per {each}"
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["low", "high"]
+    assert axes.yaxis_inverted()  # the first on top
+    low, low_bar, top, top_bar, zero = (tuple(map(list, line.get_data())) for line in axes.lines)
+    assert [low, top] == [([-0.9, -0.4, -0.2], [0] * 3), ([0.1, 0.5, 1.0], [1] * 3)]
+    for row, (value, (x, y), number) in enumerate(zip((middle, high), (low_bar, top_bar), axes.texts)):
+        assert x == pytest.approx([value] * 2) and y == pytest.approx([row - 0.3, row + 0.3])
+        assert number.get_text() == f"{value:.3f}" and number.xy == pytest.approx((value, row - 0.3))
+    assert zero[0] == [0, 0]
+    vis.show_comparison({"a": [-20.5, 0.5]})
+    assert made[1][1].endswith("a -10.0 (-20.5 to 0.5).")  # of numbers beyond 1 one digit is enough
+
+
+def test_the_axis_of_shares_need_not_hold_0(monkeypatch):
+    monkeypatch.setattr("nbhelpers.visualisation.comparison.Picture", lambda figure, alt: figure)
+    (axes,) = vis.show_comparison({"a": [0.7, 0.8]}).axes
+    left, right = axes.get_xlim()
+    assert 0.65 < left < 0.7 and 0.8 < right < 0.85 and len(axes.lines) == 2  # no line at 0
+
+
 def test_of_a_study_the_eighth_way_is_dashed_and_each_tells_its_seeds(monkeypatch):
     drawn, real = [], Axes.plot
     monkeypatch.setattr(
@@ -108,6 +140,27 @@ def test_of_a_study_the_eighth_way_is_dashed_and_each_tells_its_seeds(monkeypatc
     assert styles == ["-"] * 14 + ["--"] * 2
     with pytest.raises(ValueError, match="the study has no rows yet"):
         vis.show_study(SimpleNamespace(scores=dict))
+
+
+def test_a_study_has_curves_on_the_left_and_scores_on_the_right_in_one_colour_a_way(monkeypatch):
+    monkeypatch.setattr("nbhelpers.visualisation.studies.Picture", lambda figure, alt: figure)
+    scores = {f"way{index}": [index / 10, index / 10 + 0.1] for index in range(8)}
+    curves = {name: [{10: value / 2, 20: value} for value in values] for name, values in scores.items()}
+    left, right = vis.show_study(SimpleNamespace(scores=lambda: scores, curves=lambda: curves)).axes
+    assert [left.get_xlabel(), left.get_ylabel()] == ["training step", "mean IoU on val"]
+    assert right.get_xlabel() == "mean IoU on test, one dot per seed"
+    names = [label.get_text() for label in right.get_yticklabels()]
+    assert names == [f"way{index}" for index in range(7)] + ["way7 (dashed)"]
+    drawn = [(*map(list, line.get_data()), line.get_color()) for line in left.lines]
+    colours = [RUNS[index % 7] for index in range(8)]
+    assert drawn == [
+        ([10, 20], list(curve.values()), colour)
+        for colour, each in zip(colours, curves.values())
+        for curve in each
+    ]
+    dots = right.lines[::2]
+    assert [list(line.get_xdata()) for line in dots] == list(scores.values())
+    assert [line.get_color() for line in dots] == colours
 
 
 @pytest.mark.parametrize("values", [(9.2, 9.7), (-9.7, -9.2), (-2.0, 3.0)])
