@@ -30,7 +30,8 @@ def test_seeds_and_means_stand_in_the_row_of_their_network(monkeypatch):
     monkeypatch.setattr("nbhelpers.visualisation.ranking.Picture", lambda figure, alt: figure)
     (axes,) = show_ranking({"steps": STEPS, "time": {"b": [0.7, 0.8]}}, {"steps": 0.1, "time": 0.1}).axes
     assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b"] and axes.yaxis_inverted()
-    lines = [(*map(list, line.get_data()), line.get_label()) for line in axes.lines]
+    marked = [line for line in axes.lines if line.get_marker() != "None"]  # the others are the ends of bands
+    lines = [(*map(list, line.get_data()), line.get_label()) for line in marked]
     seeds = [(x, y) for x, y, label in lines if label not in ("steps", "time")]
     assert seeds == [([0.4, 0.6], [-0.15] * 2), ([0.3, 0.3], [0.85] * 2), ([0.7, 0.8], [1.15] * 2)]
     means = [(pytest.approx(x), y, label) for x, y, label in lines if label in ("steps", "time")]
