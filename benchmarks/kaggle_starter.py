@@ -123,7 +123,7 @@ def stored_rows() -> list[dict]:
 
 
 def gains(rows: list[dict]) -> dict[str, dict]:
-    """What each switch changed of either score of an image, and of the CPU seconds, against none in the same fifths.
+    """What each switch changed of either score of an image, against none in the same fifths.
 
     What is on the page, as the top-hat, gains what the page does over the page `BEFORE` it.
     """
@@ -143,9 +143,6 @@ def gains(rows: list[dict]) -> dict[str, dict]:
             "images": len(before),
             "mean IoU": kaggle.paired_gain(before[:, 0], after[:, 0]),
             SCORE: kaggle.paired_gain(before[:, 1], after[:, 1]),
-            "CPU seconds, times": round(
-                float(np.mean([b["cpu_seconds"] / a["cpu_seconds"] for a, b in pairs])), 2
-            ),
         }
     return found
 
@@ -165,12 +162,9 @@ def table(rows: list[dict]) -> str:
         mark = "**" if gain.low > 0 or gain.high < 0 else ""
         return f"{mark}{gain.mean:+.3f}{mark} ({gain.low:+.3f} to {gain.high:+.3f})"
 
-    lines = [f"| | images | mean IoU | {SCORE} | CPU seconds |", "|---|---:|---:|---:|---:|"]
+    lines = [f"| | images | mean IoU | {SCORE} |", "|---|---:|---:|---:|"]
     for name, found in gains(rows).items():
-        lines.append(
-            f"| {name} | {found['images']} | {told(found['mean IoU'])} | {told(found[SCORE])} | "
-            f"{found['CPU seconds, times']:.2f} times |"
-        )
+        lines.append(f"| {name} | {found['images']} | {told(found['mean IoU'])} | {told(found[SCORE])} |")
     return "\n".join(lines)
 
 

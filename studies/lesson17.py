@@ -45,6 +45,7 @@ STUDY = Study(
         Claim("FCN8", "FastFCN8", IRIS),
         Claim("U-Net on MobileNetV2", "FCN8", IRIS),
         Claim("FCN8", "FC-DenseNet", IRIS),
+        Claim("FC-DenseNet", "FastFCN8", IRIS),
         Claim("U-Net on MobileNetV2", "FC-DenseNet", IRIS),
     ),
 )

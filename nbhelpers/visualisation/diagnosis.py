@@ -1,7 +1,7 @@
 """Curves and pictures by which a sick training is told from a healthy one."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -81,7 +81,7 @@ def show_patient(
     for row, (title, keys) in enumerate(CURVES.items()):
         bottom = full - (row + 1) * (head + tall) + (0.12 if row == 0 else 0.04)
         axes = _add_axes(figure, 0.5, bottom, left - 0.75, tall - 0.1)
-        _draw_curves(axes, history, healthy, keys)
+        _draw_curves(axes, history, healthy, keys, _top_iou([history, healthy]))
         axes.set_title(f"{name}: {title}" if name else title, loc="left", pad=3, size=9)
         axes.tick_params(labelsize=8, labelbottom=row == 1)
         if row == 1:
@@ -117,7 +117,7 @@ def show_against(histories: Mapping[str, HasRows], reference: str) -> Picture:
             f"the reference is {reference!r} and the trainings are {', '.join(map(repr, histories))}: "
             "it takes the reference and at least one other"
         )
-    columns = min(4, len(others))
+    columns, top_iou = min(4, len(others)), _top_iou(histories.values())
     lines = -(-len(others) // columns)
     figure = Figure(figsize=(WIDTH, 0.45 + 2.75 * lines), dpi=DPI, layout="constrained")
     grid = figure.subplots(2 * lines, columns, squeeze=False)
@@ -129,7 +129,7 @@ def show_against(histories: Mapping[str, HasRows], reference: str) -> Picture:
         for offset, (label, keys) in enumerate(CURVES.items()):
             axes = grid[2 * line + offset, column]
             axes.set_axis_on()
-            _draw_curves(axes, history, histories[reference], keys)
+            _draw_curves(axes, history, histories[reference], keys, top_iou)
             axes.tick_params(labelsize=8, labelbottom=offset == 1)
             if column == 0:
                 axes.set_ylabel(label, size=9)
@@ -156,7 +156,12 @@ def _add_axes(figure: Figure, x: float, y: float, width: float, height: float, *
     return figure.add_axes(place, **options)
 
 
-def _draw_curves(axes: Axes, history: HasRows, healthy: HasRows, keys: Sequence[str]) -> None:
+def _top_iou(histories: Iterable[HasRows]) -> float:
+    """Where the axis of mean IoU ends: at 0.5 where no curve comes so far, so that low ones can be told apart."""
+    return 0.5 if all(not row["mean_iou"] > 0.5 for history in histories for row in history.rows) else 1.0
+
+
+def _draw_curves(axes: Axes, history: HasRows, healthy: HasRows, keys: Sequence[str], top_iou: float) -> None:
     for run, colour, width in ((healthy, FAINT, 1.6), (history, SICK, 1.8)):
         for key in keys:
             values = [row[key] for row in run.rows]
@@ -171,8 +176,8 @@ def _draw_curves(axes: Axes, history: HasRows, healthy: HasRows, keys: Sequence[
                 markersize=3,
             )
     if keys[-1] == "mean_iou":
-        axes.set_ylim(0, 1)
-        axes.set_yticks([0, 0.5, 1])
+        axes.set_ylim(0, top_iou)
+        axes.set_yticks([0, top_iou / 2, top_iou])
     else:
         known = [row[key] for row in healthy.rows for key in keys if math.isfinite(row[key])]
         top = 3 * max(known, default=1.0)

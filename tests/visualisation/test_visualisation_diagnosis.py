@@ -51,6 +51,14 @@ def test_many_are_shown_over_one():
     )
 
 
+@pytest.mark.parametrize("best, top", [(0.5, 0.5), (0.51, 1), (nan, 0.5)])
+def test_low_scores_have_an_axis_of_their_own_and_all_the_same(monkeypatch, best, top):
+    monkeypatch.setattr("nbhelpers.visualisation.diagnosis.Picture", lambda figure, alt: figure)
+    runs = {"healthy": history(2.0), "a": history(2.0, score=best), "b": history(2.0, score=0.1)}
+    ends = [axes.get_ylim() for axes in vis.show_against(runs, "healthy").axes[-2:]]
+    assert ends == [(0, top)] * 2
+
+
 @pytest.mark.parametrize("reference", [history(nan, nan, score=nan), history(nan, 2.0), history(inf, 2.0)])
 def test_a_reference_that_is_not_finite_leaves_the_others_readable(reference):
     picture = vis.show_against({"a": reference, "b": history(3.0, 2.0)}, "a")
