@@ -13,6 +13,7 @@ from studies.which import times
 from studies.which.answers import Answer
 from studies.which.networks import NETWORKS
 from studies.which.terms import DATA, TUNING, Data, TimedPhotographs, final, tuning
+from tools.record import provenance
 
 # of the pictures whose answers are timed: those of each table's first terms
 SIZES = tuple(dict.fromkeys(next(iter(data.finals.values())).size for data in DATA.values()))
@@ -25,7 +26,7 @@ def run(data: Data, names: Sequence[str], seeds: int | None, minutes: float) -> 
     end = time.monotonic() + 60 * minutes
     networks = {name: network for name, network in NETWORKS.items() if name in names}
     if any(networks.keys() - times.stored(size).keys() for size in SIZES):
-        times.measure(SIZES)
+        times.measure(SIZES, provenance(times.COMMAND))
     run_seed(tuning(data, networks), 0, end)
     for terms in data.finals:
         if isinstance(data.finals[terms], TimedPhotographs):
@@ -53,7 +54,7 @@ def main(argv: Sequence[str]) -> None:
         parser.error(f"no network {', '.join(sorted(unknown))}; there are {', '.join(NETWORKS)}")
     torch.set_num_threads(1)
     if arguments.action == "time":
-        times.measure(SIZES)
+        times.measure(SIZES, provenance(times.COMMAND))
         return
     if arguments.action == "run":
         run(DATA[arguments.data], arguments.only or list(NETWORKS), arguments.seeds, arguments.minutes)

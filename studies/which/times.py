@@ -6,6 +6,7 @@ The rows of trainings come from many days and machines: seconds of theirs would 
 import json
 import time
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 
@@ -38,14 +39,13 @@ def in_turns(
     return {name: round(1000 * min(seconds[1:]), 3) for name, seconds in found.items()}
 
 
-def measure(sizes: Sequence[tuple[int, int]], networks: Mapping[str, Network] = NETWORKS) -> None:
-    """Time all networks at all sizes, and store what was found."""
-    from tools.record import provenance  # not in the wheel, as the pages need nothing of it
-
+def measure(
+    sizes: Sequence[tuple[int, int]], made_by: Mapping[str, Any], networks: Mapping[str, Network] = NETWORKS
+) -> None:
+    """Time all networks at all sizes, and store what was found, with what it was `made_by`."""
     results = {_key(size): in_turns(networks, size) for size in sizes}
-    content = provenance(COMMAND) | {"results": results}
     with written_whole(study.RESULTS / NAME) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+        temporary.write_text(json.dumps({**made_by, "results": results}, indent=1) + "\n", "utf-8")
 
 
 def stored(size: tuple[int, int]) -> dict[str, float]:

@@ -87,7 +87,7 @@ def test_answers_are_timed_in_turns_and_the_least_of_each_counts_after_a_first(m
 
 def test_times_are_stored_by_size(rows, monkeypatch):
     monkeypatch.setattr(times, "in_turns", lambda networks, size: dict.fromkeys(networks, float(size[0])))
-    times.measure([(8, 4), (16, 4)], A)
+    times.measure([(8, 4), (16, 4)], {"machine": "one"}, A)
     assert times.stored((16, 4)) == {"A": 16.0} and times.stored((8, 4)) == {"A": 8.0}
     assert times.stored((9, 9)) == {}
 
