@@ -96,10 +96,13 @@ class Versus:
         return Page("\n".join(f"- {line}" for line in lines))
 
 
-def optimizers(data: str = "street") -> Versus:
-    """On "street" at equal time or "camvid" in a minute, each with the best of three rates of its own on the street."""
+def optimizers(data: str = "street", terms: str | None = None) -> Versus:
+    """AdamW and Muon on "street" or "camvid", each with the best of three rates of its own on the street.
+
+    terms: those of Muon's rows; by default the first, equal time on the street, or a minute of photographs.
+    """
     muon = Answer(f"{data}_muon")
-    return Versus({"AdamW": Answer(data), "Muon": muon}, muon.first)
+    return Versus({"AdamW": Answer(data), "Muon": muon}, terms or muon.first)
 
 
 def tunings() -> Versus:

@@ -23,6 +23,7 @@ from studies.which.orders import Ranked
 from studies.which.terms import (
     DATA,
     MINUTE,
+    MINUTES,
     RATES,
     STEPS,
     TIME,
@@ -474,6 +475,7 @@ def said_by_24() -> dict[str, str]:
     said |= {f"photographs.{name}": getattr(photographs, name) for name in ("least", "table")}
     muon, also = optimizers(), optimizers("camvid")
     said |= {"muon.in_tuning": muon.in_tuning, "muon.says": muon.says, "also.says": also.says}
+    said |= {"longer.says": optimizers("camvid", MINUTES).says}
     return said | {'also.answers["Muon"].decisions': also.answers["Muon"].decisions}
 
 
