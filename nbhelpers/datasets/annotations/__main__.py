@@ -40,6 +40,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             width=options.width,
             centres=options.centres,
             unlabelled=options.unlabelled,
+            value_range=options.range,
         )
         names = [Path(data.name(index)).stem for index in range(len(data))]
         if len(set(names)) < len(names):
@@ -103,6 +104,13 @@ def _parser() -> argparse.ArgumentParser:
         "--unlabelled",
         choices=UNLABELLED,
         help="images without an object (empty, but left out where a table of Kaggle's has no row)",
+    )
+    parser.add_argument(
+        "--range",
+        type=float,
+        nargs=2,
+        metavar=("BLACK", "WHITE"),
+        help="numbers that are black and white in images of more than 8 bits; found by itself for whole numbers",
     )
     return parser
 

@@ -57,6 +57,18 @@ def test_width_and_centres(tmp_path, images):
     assert np.argwhere(written(path, images, "--width", "1", "--centres")).tolist() == [[5, 5]]
 
 
+def test_range(tmp_path, images):
+    """Floats have no range by themselves; the sheet shows what was made black and white."""
+    path = writers.coco(tmp_path)
+    name = f"{NAME.removesuffix('.png')}.tif"
+    path.write_text(path.read_text().replace(NAME, name))
+    Image.fromarray(np.full(BOTH.shape, 3.0, np.float32)).save(images / name)
+    (images / NAME).unlink()
+    with pytest.raises(SystemExit):
+        written(path, images)
+    assert np.array_equal(written(path, images, "--range", "2", "4"), BOTH)
+
+
 def test_unlabelled_and_format(tmp_path, images, capsys):
     path = writers.coco(tmp_path)
     content = json.loads(path.read_text())
