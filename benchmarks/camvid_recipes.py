@@ -1,15 +1,18 @@
-"""The recipes of benchmarks/camvid_speed.py: one network, and what it is trained on, for how long and by which optimizer.
+"""The recipes of benchmarks/camvid_speed.py: a network, and what it is trained on, for how long and by which optimizer.
 
 The first had the best score on CamVid's val before Muon. The shorter ones have a third of its operations at most.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from torch import nn
 
 from nbhelpers.datasets import CamVid, InMemory, Street, in_memory, train_transform
 from nbhelpers.models.unet import UNet
 from studies.which.budget import TODAY
+from studies.which.networks import NETWORKS
 
 SIZE, SMALL, LARGE = (144, 192), (72, 96), (288, 384)
 
@@ -55,12 +58,23 @@ def enlarged(epochs: float) -> Phase:
     return Phase(epochs=epochs, size=LARGE, lr=5e-3, batch_size=2, optimizer="muon")
 
 
+class Recipe(NamedTuple):
+    phases: tuple[Phase, ...]
+    build: Callable[[], nn.Module] = unet
+
+
+# batches and rate of lesson 24
+HARDNET = (
+    Phase(epochs=12, lr=3e-2, batch_size=8, optimizer="muon"),
+    Phase(epochs=14, lr=1.5e-2, batch_size=4, optimizer="muon", size=LARGE),
+)
 RECIPES = {
-    TODAY: (Phase(epochs=30),),
-    "AdamW, 10 epochs": (Phase(epochs=10),),
-    "Muon, 8 epochs": (by_muon(8),),
-    "Muon, 30 epochs": (by_muon(30),),
-    "Muon, 12 epochs, 7 larger": (by_muon(12), enlarged(7)),
-    "Muon, 12 epochs, 14 larger": (by_muon(12), enlarged(14)),
-    "Muon, drawings, then 6 epochs": (by_muon(6, size=SMALL, drawn=True), by_muon(6)),
+    TODAY: Recipe((Phase(epochs=30),)),
+    "AdamW, 10 epochs": Recipe((Phase(epochs=10),)),
+    "Muon, 8 epochs": Recipe((by_muon(8),)),
+    "Muon, 30 epochs": Recipe((by_muon(30),)),
+    "Muon, 12 epochs, 7 larger": Recipe((by_muon(12), enlarged(7))),
+    "Muon, 12 epochs, 14 larger": Recipe((by_muon(12), enlarged(14))),
+    "Muon, drawings, then 6 epochs": Recipe((by_muon(6, size=SMALL, drawn=True), by_muon(6))),
+    "FC-HarDNet, Muon, 12 epochs, 14 larger": Recipe(HARDNET, NETWORKS["FC-HarDNet"].build),
 }

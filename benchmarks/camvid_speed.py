@@ -22,7 +22,7 @@ from pathlib import Path
 from filelock import FileLock
 from torch import nn
 
-from benchmarks.camvid_recipes import RECIPES, Phase, unet
+from benchmarks.camvid_recipes import RECIPES, Phase, Recipe
 from nbhelpers.datasets import CamVid, InMemory, class_weights, in_memory
 from nbhelpers.inference.writing import written_whole
 from nbhelpers.notebook import setup
@@ -54,13 +54,13 @@ class Clock:
         self.wall += time.perf_counter() - self._started[1]
 
 
-def operations(phases: tuple[Phase, ...], scale: float = 1) -> list[int]:
+def operations(recipe: Recipe, scale: float = 1) -> list[int]:
     """Multiplications so far at each look, of all passes forward over what was trained on.
 
     Those backward take about twice as many.
     """
-    network, before, found = unet(), 0, []
-    for phase in phases:
+    network, before, found = recipe.build(), 0, []
+    for phase in recipe.phases:
         epochs, limit = shortened(phase, scale)
         epoch = (limit or phase.pictures) * Costs(phase.size, 1).macs(network)
         found += [before + stop * epoch for stop in stops(epochs)]
@@ -81,12 +81,12 @@ def stops(epochs: int) -> list[int]:
     return sorted({max(1, round(epochs * (look + 1) / LOOKS)) for look in range(LOOKS)})
 
 
-def measure(phases: tuple[Phase, ...], seed: int, scale: float) -> dict:
-    """One training in `phases`; what it scores and costs."""
+def measure(recipe: Recipe, seed: int, scale: float) -> dict:
+    """One training, in the phases of `recipe`; what it scores and costs."""
     setup(seed, "camvid")
     pictures = in_memory(CamVid("val"), limit=None if scale >= 0.1 else 8)
-    network, clock, curve, macs = unet(), Clock(), [], iter(operations(phases, scale))
-    for number, phase in enumerate(phases):
+    network, clock, curve, macs = recipe.build(), Clock(), [], iter(operations(recipe, scale))
+    for number, phase in enumerate(recipe.phases):
         epochs, limit = shortened(phase, scale)
         train, valid = phase.train(limit), in_memory(pictures, phase.seen_at, limit=WATCHED)
         weights = class_weights(train).sqrt()
@@ -120,7 +120,7 @@ def measure(phases: tuple[Phase, ...], seed: int, scale: float) -> dict:
         "macs": curve[-1][2],
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "curve": curve,
-        "recipe": ", then ".join(str(phase).removeprefix("Phase") for phase in phases),
+        "recipe": ", then ".join(str(phase).removeprefix("Phase") for phase in recipe.phases),
         "protocol": f"all steps in float32; scored on {len(pictures)} photographs of val at 360 x 480, void ignored",
     }
 
