@@ -288,8 +288,8 @@ class Answer:
         return Ranked(name or terms, self.scores(terms), self.spreads[terms].least_difference)
 
     def _order(self) -> list[str]:
-        """Whether the order is another one on the second terms, where there are such."""
+        """Whether the order is another one on the second terms, where three networks have been tried on both."""
         if len(self.ranking) < 2:
             return []
         one, other = map(self.ranked, self.ranking)
-        return [one.agrees(other)] if len(one.scores.keys() & other.scores.keys()) > 1 else []
+        return [one.agrees(other)] if len(one.scores.keys() & other.scores.keys()) > 2 else []

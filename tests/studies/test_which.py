@@ -339,12 +339,14 @@ def test_what_follows(rows):
 def test_what_follows_on_photographs(rows, tmp_path):
     """Both terms lay the seconds down, so that the steps are told, and no training is the shortest."""
     rows(TUNING, tuned())
-    stored = scored(A=[0.50, 0.51, 0.52], B=[0.30, 0.31, 0.32])
+    stored = scored(A=[0.50, 0.51, 0.52], B=[0.30, 0.31, 0.32], C=[0.10, 0.11, 0.12])
     for each in stored:
-        each["cpu_seconds"] = {"A": 121.0, "B": 119.0}[each["way"]]
+        each["cpu_seconds"] = {"A": 121.0, "B": 119.0, "C": 120.0}[each["way"]]
     (tmp_path / "24_camvid_one_minute.json").write_text(json.dumps(stored))
-    stored = scored(A=[0.50, 0.51, 0.52], B=[0.60, 0.61, 0.62])
-    (tmp_path / "24_camvid_five_minutes.json").write_text(json.dumps(stored))
+    longer = tmp_path / "24_camvid_five_minutes.json"
+    longer.write_text(json.dumps(scored(A=[0.50, 0.51, 0.52], B=[0.60, 0.61, 0.62])))
+    assert "Kendall" not in Answer("camvid", THREE).decisions  # two networks have no order to speak of
+    longer.write_text(json.dumps(scored(A=[0.50, 0.51, 0.52], B=[0.60, 0.61, 0.62], C=[0.10, 0.11, 0.12])))
     answer = Answer("camvid", THREE)
     table = answer.table.splitlines()
     assert table[0].endswith("| mean IoU, 120 CPU s | in steps | mean IoU, 600 CPU s | in steps |")
@@ -356,7 +358,7 @@ def test_what_follows_on_photographs(rows, tmp_path):
         in answer.decisions
     )
     assert "Shortest training" not in answer.decisions
-    assert "At five minutes (2 networks, 3 seeds" in answer.least
+    assert "At five minutes (3 networks, 3 seeds" in answer.least
     assert "`python -m studies.which run --data camvid`" in Answer("camvid", {}).table
 
 
