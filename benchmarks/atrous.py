@@ -5,10 +5,6 @@ and without their gradients, and whole training steps of it. With AVX2 alone, an
 Run: python -m benchmarks.atrous
 """
 
-import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -17,11 +13,10 @@ from unittest import mock
 import torch
 from torch import nn
 
-from benchmarks.core_speed import INSTRUCTIONS
+from benchmarks.core_speed import all_instructions, printed
 from benchmarks.lessons_cost import HELD_TO
 from nbhelpers.models.deeplabv3_plus import DeepLabV3Plus
 from nbhelpers.models.depthwise import DepthwiseConv
-from tools.execution import ROOT
 from tools.record import record
 
 ROUNDS = 9
@@ -86,19 +81,11 @@ def measured() -> dict[str, dict]:
 
 def main() -> None:
     """Measure in two processes, since torch reads what it is held to as it is imported."""
-    free = {name: value for name, value in os.environ.items() if name not in INSTRUCTIONS}
+    free = all_instructions()
     program = "import json; from benchmarks.atrous import measured; print(json.dumps(measured()))"
     results = {}
     for name, environ in {"AVX2": free | HELD_TO, "all instructions": free}.items():
-        done = subprocess.run(
-            [sys.executable, "-c", program],
-            cwd=ROOT,
-            env=environ,
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        )
-        results[name] = json.loads(done.stdout.splitlines()[-1])
+        results[name] = printed(program, environ)
         for row, found in results[name].items():
             print(f"{name}: {row}: {found}", flush=True)
     print("->", record("atrous", results))

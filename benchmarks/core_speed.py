@@ -137,9 +137,13 @@ def inference(exported: bool) -> dict:
     return rows
 
 
-def with_all_instructions(program: str) -> dict:
-    """What `program` prints last, as JSON, in a process that is held to one thread and fp32 alone."""
-    environ = {name: value for name, value in os.environ.items() if name not in INSTRUCTIONS}
+def all_instructions() -> dict[str, str]:
+    """The environment, without what holds back a processor."""
+    return {name: value for name, value in os.environ.items() if name not in INSTRUCTIONS}
+
+
+def printed(program: str, environ: dict[str, str]) -> dict:
+    """What `program` prints last, as JSON, in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True, check=True
     )
@@ -165,9 +169,10 @@ def main() -> None:
         for row in options.rows or what:
             if row == "inference":
                 results[row] = inference(exported=False)
-                results[EXPORTED] = with_all_instructions(
+                results[EXPORTED] = printed(
                     "import json; from benchmarks.core_speed import inference; "
-                    "print(json.dumps(inference(exported=True)))"
+                    "print(json.dumps(inference(exported=True)))",
+                    all_instructions(),
                 )
                 print(EXPORTED, results[EXPORTED], flush=True)
             elif row == "imports":
